@@ -1,0 +1,45 @@
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.synced
+
+.PHONY: help setup demo demo-real test lint type bench docs clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
+$(STAMP): pyproject.toml uv.lock
+	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
+	$(BIN)/uv sync --quiet --locked --all-extras --inexact
+	touch $@
+
+setup: $(STAMP) ## make the virtual environment with the locked dependencies
+
+demo: $(STAMP) ## a day of a small shop: generate, ingest, analyze, report, export
+	$(BIN)/python sample_logs/demo.py
+
+demo-real: $(STAMP) ## the same on real servers under load, about ten minutes (needs nginx, PostgreSQL, Redis)
+	$(BIN)/python examples/real/run.py
+
+test: $(STAMP) lint type ## lint, types and all tests
+	$(BIN)/pytest -n 2
+
+lint: $(STAMP) ## ruff and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=.:analysis:shippers $(BIN)/lint-imports --no-cache
+
+type: $(STAMP) ## mypy, strict, over code and tests
+	$(BIN)/mypy
+
+bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py
+
+docs: $(STAMP) ## write the generated parts of the documents again
+	$(BIN)/python docs/generate.py
+
+clean: ## remove what the targets made
+	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

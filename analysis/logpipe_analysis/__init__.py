@@ -1,0 +1,1 @@
+"""Detectors: a store in, findings out; and the SQL reports."""

@@ -1,0 +1,53 @@
+"""The `logpipe` command."""
+
+import os
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from logpipe.errors import LogpipeError
+
+app = typer.Typer(
+    name="logpipe",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # errors are one sentence; --debug shows the traceback
+    help="Log files into DuckDB, exactly once; findings, reports and exports out of it.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"logpipe {metadata.version('logpipe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["LOGPIPE_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line: exit code 0 done, 1 failed, 2 usage, 3 findings, 4 rejects, 130 interrupted."""
+    from logpipe.cli import output
+
+    try:
+        app()
+    except LogpipeError as error:
+        if os.environ.get("LOGPIPE_DEBUG"):
+            raise
+        output.error(str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)

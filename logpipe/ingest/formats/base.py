@@ -1,0 +1,73 @@
+"""What a format is: a way to claim lines, to join them into records, and to select the columns of `events` from them.
+
+The loader hands a format the relation `lines`:
+
+    lines(pos UBIGINT, bytes UINTEGER, raw VARCHAR)
+
+one row a record, already joined where the format spans lines: `pos` is the byte at which the record begins, `bytes` its
+length with newlines, `raw` its text without the last newline and without a trailing carriage return. `raw` is valid
+UTF-8, never blank, has no byte-order mark and no NUL run in front.
+
+A format answers with one SELECT over `lines` that yields, for each row of it, the columns of
+`logpipe.record.COLUMNS`, then `attributes`, `pos`, `bytes` and `reason`. A NULL `ts` is filled by the loader (the time
+of the record before it in the file, flagged in `attributes` as `time_inferred`); `severity` follows from `level`;
+`service` and `stream` fall back to the source's service and to `error` or `app` by severity. A `reason` that is not
+NULL makes the row a reject, whole, with that reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the lines of a source do not say."""
+
+    modified_at: datetime
+    """When the file was last written (UTC): tells the year of a syslog line."""
+    time_zone: str = "UTC"
+    """The zone of times that name none."""
+
+
+class Format(Protocol):
+    """One log format; see the module's text for what `select` must yield."""
+
+    @property
+    def name(self) -> str:
+        """As given to `--format`, in snake_case."""
+
+    @property
+    def title(self) -> str:
+        """A few words for people."""
+
+    @property
+    def start(self) -> str | None:
+        """RE2 pattern of a line that begins a record, where records span lines; None: a line is a record."""
+
+    def claims(self, lines: Sequence[str]) -> float:
+        """The share of sample lines, 0 to 1, that are of this format (continuation lines of a claimed record count)."""
+
+    def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
+        """The SELECT over `lines`, which the connection already sees."""
+
+
+def text_literal(text: str) -> str:
+    """An SQL string literal; for patterns and names of ours, not for values of users."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def json_object(members: Mapping[str, str]) -> str:
+    """SQL for a JSON object of the members (key to SQL expression) that are not NULL; NULL when all are.
+
+    Expressions may be VARCHAR, numbers or JSON.
+    """
+    if not members:
+        return "NULL::JSON"
+    parts = ", ".join(
+        f"{text_literal(chr(34) + key + chr(34) + ':')} || to_json({sql})::VARCHAR" for key, sql in members.items()
+    )
+    return f"nullif('{{' || concat_ws(',', {parts}) || '}}', '{{}}')::JSON"

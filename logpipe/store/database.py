@@ -1,0 +1,171 @@
+"""Opening, migrating and writing the database."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from logpipe.errors import StoreError, StoreFull, StoreLocked
+
+
+def _sql_files(folder: str) -> list[Traversable]:
+    files = (resources.files(__package__) / folder).iterdir()
+    return sorted((file for file in files if file.name.endswith(".sql")), key=lambda file: file.name)
+
+
+SCHEMA_VERSION = len(_sql_files("schema"))
+"""The schema version of this release; migration file N brings a database from version N-1 to N."""
+
+_OWNER = re.compile(r"\(PID (\d+)\)")
+
+
+class Store:
+    """A database of logs.
+
+    Use `Store.open`; a store is a context manager. Sessions run in UTC. Values are always bound parameters.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, url: str, *, read_only: bool) -> None:
+        self.connection = connection
+        self.url = url
+        self.read_only = read_only
+
+    @classmethod
+    def open(cls, url: str | Path, *, read_only: bool = False) -> Self:
+        """Open the database at `url`, a path or `:memory:`; a missing file is made unless `read_only`.
+
+        Raises:
+            StoreLocked: another process has the file open for writing.
+            StoreError: the file is missing and `read_only`, is not a database, is no store of ours, or was written
+                by a newer release.
+        """
+        url = str(url)
+        in_memory = url == ":memory:"
+        exists = not in_memory and Path(url).exists()
+        if read_only and not exists and not in_memory:
+            raise StoreError(
+                f"there is no database at {url}",
+                remedy=f"make it with: logpipe ingest PATH --db {url}",
+                reason="store_missing",
+            )
+        store = cls(_connect(url, read_only=read_only), url, read_only=read_only)
+        try:
+            store._bring_up_to_date(fresh=not exists)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def execute(
+        self, sql: str, parameters: Sequence[object] | dict[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement and return all its rows.
+
+        Raises:
+            StoreFull: the volume has no room left.
+            StoreError: the statement was refused.
+        """
+        with _translated(self.url):
+            cursor = self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        After StoreFull the handle may be dead (DuckDB invalidates it): open the store again and read the ledger.
+        """
+        with _translated(self.url):
+            self.connection.begin()
+            try:
+                yield self.connection
+            except BaseException:
+                self._roll_back()
+                raise
+            self.connection.commit()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _roll_back(self) -> None:
+        with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
+            self.connection.rollback()
+
+    def _bring_up_to_date(self, *, fresh: bool) -> None:
+        version = 0 if fresh else self._stored_version()
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.url} has schema version {version}, this release knows {SCHEMA_VERSION}",
+                remedy="use the logpipe release that wrote it, or a newer one",
+                reason="store_newer",
+            )
+        if version == SCHEMA_VERSION:
+            return
+        if self.read_only:
+            raise StoreError(
+                f"{self.url} has schema version {version} and must be brought to {SCHEMA_VERSION}",
+                remedy=f"run: logpipe ingest --db {self.url}, which opens it for writing",
+                reason="store_older",
+            )
+        with self.transaction() as connection:
+            for migration in _sql_files("schema")[version:]:
+                connection.execute(migration.read_text())
+            for definition in (*_sql_files("macros"), *_sql_files("views")):
+                connection.execute(definition.read_text())
+            connection.execute("DELETE FROM meta WHERE key = 'schema_version'")
+            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+
+    def _stored_version(self) -> int:
+        tables = self.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('meta', 'ledger')")
+        if tables[0][0] != 2:
+            raise StoreError(
+                f"{self.url} is a DuckDB database, but not one of logpipe's",
+                remedy="choose another file with --db",
+                reason="store_foreign",
+            )
+        rows = self.execute("SELECT value FROM meta WHERE key = 'schema_version'")
+        return int(rows[0][0])
+
+
+def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with _translated(url):
+        connection = duckdb.connect(url, read_only=read_only)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """DuckDB's errors as ours, by what its messages say; DuckDB has no finer types for these."""
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        first_line = text.splitlines()[0] if text else type(error).__name__
+        if "Could not set lock on file" in text or "Conflicting lock" in text:
+            owner = _OWNER.search(text)
+            holder = f"process {owner[1]}" if owner else "another process"
+            raise StoreLocked(f"{url} is in use by {holder}", remedy="end that process, or wait for it") from error
+        if "No space left on device" in text:
+            raise StoreFull(
+                f"no room left on the volume of {url}", remedy="free some space and run the command again"
+            ) from error
+        if "not a valid DuckDB database" in text:
+            raise StoreError(
+                f"{url} is not a DuckDB database", remedy="choose another file with --db", reason="store_foreign"
+            ) from error
+        raise StoreError(f"{url}: {first_line}") from error

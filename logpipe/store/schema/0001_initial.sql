@@ -1,0 +1,174 @@
+-- The first schema. No unique constraint and no enum: DuckLake has neither, and the append-only ledger makes exactly once.
+
+CREATE TABLE meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
+
+CREATE SEQUENCE source_ids;
+CREATE SEQUENCE ledger_ids;
+
+-- One row a file generation: a rotated file keeps its row, a truncated or recreated one gets a new row.
+CREATE TABLE sources (
+    source_id INTEGER NOT NULL,
+    path VARCHAR NOT NULL,           -- where the generation was last seen
+    family VARCHAR NOT NULL,         -- folder and stem without rotation and compression suffixes
+    generation INTEGER NOT NULL,     -- 1 for the first of its family
+    device UBIGINT,
+    inode UBIGINT,
+    size UBIGINT NOT NULL,           -- bytes, as last seen (compressed files: of the compressed file)
+    modified_at TIMESTAMPTZ,
+    head BLOB NOT NULL,              -- the first bytes, at most 4,096, decompressed
+    compression VARCHAR,             -- gzip, zstd, bz2, xz; NULL when plain
+    format VARCHAR NOT NULL,
+    service VARCHAR NOT NULL,        -- for records that name none
+    state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
+    first_seen_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE events (
+    ts TIMESTAMPTZ,
+    level VARCHAR,
+    stream VARCHAR,
+    service VARCHAR,
+    environment VARCHAR,
+    version VARCHAR,
+    host VARCHAR,
+    logger VARCHAR,
+    event VARCHAR,
+    message VARCHAR,
+    template VARCHAR,
+    duration_ms DOUBLE,
+    trace_id VARCHAR,
+    span_id VARCHAR,
+    request_id VARCHAR,
+    user_id VARCHAR,
+    http_method VARCHAR,
+    http_route VARCHAR,
+    http_path VARCHAR,
+    http_status USMALLINT,
+    db_system VARCHAR,
+    db_statement VARCHAR,
+    exception_type VARCHAR,
+    exception_message VARCHAR,
+    exception_stacktrace VARCHAR,
+    module VARCHAR,
+    function VARCHAR,
+    line INTEGER,
+    process INTEGER,
+    thread VARCHAR,
+    instance VARCHAR,
+    seq UBIGINT,
+    severity UTINYINT NOT NULL,      -- 0 where the source gives no level
+    attributes JSON,                 -- what has no column, and values whose type does not fit theirs
+    source_id INTEGER NOT NULL,
+    source_pos UBIGINT NOT NULL,     -- byte at which the record begins, decompressed
+    bytes UINTEGER NOT NULL          -- length of the record with its newlines
+);
+
+CREATE TABLE rejects (
+    source_id INTEGER NOT NULL,
+    source_pos UBIGINT NOT NULL,
+    bytes UBIGINT NOT NULL,          -- length of the line with its newline
+    reason VARCHAR NOT NULL,
+    detail VARCHAR,
+    raw BLOB NOT NULL,               -- the line itself, without its newline
+    rejected_at TIMESTAMPTZ NOT NULL
+);
+
+-- Append-only; the offset of a source is its last to_pos. lines = events + joined + blanks + rejects.
+CREATE TABLE ledger (
+    ledger_id BIGINT NOT NULL,
+    source_id INTEGER NOT NULL,
+    from_pos UBIGINT NOT NULL,
+    to_pos UBIGINT NOT NULL,
+    lines UBIGINT NOT NULL,
+    events UBIGINT NOT NULL,
+    joined UBIGINT NOT NULL,         -- lines that continue the record before them
+    blanks UBIGINT NOT NULL,
+    rejects UBIGINT NOT NULL,
+    range_hash BLOB NOT NULL,        -- BLAKE2b-128 of the bytes from_pos..to_pos
+    tail_hash BLOB NOT NULL,         -- BLAKE2b-128 of the bytes before to_pos, at most 4,096
+    committed_at TIMESTAMPTZ NOT NULL
+);
+
+CREATE TABLE gaps (
+    source_id INTEGER NOT NULL,
+    from_pos UBIGINT NOT NULL,
+    to_pos UBIGINT,                  -- NULL where the end is not known
+    reason VARCHAR NOT NULL,
+    detected_at TIMESTAMPTZ NOT NULL
+);
+
+-- Roll-ups: appended in the transaction that inserts the events, so a key may stand in several rows. Sum to read.
+CREATE TABLE rollup_minute (
+    minute TIMESTAMPTZ NOT NULL,
+    service VARCHAR NOT NULL,
+    environment VARCHAR,
+    version VARCHAR,
+    stream VARCHAR,
+    level VARCHAR,
+    severity UTINYINT NOT NULL,
+    operation_kind VARCHAR,          -- http, db, event; NULL where the record has no operation
+    operation VARCHAR,               -- method and route, query fingerprint, or event name; 'other' past the cap
+    events UBIGINT NOT NULL,
+    server_errors UBIGINT NOT NULL,  -- records whose http_status is 500 or above
+    bytes UBIGINT NOT NULL
+);
+
+-- Exponential histogram with 8 buckets an octave of milliseconds: bucket i holds (2^(i/8), 2^((i+1)/8)];
+-- a duration of 0 is in bucket -32768. OpenTelemetry's ExponentialHistogram at scale 3.
+CREATE TABLE latency_minute (
+    minute TIMESTAMPTZ NOT NULL,
+    service VARCHAR NOT NULL,
+    environment VARCHAR,
+    version VARCHAR,
+    operation_kind VARCHAR,
+    operation VARCHAR,
+    bucket SMALLINT NOT NULL,
+    events UBIGINT NOT NULL,
+    sum_ms DOUBLE NOT NULL,
+    max_ms DOUBLE NOT NULL
+);
+
+-- The bounded names of operations: past the cap of a service the rest is counted under 'other'.
+CREATE TABLE operations (service VARCHAR NOT NULL, operation_kind VARCHAR NOT NULL, operation VARCHAR NOT NULL);
+
+-- Message patterns, mined by the analysis from ledger ranges it has not seen; counts add up to the events mined.
+CREATE TABLE patterns (
+    pattern_id VARCHAR NOT NULL,     -- first 12 hex digits of the MD5 of the template
+    template VARCHAR NOT NULL
+);
+CREATE TABLE pattern_minute (
+    minute TIMESTAMPTZ NOT NULL,
+    service VARCHAR NOT NULL,
+    severity UTINYINT NOT NULL,
+    pattern_id VARCHAR NOT NULL,
+    events UBIGINT NOT NULL,
+    source_id INTEGER NOT NULL,      -- of one example in this minute
+    source_pos UBIGINT NOT NULL
+);
+
+CREATE TABLE findings (
+    finding_id VARCHAR NOT NULL,
+    fingerprint VARCHAR NOT NULL,    -- same problem, same fingerprint
+    kind VARCHAR NOT NULL,
+    severity VARCHAR NOT NULL,       -- info, warning, critical
+    service VARCHAR NOT NULL,
+    environment VARCHAR,
+    subject VARCHAR,                 -- route, query fingerprint, pattern, stream ...
+    started_at TIMESTAMPTZ NOT NULL,
+    ended_at TIMESTAMPTZ,            -- NULL while it lasts
+    baseline DOUBLE,
+    observed DOUBLE,
+    unit VARCHAR,                    -- of baseline and observed
+    score DOUBLE NOT NULL,
+    confidence DOUBLE NOT NULL,      -- 0 to 1
+    title VARCHAR NOT NULL,
+    explanation VARCHAR NOT NULL,
+    evidence JSON NOT NULL,          -- [{"source_id":..,"source_pos":..,"ts":..,"text":..}, ..]
+    sql VARCHAR NOT NULL,            -- reproduces the observation
+    status VARCHAR NOT NULL,         -- open, resolved
+    detected_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+
+-- How far each reader of the store has come: a shipper or the pattern miner.
+CREATE TABLE cursors (name VARCHAR NOT NULL, position BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL);

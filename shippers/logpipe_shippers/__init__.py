@@ -1,0 +1,1 @@
+"""Events and findings on their way out: Prometheus, Loki."""
