@@ -103,6 +103,5 @@ def _examine(path: str) -> LogFile | None:
         raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", reason="unreadable") from error
     if not os.path.isfile(path):
         return None
-    return LogFile(
-        os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-    )
+    modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
+    return LogFile(os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, modified_ns)

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 Positions = npt.NDArray[np.int64]
 
-_NEWLINE, _RETURN = 10, 13
+NEWLINE = 10
+_RETURN = 13
 _WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -90,8 +91,8 @@ def split(data: memoryview, *, at_start: bool) -> Records:
     """
     octets = np.frombuffer(data, np.uint8)
     size = len(octets)
-    ends = np.flatnonzero(octets == _NEWLINE).astype(np.int64)
-    if size and octets[-1] != _NEWLINE:
+    ends = np.flatnonzero(octets == NEWLINE).astype(np.int64)
+    if size and octets[-1] != NEWLINE:
         ends = np.append(ends, size)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.empty(0, np.int64)
     lengths = np.diff(np.append(starts, size))
@@ -132,8 +133,8 @@ def without_last(records: Records) -> Records:
     return Records(data, records.starts[upto], records.ends[upto], records.lengths[upto], kept.lines, kept.blanks)
 
 
-def mend(records: Records, *, json: bool) -> None:
-    """Make the text of every record valid UTF-8 (and, for JSON, free of lone surrogates), and note what was mended.
+def mend(records: Records) -> None:
+    """Make the text of every record valid UTF-8, and JSON free of lone surrogates, and note what was mended.
 
     The bytes as they stood go into the notes, in base64, so that nothing is lost.
     """
@@ -142,7 +143,7 @@ def mend(records: Records, *, json: bool) -> None:
         records._column().validate(full=True)
     except pa.ArrowInvalid:
         _mend_each(records, _above_ascii(records), _valid_utf8, "invalid_utf8_base64")
-    if json and _SURROGATE.search(records.data):
+    if _SURROGATE.search(records.data):
         _mend_each(records, _with_surrogates(records), _without_lone_surrogates, "lone_surrogates_base64")
 
 
@@ -173,6 +174,8 @@ def _valid_utf8(text: bytes) -> bytes:
 
 
 def _without_lone_surrogates(text: bytes) -> bytes:
+    if not text.lstrip().startswith(b"{"):
+        return text
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -21,6 +21,7 @@ _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = (
     (b"BZh", "bz2"),
     (b"\xfd7zXZ\x00", "xz"),
 )
+HEAD_BYTES = 4096
 _PIECE = 1 << 20
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
@@ -109,6 +110,12 @@ class Reader:
         self.position += len(piece)
         return piece
 
+    def peek(self) -> bytes:
+        """The first bytes of the file, decompressed, at most `HEAD_BYTES`."""
+        self.seek(0)
+        buffer = memoryview(bytearray(HEAD_BYTES))
+        return bytes(buffer[: self.read_into(buffer)])
+
     def stat(self) -> os.stat_result:
         """Of the open file, wherever its name points now."""
         return os.fstat(self._raw.fileno())
@@ -127,13 +134,13 @@ class Reader:
 def _decompressed(raw: FileIO, compression: Compression) -> BinaryIO:
     match compression:
         case "gzip":
-            return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
         case "bz2":
-            return cast("IO[bytes]", bz2.BZ2File(raw))
+            return cast("BinaryIO", bz2.BZ2File(raw))
         case "xz":
-            return cast("IO[bytes]", lzma.LZMAFile(raw))
+            return cast("BinaryIO", lzma.LZMAFile(raw))
         case "zstd":
-            return cast("IO[bytes]", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+            return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
 
 
 def _unreadable(path: str, error: Exception) -> InputError:

@@ -5,7 +5,6 @@ and, where the inode is another, the same hashes over everything read. The longe
 ties. A file that begins as a copy of another starts where the copy ends.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from logpipe.ingest.loader import TAIL_BYTES, digest
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.store import Store
 
-HEAD_BYTES = 4096
 _LEAST_COPY = 64
 """A shorter common beginning is chance, not a copy."""
 _PIECE = 1 << 20
@@ -52,6 +50,10 @@ class Source:
             file.size,
             file.modified_ns,
         )
+
+    def exhausted(self, file: LogFile) -> bool:
+        """Whether all bytes of the file, as it is now, are in the store."""
+        return self.state == "complete" if self.compression else self.offset == file.size
 
 
 class Sources:
@@ -97,7 +99,7 @@ class Sources:
         return None
 
     def overwritten(self, family: str, matched: Iterable[Source]) -> list[Source]:
-        """Sources of a family that no file holds any more though their path or inode is there: truncated or replaced."""
+        """Active sources of a family that no file holds any more: truncated, replaced or deleted."""
         alive = {source.source_id for source in matched}
         return [s for s in self._by_family.get(family, ()) if s.source_id not in alive and s.state == "active"]
 
@@ -143,12 +145,13 @@ class Sources:
         family.append(source)
         return source
 
-    def seen(self, source: Source, file: LogFile, head: bytes) -> None:
-        """Store where and how a source was last seen."""
-        if source.untouched(file) and source.path == file.path and source.head == head and source.state == "active":
+    def seen(self, source: Source, file: LogFile, head: bytes, *, complete: bool) -> None:
+        """Store where and how a source was last seen; a complete one will not grow."""
+        state = "complete" if complete else "active"
+        if source.untouched(file) and (source.path, source.head, source.state) == (file.path, head, state):
             return
         source.path, source.device, source.inode = file.path, file.device, file.inode
-        source.size, source.modified_ns, source.head, source.state = file.size, file.modified_ns, head, "active"
+        source.size, source.modified_ns, source.head, source.state = file.size, file.modified_ns, head, state
         self._store.execute(
             "UPDATE sources SET path = ?, device = ?, inode = ?, size = ?, modified_at = ?, head = ?, state = ? "
             "WHERE source_id = ?",
@@ -180,6 +183,14 @@ class Sources:
                 )
         return lost
 
+    def damaged(self, source: Source) -> None:
+        """Compressed data that cannot be read on: a gap of unknown length; a mended file is read on from here."""
+        self._store.execute(
+            "INSERT INTO gaps SELECT ?, ?, NULL, 'damaged', now() "
+            "WHERE NOT EXISTS (FROM gaps WHERE source_id = ? AND from_pos = ? AND reason = 'damaged')",
+            [source.source_id, source.offset, source.source_id, source.offset],
+        )
+
     def skip_copy(self, source: Source, original: Source, length: int) -> None:
         """Start a source behind the bytes that another has brought in already."""
         source.offset = length
@@ -187,17 +198,6 @@ class Sources:
             "INSERT INTO gaps VALUES (?, 0, ?, ?, now())",
             [source.source_id, length, f"copy_of_source_{original.source_id}"],
         )
-
-
-def read_head(path: str, compression: Compression | None) -> bytes:
-    """The first bytes of a file, decompressed.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    buffer = bytearray(HEAD_BYTES)
-    with Reader(path, compression) as reader:
-        return bytes(buffer[: reader.read_into(memoryview(buffer))])
 
 
 def _load(store: Store) -> list[Source]:
@@ -275,8 +275,3 @@ def _common(file: LogFile, other: LogFile, limit: int) -> int:
 
 def _when(modified_ns: int) -> datetime:
     return datetime.fromtimestamp(modified_ns // 1000 / 1e6, UTC)
-
-
-def modified_at(file: LogFile) -> datetime:
-    """When the file was last written."""
-    return _when(os.stat(file.path).st_mtime_ns if os.path.exists(file.path) else file.modified_ns)
