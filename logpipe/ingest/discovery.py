@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from logpipe.errors import InputError
 
-STDIN = "-"
-
 _SUFFIXES = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 # .1 .2 or a date with an optional time, wherever it stands: app.log.1, app.log-20260312, app.2026-03-12T00.jsonl
 _ROTATION = re.compile(r"[._-](?:\d{1,3}(?=\.|$)|\d{4}-?\d\d-?\d\d(?:[T._-]?\d[\d._-]*)?Z?(?:[.-]\d+)*(?=\.|$))")
