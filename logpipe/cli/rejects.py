@@ -40,7 +40,7 @@ def rejects(
                     "path": line.path,
                     "source_id": line.source_id,
                     "source_pos": line.source_pos,
-                    "bytes": line.bytes,
+                    "bytes": line.length,
                     "reason": line.reason,
                     "detail": line.detail,
                     "raw": line.raw.decode("utf-8", "backslashreplace"),

@@ -84,6 +84,7 @@ class Ingester:
         source = matches[file]
         compression = compression_of(file.path)
         if source is not None and source.untouched(file) and source.exhausted(file):
+            self._sources.seen(source, file, source.head, complete=source.state == "complete")
             return
         with Reader(file.path, compression) as reader:
             head = reader.peek()

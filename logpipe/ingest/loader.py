@@ -83,6 +83,8 @@ def load(store: Store, chunk: Chunk) -> Loaded:
     """
     table = chunk.records.table(chunk.from_pos)
     store.connection.register("lines", table)
+    # A join would push its filter down into PyArrow, which cannot filter string views.
+    store.connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
     try:
         with store.transaction() as connection:
             taken = _take_fast(connection, chunk)
@@ -93,6 +95,7 @@ def load(store: Store, chunk: Chunk) -> Loaded:
             loaded = Loaded(len(table) + len(chunk.surplus) - rejects, rejects)
             _enter(connection, chunk, loaded)
     finally:
+        store.connection.execute("RESET disabled_optimizers")
         store.connection.unregister("lines")
     return loaded
 

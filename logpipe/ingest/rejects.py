@@ -15,7 +15,7 @@ class RejectedLine:
     path: str
     source_id: int
     source_pos: int
-    bytes: int
+    length: int
     reason: str
     detail: str | None
     raw: bytes

@@ -63,7 +63,8 @@ def verify(store: Store) -> Verdict:
     [(lost,)] = store.execute(
         "SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'"
     )
-    return Verdict(len(sources), files_read, bytes_read, *totals, lost, tuple(problems))
+    lines, events, joined, blanks, rejects = totals
+    return Verdict(len(sources), files_read, bytes_read, lines, events, joined, blanks, rejects, lost, tuple(problems))
 
 
 def _check_ledger(store: Store, source_id: int, path: str) -> Iterator[Problem]:
