@@ -1,0 +1,18 @@
+"""The pipeline's own records, as `logpipe.emit` writes them."""
+
+from collections.abc import Mapping
+
+from logpipe.ingest.formats.json_format import JsonFormat, candidates
+from logpipe.record import FIELDS, STREAMS
+
+
+def _is_record(line: Mapping[str, object]) -> bool:
+    return line.get("stream") in STREAMS and "timestamp" in line and "level" in line
+
+
+LOGPIPE_JSONL = JsonFormat(
+    name="logpipe",
+    title="logpipe's own JSON lines",
+    columns={field.column: candidates(field.key) for field in FIELDS},
+    marks=_is_record,
+)
