@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from real_shop.faults import Truth
+from real_shop.faults import FaultKind, Truth
 
 EARLY = timedelta(seconds=15)
 """A finding may begin this much before the fault: its onset is the beginning of a bucket."""
@@ -20,6 +20,25 @@ class Witness:
     service: str
     words: str
     """A regular expression, matched without regard to case in the subject, title, explanation and evidence."""
+
+
+WITNESSES: Mapping[FaultKind, Sequence[Witness]] = {
+    "locked_table": (
+        Witness("postgresql", r"products|still waiting for|statement timeout"),
+        Witness("shop", r"products|QueryCanceled|statement timeout"),
+        Witness("nginx", r"."),
+    ),
+    "dropped_index": (
+        Witness("postgresql", r"from orders"),
+        Witness("shop", r"from orders|customer_id\}/orders"),
+    ),
+    "stopped_server": (
+        Witness("redis", r"."),
+        Witness("shop", r"redis|ConnectionError|connection refused|cart|cache is away"),
+        Witness("nginx", r"."),
+    ),
+}
+"""In whose log, and by which words, each kind of fault shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +62,7 @@ def sightings(truth: Truth, witnesses: Sequence[Witness], findings: Sequence[Map
     """The findings (as `logpipe findings --json` writes them) that tell of the fault, the nearest onset first."""
     seen = []
     for finding in findings:
-        started_at = datetime.fromisoformat(str(finding["started_at"]))
+        started_at = _onset(finding)
         if not truth.started_at - EARLY <= started_at <= truth.started_at + LATE:
             continue
         text = " ".join(str(finding.get(key) or "") for key in ("subject", "title", "explanation", "evidence"))
@@ -52,3 +71,16 @@ def sightings(truth: Truth, witnesses: Sequence[Witness], findings: Sequence[Map
                 identity, kind, title = (str(finding[key]) for key in ("finding_id", "kind", "title"))
                 seen.append(Sighting(truth, identity, witness.service, kind, title, started_at))
     return sorted(seen, key=lambda sighting: (sighting.service != truth.service, abs(sighting.late_by)))
+
+
+def unexplained(truths: Sequence[Truth], findings: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+    """The findings that begin neither during a fault nor soon after it."""
+    return [
+        finding
+        for finding in findings
+        if not any(truth.started_at - EARLY <= _onset(finding) <= truth.ended_at + LATE for truth in truths)
+    ]
+
+
+def _onset(finding: Mapping[str, object]) -> datetime:
+    return datetime.fromisoformat(str(finding["started_at"]))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from real_shop.comparison import Witness, sightings
+from real_shop.comparison import Witness, sightings, unexplained
 from real_shop.faults import Truth
 
 NOON = datetime(2026, 3, 1, 12, 0, 3, tzinfo=UTC)
@@ -57,3 +57,9 @@ def test_the_servers_own_log_comes_first_then_the_nearest_onset() -> None:
         _finding("postgresql", -2, title="near", subject="products"),
     ]
     assert [seen.title for seen in sightings(LOCK, WITNESSES, findings)] == ["near", "late", "shop"]
+
+
+def test_findings_that_begin_at_no_fault_are_told_apart() -> None:
+    """What begins while a fault lasts, or when its end sets things moving, is explained; the rest is not."""
+    findings = [_finding("shop", seconds, title=str(seconds)) for seconds in (-60, -5, 40, 80, 120)]
+    assert [finding["title"] for finding in unexplained([LOCK], findings)] == ["-60", "120"]
