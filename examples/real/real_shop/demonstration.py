@@ -117,7 +117,7 @@ def _start_servers(running: ExitStack, deployment: Deployment) -> tuple[Server, 
     """Redis, which will be stopped for a while, and all servers."""
     postgresql, redis = deployment.postgresql(), deployment.redis()
     _start(running, postgresql)
-    _say("the shop's tables are filled")
+    _say("the shop's tables are being filled")
     deployment.create_database()
     servers = [redis, deployment.shop(), deployment.nginx()]
     for server in servers:

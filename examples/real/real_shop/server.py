@@ -81,7 +81,7 @@ class Server:
     def _last_words(self) -> str:
         text = self.output.read_text("utf-8", "replace") if self.output.exists() else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return f"; the end of its output: {' | '.join(lines[-3:])}" if lines else ""
+        return f"; {self.output} ends with: {' | '.join(lines[-3:])}" if lines else ""
 
 
 def groups_of(account: str | None) -> tuple[int | None, list[int] | None]:
