@@ -39,7 +39,8 @@ class Server:
         group, other_groups = groups_of(self.account)
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                self.command,
+                # Even if we are killed, and can stop nothing, the kernel sends the signal.
+                ["setpriv", f"--pdeathsig={self.stop_signal.name.removeprefix('SIG')}", "--", *self.command],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
