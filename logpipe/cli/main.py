@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.ingest import ingest
+from logpipe.cli.rejects import rejects
+from logpipe.cli.sources import sources
+from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
 app = typer.Typer(
@@ -32,6 +36,12 @@ def options(
 ) -> None:
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
+
+
+app.command()(ingest)
+app.command()(verify)
+app.command()(sources)
+app.command()(rejects)
 
 
 def main() -> None:
