@@ -24,7 +24,6 @@ from real_shop.server import Server, groups_of
 
 HERE = Path(__file__).parent
 PORT_NAMES = ("nginx_port", "shop_port", "postgresql_port", "redis_port")
-LOG_FOLDERS = ("nginx", "postgresql", "redis", "shop", "gunicorn")
 SHOP_WORKERS = 2
 SHOP_THREADS = 16
 
@@ -63,10 +62,9 @@ class Deployment:
 
     @classmethod
     def prepare(cls, folder: Path, programs: Programs) -> "Deployment":
-        """Make the folder anew, with a folder of logs for each server."""
+        """Make the folder anew."""
         shutil.rmtree(folder, ignore_errors=True)
-        for name in LOG_FOLDERS:
-            (folder / "logs" / name).mkdir(parents=True)
+        (folder / "logs" / "shop").mkdir(parents=True)
         database_folder = folder / "postgresql"
         database_folder.mkdir()
         account = "postgres" if os.geteuid() == 0 else None
@@ -83,7 +81,7 @@ class Deployment:
 
     @property
     def logs(self) -> Path:
-        """The folder that is ingested."""
+        """The folder that is ingested. A file's name up to its first dot is the service of what names none."""
         return self.folder / "logs"
 
     @property
@@ -102,7 +100,7 @@ class Deployment:
         command = [str(self.programs.nginx), "-p", f"{folder}/", "-c", str(config), "-g", "daemon off;"]
         return Server(
             "nginx",
-            [*command, "-e", str(self.logs / "nginx" / "error.log")],
+            [*command, "-e", str(self.logs / "nginx.error.log")],
             folder,
             folder / "output.txt",
             self._listens("nginx_port"),
@@ -136,7 +134,7 @@ class Deployment:
             "gunicorn",
             [sys.executable, "-m", "gunicorn", "--no-control-socket", *flags, "real_shop.app:create()"],
             self._server_folder("gunicorn"),
-            self.logs / "gunicorn" / "gunicorn.log",
+            self.logs / "gunicorn.log",
             self._answers("shop_port"),
             environment=environment,
         )
@@ -154,7 +152,7 @@ class Deployment:
             "PostgreSQL",
             [str(self.programs.postgres), "-D", str(data)],
             Path("/"),
-            self.logs / "postgresql" / "postgresql.log",
+            self.logs / "postgresql.log",
             is_ready,
             signal.SIGINT,  # "fast": ends the sessions instead of waiting for them
             account=self.account,

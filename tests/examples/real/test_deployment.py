@@ -48,8 +48,8 @@ def test_free_ports_differ_and_can_be_bound() -> None:
 def test_a_deployment_begins_with_an_empty_folder_and_a_password_of_its_own(tmp_path: Path) -> None:
     """What an earlier run left is gone; configuration with a password is readable by its owner only."""
     folder = tmp_path / "real"
-    (folder / "logs" / "nginx").mkdir(parents=True)
-    (folder / "logs" / "nginx" / "access.log").write_text("old\n")
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs" / "nginx.access.log").write_text("old\n")
     first, second = (Deployment.prepare(folder, PROGRAMS) for _ in range(2))
     assert not any(path.is_file() for path in folder.rglob("*"))
     assert first.password != second.password
