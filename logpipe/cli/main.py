@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.query import query
+from logpipe.cli.report import report
 from logpipe.errors import LogpipeError
 
 app = typer.Typer(
@@ -32,6 +34,10 @@ def options(
 ) -> None:
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
+
+
+app.command()(query)
+app.command()(report)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from logpipe.errors import QueryError
 from logpipe.store.database import Store
 
-BATCH_ROWS: Final = 50_000
+BATCH_ROWS: Final = 8_192
 
 _WRITE = re.compile(r'Cannot execute statement of type "(\w+)".* read-only mode')
 _FILE = re.compile(r'Cannot access (?:file|directory) "(.*?)"')
@@ -112,5 +112,5 @@ def _query_error(text: str) -> QueryError:
             remedy="write its result with: logpipe query SQL -o FILE",
             reason="no_files",
         )
-    message = _CLASS.sub("", text.strip())
+    message = _CLASS.sub("", text.strip()).replace("\n\n", "\n")
     return QueryError(message[:1].lower() + message[1:] if message[1:2].islower() else message)

@@ -14,7 +14,7 @@ SELECT
     operation AS endpoint,
     requests,
     server_errors,
-    server_errors / requests AS server_error_share,
+    server_errors / requests AS error_share,
     total_ms,
     total_ms / nullif(sum(total_ms) OVER (), 0) AS time_share,
     mean_ms,
