@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from logpipe.cli.ingest import ingest
+from logpipe.cli.query import query
 from logpipe.cli.rejects import rejects
+from logpipe.cli.report import report
 from logpipe.cli.sources import sources
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
@@ -42,6 +44,8 @@ app.command()(ingest)
 app.command()(verify)
 app.command()(sources)
 app.command()(rejects)
+app.command()(query)
+app.command()(report)
 
 
 def main() -> None:
