@@ -90,16 +90,16 @@ def _cell(value: object) -> str:
             return value.isoformat()
         case bytes():
             return value.decode("utf-8", "backslashreplace")
-    return _harmless(str(value))
+    return harmless(str(value))
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Text without control characters: a log line must not move the cursor or recolour the terminal."""
     return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)
 
 
 def _line(label: str | None, sentence: str, style: str | None) -> None:
-    text = _harmless(sentence)
+    text = harmless(sentence)
     if label and style and _colour_system(sys.stderr.isatty()):
         code = {"red": "31", "yellow": "33"}[style]
         label = f"\x1b[{code}m{label}\x1b[0m"
