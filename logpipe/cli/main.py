@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.analyze import analyze
+from logpipe.cli.explain import explain
+from logpipe.cli.findings import findings
 from logpipe.errors import LogpipeError
 
 app = typer.Typer(
@@ -32,6 +35,11 @@ def options(
 ) -> None:
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
+
+
+app.command()(analyze)
+app.command()(findings)
+app.command()(explain)
 
 
 def main() -> None:
