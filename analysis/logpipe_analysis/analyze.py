@@ -8,8 +8,9 @@ from typing import get_args
 from logpipe.store import Store
 from logpipe_analysis import findings
 from logpipe_analysis.buckets import Buckets
-from logpipe_analysis.detectors import error_spike, latency, slow_query
+from logpipe_analysis.detectors import error_spike, latency, new_pattern, silence, slow_query
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
+from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
 from logpipe_analysis.timerange import TimeRange
 
@@ -57,6 +58,7 @@ def analyze(
     covered, notes = _covered(store, since, until, settings)
     if covered is None:
         return Analysis(since, until, findings.Changes(), ("there are no events in that range",))
+    mine(store)
     buckets = Buckets(store, covered)
     notes += _learning(buckets, settings)
     asked = max(since, covered.since) if since else covered.since
@@ -75,10 +77,13 @@ def analyze(
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:
     spikes = error_spike.detect(buckets, settings.error_spike)
+    patterns, spikes = new_pattern.detect(buckets, settings.new_pattern, spikes)
     found = [
         *spikes,
         *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
         *latency.detect(buckets, settings.latency, settings.steps, spikes),
+        *patterns,
+        *silence.detect(buckets, settings.silence),
     ]
     return [finding for finding in found if finding.kind in kinds]
 

@@ -46,8 +46,11 @@ def operation_is(kind: str, operation: str) -> str:
     return f"db_statement IS NULL AND NOT {_HTTP} AND event = {name}"
 
 
-def examples(store: Store, condition: str, *, order: str = "ts", limit: int = 5) -> tuple[Example, ...]:
-    """The first events under a condition; fewer than `limit` where their texts repeat."""
+def examples(
+    store: Store, condition: str, *, order: str = "ts", limit: int = 5, distinct: bool = True
+) -> tuple[Example, ...]:
+    """The first events under a condition; each text once where `distinct`."""
+    once = "QUALIFY row_number() OVER (PARTITION BY text ORDER BY rank, source_id, source_pos) = 1" if distinct else ""
     rows = store.execute(
         f"""
         SELECT source_id, source_pos, epoch_us(ts), text
@@ -58,7 +61,7 @@ def examples(store: Store, condition: str, *, order: str = "ts", limit: int = 5)
             ORDER BY {order}, source_id, source_pos
             LIMIT 200
         )
-        QUALIFY row_number() OVER (PARTITION BY text ORDER BY rank, source_id, source_pos) = 1
+        {once}
         ORDER BY rank, source_id, source_pos
         LIMIT {limit}
         """

@@ -91,9 +91,11 @@ def record(
             resolved.append(current)
         else:
             updated.append(current)
-    for lost in unmatched:
-        if lost.status == "open" and lost.started_at < until:
-            resolved.append(replace(lost, status="resolved", ended_at=max(since, lost.started_at)))
+    resolved += [
+        replace(lost, status="resolved", ended_at=max(since, lost.started_at))
+        for lost in unmatched
+        if lost.status == "open" and lost.started_at < until
+    ]
     if new or updated or resolved:
         with store.transaction() as connection:
             for finding in (*updated, *resolved):

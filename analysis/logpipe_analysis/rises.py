@@ -5,6 +5,7 @@ from its own past is then fitted as a broken line, which tells a trend from a st
 finest buckets there are.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,11 +92,12 @@ def rises(
     factor = _bin_factor(histogram.sum(axis=1), settings)
     if factor is None:
         return []
-    found = []
-    for series in _series(latency, histogram, factor, bucket, settings, steps):
-        for elevation in _elevations(series, factor, settings, steps):
-            found.append((elevation, series))
-    chosen = []
+    found = [
+        (elevation, series)
+        for series in _series(latency, histogram, factor, bucket, settings, steps)
+        for elevation in _elevations(series, factor, settings, steps)
+    ]
+    chosen: list[tuple[_Elevation, _Series]] = []
     for elevation, series in sorted(found, key=lambda pair: pair[0].p_value):
         stretch = _stretch(elevation, series)
         if not any(_overlap(stretch, _stretch(*other)) for other in chosen):
@@ -149,7 +151,7 @@ def _elevations(series: _Series, factor: int, settings: LatencySettings, steps: 
         series.values, alpha=steps.alpha, min_effect=steps.min_effect, min_length=steps.min_length
     )
     edges = [0, *found, len(series.values)]
-    level = [float(series.values[start:end].mean()) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    level = [float(series.values[start:end].mean()) for start, end in itertools.pairwise(edges)]
     least = np.log(settings.min_ratio)
     normal = [level[0]] * edges[1]
     base, run = 0, 1

@@ -10,7 +10,7 @@ class ErrorSpikeSettings:
 
     history_days: int = 3
     """Days of trailing baseline."""
-    min_history_buckets: int = 30
+    min_history_buckets: int = 20
     """Buckets of baseline without which a bucket is not judged: the detector is still learning."""
     windows: tuple[int, ...] = (1, 3, 6)
     """Lengths, in buckets, over which errors are summed and judged; the first is 1."""
@@ -103,6 +103,46 @@ class SlowQuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NewPatternSettings:
+    """When an error or a warning is new."""
+
+    min_severity: int = 13
+    """The severity from which patterns are looked at: 13 is WARNING, 17 ERROR."""
+    min_events: int = 3
+    """Times that it has come at least."""
+    warm_up_minutes: int = 60
+    """History of the service before the first sight, at least so much or `warm_up_share`."""
+    warm_up_share: float = 0.3
+    """The same as a share of the service's history in the store."""
+    p_value: float = 1e-3
+    """The chance that a pattern that was always there shows itself only so late."""
+    many_events: int = 20
+    """An error that has come so often is new whatever the chance: bursts are no independent events."""
+    quiet_minutes: int = 30
+    """Minutes without it after which it is over, or five times its usual pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSettings:
+    """When something steady has stopped."""
+
+    min_buckets: int = 5
+    """Empty buckets at least."""
+    history_buckets: int = 120
+    """Trailing buckets that the rate is taken from."""
+    min_history_buckets: int = 30
+    """Buckets since the first event, without which nothing is steady."""
+    min_occupancy: float = 0.9
+    """The share of the trailing buckets that held events."""
+    min_presence: float = 0.6
+    """The same since the beginning of the range: a job that ran for an hour was never steady."""
+    p_value: float = 1e-6
+    """The chance of such a gap."""
+    dispersion: float = 0.05
+    """Alpha of the negative binomial that gaps are judged by: counts scatter more than Poisson's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The analysis as a whole."""
 
@@ -122,3 +162,7 @@ class Settings:
     """Of `latency_shift` and `latency_trend`, and of what they share with `slow_query`."""
     slow_query: SlowQuerySettings = field(default_factory=SlowQuerySettings)
     """Of `slow_query`."""
+    new_pattern: NewPatternSettings = field(default_factory=NewPatternSettings)
+    """Of `new_pattern`."""
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
+    """Of `silence`."""

@@ -92,7 +92,8 @@ def roll_up_briefly(
 ) -> None:
     """Count the events of `relation` per `bucket_us` into two temporary tables, shaped as the roll-ups are.
 
-    For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not written.
+    For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
+    written.
     """
     cells = _CELLS.format(relation=relation, bucket_us=bucket_us)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells}")

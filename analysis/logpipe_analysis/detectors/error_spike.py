@@ -130,7 +130,7 @@ def _surges(cell: _Cell, cutoff: float, settings: ErrorSpikeSettings) -> Iterato
             cell.first + episode.end,
             float(cell.errors[inside].sum()),
             float(cell.judged.expected[inside].sum()),
-            float(np.nanmin(cell.judged.p_values[:, inside])),
+            float(min(cell.judged.own[inside].min(), np.nanmin(cell.judged.p_values[:, inside], initial=1.0))),
         )
 
 

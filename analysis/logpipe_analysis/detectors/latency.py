@@ -1,4 +1,4 @@
-"""`latency_shift` and `latency_trend`: requests and other timed events that became slower, at once or little by little."""
+"""`latency_shift` and `latency_trend`: requests and other timed events that became slower, at once or gradually."""
 
 import math
 from collections.abc import Sequence

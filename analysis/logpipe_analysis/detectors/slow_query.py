@@ -1,7 +1,8 @@
 """`slow_query`: a query that turned slow, for good or for a while; ranked by the time it adds.
 
-A lasting slowdown is a rise of the query's latency. A short one, as behind a lock, is a burst: many more executions far
-above the usual than the past explains. Executions are logged when they end, so a burst began as much earlier as they took.
+A lasting slowdown is a rise of the query's latency. A short one, as behind a lock, is a burst: many more executions
+far above the usual than the past explains. Executions are logged when they end, so a burst began as much earlier as
+they took.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from logpipe_analysis.detectors import latency as latencies
 from logpipe_analysis.detectors.latency import Risen
 from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.rises import Level, Rise, level_of, rises
+from logpipe_analysis.rises import Rise, figure, level_of, rises
 from logpipe_analysis.settings import LatencySettings, SlowQuerySettings, StepSettings
 from logpipe_analysis.statistics import counts, histograms
 
@@ -75,7 +76,7 @@ def _bursts(buckets: Buckets, series: Latency, settings: SlowQuerySettings) -> I
         open_ended = episode.end + settings.max_gap_buckets >= len(events)
         after = level_of(series, episode.start, episode.end)
         before = level_of(series, 0, episode.start)
-        p_value = float(np.nanmin(judged.p_values[:, episode.start : episode.end]))
+        p_value = float(judged.own[episode.start : episode.end].min())
         if after.total_ms - after.events * before.mean_ms >= settings.min_added_ms:
             end = None if open_ended else series.first + episode.end
             yield Rise(onset, end, False, "p95", before, after, p_value, 1.0)
@@ -101,8 +102,8 @@ def _finding(buckets: Buckets, group: list[Risen]) -> Finding:
         subject=lead.operation,
         started_at=start,
         ended_at=end,
-        baseline=round(_shown(rise, rise.before), 3),
-        observed=round(_shown(rise, rise.after), 3),
+        baseline=round(figure(rise.before, rise.metric), 3),
+        observed=round(figure(rise.after, rise.metric), 3),
         unit="ms",
         score=round(max(rise.added_ms(), 0.0) / 1000, 2),
         confidence=round(1 - min(rise.p_value, 0.5), 4),
@@ -114,15 +115,12 @@ def _finding(buckets: Buckets, group: list[Risen]) -> Finding:
     )
 
 
-def _shown(rise: Rise, level: Level) -> float:
-    return {"p50": level.p50_ms, "p95": level.p95_ms, "mean": level.mean_ms}[rise.metric]
-
-
 def _database_time(buckets: Buckets, place: Place, rise: Rise) -> float:
     """Milliseconds of all queries of the service while it lasts."""
     end = buckets.range.buckets if rise.end is None else rise.end
     rows = buckets.store.execute(
-        f"SELECT sum(sum_ms) FROM {buckets.latencies} WHERE {place.condition()} AND operation_kind = 'db' AND i >= ? AND i < ?",
+        f"SELECT sum(sum_ms) FROM {buckets.latencies} "
+        f"WHERE {place.condition()} AND operation_kind = 'db' AND i >= ? AND i < ?",
         [rise.onset, end],
     )
     return float(rows[0][0] or 0.0)

@@ -27,6 +27,8 @@ class Excess:
 
     p_values: Floats
     """Of counting so much or more under the baseline; NaN where there is too little history."""
+    own: Floats
+    """The p values of single buckets, also where there is little history (one dimension)."""
     expected: Floats
     """By the baseline, of the single bucket (one dimension)."""
 
@@ -62,7 +64,7 @@ def excess(
     windows: Sequence[int],
     cap_quantile: float,
 ) -> Excess:
-    """Judge each bucket's count, given its volume, by the `history` buckets before it.
+    """Judge each bucket's count, given its volume, by the `history` buckets before it. `windows` begins with 1.
 
     Buckets with fewer than `min_history` buckets before them are not judged.
     """
@@ -76,8 +78,9 @@ def excess(
         dispersion = _dispersion(window_sum(capped, length), mean, history, length) + 1.0 / evidence
         rows.append(_upper_tail(observed, mean, dispersion))
     p_values = np.vstack(rows)
+    own = p_values[0].copy()
     p_values[:, :min_history] = np.nan
-    return Excess(p_values, expected)
+    return Excess(p_values, own, expected)
 
 
 def _robust_rate(counts: Floats, volumes: Floats, history: int, cap_quantile: float) -> tuple[Floats, Floats]:
@@ -154,7 +157,7 @@ def surging(
     the first of them is the onset, not the window's beginning. `windows` begins with 1.
     """
     hot = np.zeros(len(counts), dtype=bool)
-    own = np.nan_to_num(judged.p_values[0], nan=1.0) <= own_p_value
+    own = judged.own <= own_p_value
     for row, length in enumerate(windows):
         observed, mean = window_sum(counts, length), window_sum(judged.expected, length)
         p_values = np.nan_to_num(judged.p_values[row], nan=1.0)
