@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.analyze import analyze
+from logpipe.cli.explain import explain
+from logpipe.cli.findings import findings
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.rejects import rejects
@@ -46,6 +49,9 @@ app.command()(sources)
 app.command()(rejects)
 app.command()(query)
 app.command()(report)
+app.command()(analyze)
+app.command()(findings)
+app.command()(explain)
 
 
 def main() -> None:
