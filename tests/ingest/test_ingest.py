@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from logpipe.ingest import intake
+from logpipe.ingest import flow, intake
 from logpipe.ingest.verify import verify
 from logpipe.store import Store
-from tests.ingest.conftest import Take, line, rest, sequences
+from tests.ingest.logs import Take, line, rest, sequences
 
 
 def _write(path: Path, numbers: range, mode: str = "ab") -> None:
@@ -189,7 +189,8 @@ def test_chunks_may_end_anywhere(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     """Whatever the size of the chunks, the lines are the same; a line longer than a chunk is a reject."""
-    monkeypatch.setattr(intake, "CHUNK_BYTES", chunk)
+    for module in (flow, intake):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     _write(logs / "app.log", range(60))
     take()
     verdict = verify(store)
