@@ -111,7 +111,7 @@ class _Branch:
         for key, branch in self.below.items():
             inner_path = f'{path}."{key}"'
             nothing, opening = text_literal(f'"{key}":null'), text_literal(f'"{key}":{{')
-            takes_all = " OR ".join([*branch.conditions, *branch._takes_all(inner_path)])
+            takes_all = " OR ".join([*branch.conditions, *branch._takes_all(inner_path)]) or "false"
             inner = f"concat_ws(',', {', '.join(branch.members(inner_path)) or 'NULL'})"
             yield f"CASE WHEN {takes_all} THEN {nothing} ELSE {opening} || nullif({inner}, '') || '}}' END"
 
