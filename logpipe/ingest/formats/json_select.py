@@ -27,8 +27,8 @@ _LONE_SURROGATE: Final = (
 )
 """Half of a pair of UTF-16, as Python writes undecodable bytes; DuckDB calls the line malformed. Group 1 is sound."""
 
-_OBJECTS: Final = f"""
-    SELECT pos, bytes, raw, mended,
+OBJECTS: Final = f"""
+    SELECT pos, bytes, raw, mended <> raw AS is_altered,
         CASE WHEN valid AND starts_with(ltrim(mended, ' ' || chr(9) || chr(10) || chr(13)), '{{')
             THEN mended END AS json,
         CASE WHEN NOT valid THEN '{MALFORMED}' WHEN json IS NULL THEN '{NOT_AN_OBJECT}' END AS reason
@@ -39,7 +39,8 @@ _OBJECTS: Final = f"""
                 CASE WHEN NOT json_valid(raw) AND contains(raw, '\\ud')
                     THEN regexp_replace(raw, '{_LONE_SURROGATE}', '\\1', 'g') ELSE raw END AS mended
             FROM lines))"""
-"""`json` is the text of an object, or NULL with a reason. No other string may reach a JSON function: it would raise."""
+"""The relation that is typed. `json` is the text of an object, or NULL with a reason: no other string may reach a JSON
+function, for it would raise. `is_altered`: the object says less than the line, which is then kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class _Place:
             return level_is_exact_sql(f"texts[{self.index}]")
         if self.column == "ts":
             return is_microseconds_sql(f"texts[{self.index}]")
+        if self.reading is not None and self.column != "level" and _SQL_TYPES[self.column] == "VARCHAR":
+            return f"value_{self.index} = texts[{self.index}]"
         return "true"
 
 
@@ -111,15 +114,18 @@ class _Branch:
         for key, branch in self.below.items():
             inner_path = f'{path}."{key}"'
             nothing, opening = text_literal(f'"{key}":null'), text_literal(f'"{key}":{{')
-            takes_all = " OR ".join([*branch.conditions, *branch._takes_all(inner_path)]) or "false"
             inner = f"concat_ws(',', {', '.join(branch.members(inner_path)) or 'NULL'})"
-            yield f"CASE WHEN {takes_all} THEN {nothing} ELSE {opening} || nullif({inner}, '') || '}}' END"
+            rest = f"{opening} || nullif({inner}, '') || '}}'"
+            yield f"CASE WHEN {branch._is_taken(inner_path)} THEN {nothing} ELSE {rest} END"
 
-    def _takes_all(self, path: str) -> Iterator[str]:
-        """Whether nothing is left below, so that no empty object stays behind."""
-        if self.below and not any(branch.below for branch in self.below.values()):
-            taken = " + ".join(f"({' OR '.join(branch.conditions)})::INTEGER" for branch in self.below.values())
-            yield f"{taken} > 0 AND {taken} = len(json_keys(json, {text_literal(path)}))"
+    def _is_taken(self, path: str) -> str:
+        """Whether the value goes, or all that is below it: no empty object stays behind."""
+        ways = list(self.conditions)
+        if self.below:
+            below = (branch._is_taken(f'{path}."{key}"') for key, branch in self.below.items())
+            taken = " + ".join(f"({is_taken})::INTEGER" for is_taken in below)
+            ways.append(f"{taken} > 0 AND {taken} = len(json_keys(json, {text_literal(path)}))")
+        return f"coalesce({' OR '.join(ways)}, false)"
 
 
 def select_sql(
@@ -127,12 +133,13 @@ def select_sql(
     context: Context,
     columns: Mapping[str, tuple[Candidate, ...]],
     redundant: Mapping[str, str],
+    objects: str = OBJECTS,
 ) -> str:
-    """The SELECT of a `Format`.
+    """The SELECT of a `Format` over the relation `objects`.
 
     `redundant` gives the paths that only repeat others, with the column that must have a value for them to be left out.
     """
-    keys, repeats = _keys_of_lines(connection)
+    keys, repeats = _keys_of_lines(connection, objects)
     places = list(_places(columns, keys))
     paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$.\"\"'"
     values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
@@ -142,7 +149,7 @@ def select_sql(
         f" FROM (SELECT {', '.join(('*', *chosen))}"
         f" FROM (SELECT {', '.join(('*', *values))}"
         f" FROM (SELECT *, json_extract_string(json, [{paths}]) AS texts, json_type(json, [{paths}]) AS types"
-        f" FROM ({_OBJECTS}))))"
+        f" FROM ({objects}))))"
     )
 
 
@@ -161,10 +168,10 @@ def fitting_sql(column: str, text: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, '-?\\d+') THEN TRY_CAST({text} AS {sql_type}) END"
 
 
-def _keys_of_lines(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str], bool]:
+def _keys_of_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple[frozenset[str], bool]:
     """The keys at the top level of the lines, and whether any line has one key twice."""
     row = connection.execute(
-        f"WITH shapes AS (SELECT DISTINCT json_keys(json) AS keys FROM ({_OBJECTS}))"
+        f"WITH shapes AS (SELECT DISTINCT json_keys(json) AS keys FROM ({objects}))"
         " SELECT (SELECT list(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM shapes)),"
         " (SELECT coalesce(bool_or(len(keys) <> list_unique(keys)), false) FROM shapes)"
     ).fetchone()
@@ -219,8 +226,6 @@ def _attributes(places: list[_Place], redundant: Mapping[str, str], repeats: boo
         taken.add(tuple(path.split(".")), f"{column} IS NOT NULL")
     members = ", ".join(taken.members()) or "NULL"
     rest = f"json_merge_patch(json, '{{' || concat_ws(',', {members}) || '}}')"
-    changed = (
-        "mended <> raw" if not repeats else "(mended <> raw OR len(json_keys(json)) <> list_unique(json_keys(json)))"
-    )
+    changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
     rest = f"CASE WHEN {changed} THEN json_merge_patch({rest}, json_object('_raw', raw)) ELSE {rest} END"
     return f"CAST(nullif(({rest})::VARCHAR, '{{}}') AS JSON)"
