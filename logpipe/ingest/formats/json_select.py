@@ -141,7 +141,7 @@ def select_sql(
     """
     keys, repeats = _keys_of_lines(connection, objects)
     places = list(_places(columns, keys))
-    paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$.\"\"'"
+    paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$[0]'"
     values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
     chosen = [f"{sql} AS {column}" for column, sql in _column_values(places).items()]
     return (

@@ -25,9 +25,9 @@ SYSLOG = TextFormat(
     name="syslog",
     title="syslog, RFC 3164 and RFC 5424",
     layouts=(
-        rf"^(?:{PRIORITY})?(?P<time>{YEARLESS}|{ISO}) (?P<host>[^\s:\[\]]+) {TAG}: ?{MESSAGE}",
+        rf"^(?:{PRIORITY})?(?P<time>{YEARLESS}|{ISO}) (?P<host>[^\s:\[\]]+) {TAG}:(?: {MESSAGE}|$)",
         rf"^{PRIORITY}1 (?:(?P<time>{ISO})|-) {HEADER} (?:(?P<structured_data>{STRUCTURED_DATA})|-)(?: {MESSAGE}|$)",
-        rf"^{PRIORITY}(?P<time>{YEARLESS}|{ISO}) {TAG}: ?{MESSAGE}",
+        rf"^{PRIORITY}(?P<time>{YEARLESS}|{ISO}) {TAG}:(?: {MESSAGE}|$)",
         rf"^(?:{PRIORITY})?(?P<time>{YEARLESS}) (?P<host>[^\s:\[\]]+) {MESSAGE}",
     ),
     read_time=_time_sql,
