@@ -6,7 +6,7 @@ that do not fit their column, and texts that say more than the column holds (`NO
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import duckdb
@@ -22,6 +22,8 @@ NOT_AN_OBJECT: Final = "not_an_object"
 
 _SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
 
+_NO_PATH: Final = "'$[0]'"
+
 _LONE_SURROGATE: Final = (
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
@@ -36,7 +38,7 @@ OBJECTS: Final = f"""
         SELECT *, json_valid(mended) AS valid
         FROM (
             SELECT *,
-                CASE WHEN NOT json_valid(raw) AND contains(raw, '\\ud')
+                CASE WHEN (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)
                     THEN regexp_replace(raw, '{_LONE_SURROGATE}', '\\1', 'g') ELSE raw END AS mended
             FROM lines))"""
 """The relation that is typed. `json` is the text of an object, or NULL with a reason: no other string may reach a JSON
@@ -124,7 +126,7 @@ class _Branch:
         if self.below:
             below = (branch._is_taken(f'{path}."{key}"') for key, branch in self.below.items())
             taken = " + ".join(f"({is_taken})::INTEGER" for is_taken in below)
-            ways.append(f"{taken} > 0 AND {taken} = len(json_keys(json, {text_literal(path)}))")
+            ways.append(f"nullif({taken}, 0) = len(json_keys(json, {text_literal(path)}))")
         return f"coalesce({' OR '.join(ways)}, false)"
 
 
@@ -140,16 +142,22 @@ def select_sql(
     `redundant` gives the paths that only repeat others, with the column that must have a value for them to be left out.
     """
     keys, repeats = _keys_of_lines(connection, objects)
-    places = list(_places(columns, keys))
-    paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$[0]'"
+    places = _found_places(connection, objects, list(_candidate_places(columns, keys)))
+    paths = _path_list(places)
     values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
     chosen = [f"{sql} AS {column}" for column, sql in _column_values(places).items()]
+    taken = [f"{sql} AS taken_{index}" for index, sql in _taken(places).items()]
+    rest = f"json_merge_patch(json, {_patch(places, redundant)}) AS rest"
+    changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
     return (
-        f"SELECT {', '.join(COLUMNS)}, {_attributes(places, redundant, repeats)} AS attributes, pos, bytes, reason"
-        f" FROM (SELECT {', '.join(('*', *chosen))}"
+        f"SELECT {', '.join(COLUMNS)}, nullif(rest, '{{}}'::JSON) AS attributes, pos, bytes, reason"
+        f" FROM (SELECT * REPLACE (CASE WHEN {changed} THEN json_merge_patch(rest, json_object('_raw', raw))"
+        " ELSE rest END AS rest)"
+        f" FROM (SELECT *, {rest}"
+        f" FROM (SELECT {', '.join(('*', *chosen, *taken))}"
         f" FROM (SELECT {', '.join(('*', *values))}"
-        f" FROM (SELECT *, json_extract_string(json, [{paths}]) AS texts, json_type(json, [{paths}]) AS types"
-        f" FROM ({objects}))))"
+        f" FROM (SELECT *, json_extract_string(json, {paths}) AS texts, json_type(json, {paths}) AS types"
+        f" FROM ({objects}))))))"
     )
 
 
@@ -179,7 +187,7 @@ def _keys_of_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple
     return frozenset(row[0] or ()), row[1]
 
 
-def _places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:
+def _candidate_places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:
     index = 0
     for column, found in columns.items():
         for candidate in found:
@@ -187,6 +195,23 @@ def _places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -
                 if spelling[0] in keys:
                     index += 1
                     yield _Place(column, spelling, candidate.reading, index)
+
+
+def _found_places(connection: duckdb.DuckDBPyConnection, objects: str, places: list[_Place]) -> list[_Place]:
+    """The places that any line has: of a nested one only its first key is known yet."""
+    if all(len(place.keys) == 1 for place in places):
+        return places
+    found = ", ".join(f"bool_or(types[{place.index}] IS NOT NULL)" for place in places)
+    row = connection.execute(
+        f"SELECT {found} FROM (SELECT json_type(json, {_path_list(places)}) AS types FROM ({objects}))"
+    ).fetchone()
+    assert row is not None  # an aggregate yields a row
+    there = [place for place, is_there in zip(places, row, strict=True) if is_there]
+    return [replace(place, index=index) for index, place in enumerate(there, 1)]
+
+
+def _path_list(places: list[_Place]) -> str:
+    return f"[{', '.join(text_literal(_json_path(place.keys)) for place in places) or _NO_PATH}]"
 
 
 def _spellings(path: str) -> list[tuple[str, ...]]:
@@ -213,19 +238,24 @@ def _column_values(places: list[_Place]) -> dict[str, str]:
     }
 
 
-def _attributes(places: list[_Place], redundant: Mapping[str, str], repeats: bool) -> str:
-    """What no column has taken; of a line with one key twice also the line itself, for no one knows which is meant."""
-    taken = _Branch()
+def _taken(places: list[_Place]) -> dict[int, str]:
+    """By place, whether its value went into the column, whole, so that it need not stay in the attributes."""
+    conditions: dict[int, str] = {}
     before: dict[str, list[str]] = {}
     for place in places:
+        value = f"value_{place.index}"
         earlier = before.setdefault(place.column, [])
-        none_earlier = [f"{value} IS NULL" for value in earlier]
-        taken.add(place.keys, " AND ".join([f"value_{place.index} IS NOT NULL", place.is_whole_sql, *none_earlier]))
-        earlier.append(f"value_{place.index}")
+        none_earlier = [f"{other} IS NULL" for other in earlier]
+        conditions[place.index] = " AND ".join([f"{value} IS NOT NULL", place.is_whole_sql, *none_earlier])
+        earlier.append(value)
+    return conditions
+
+
+def _patch(places: list[_Place], redundant: Mapping[str, str]) -> str:
+    """The RFC 7396 merge patch that leaves of an object what no column has taken."""
+    tree = _Branch()
+    for place in places:
+        tree.add(place.keys, f"taken_{place.index}")
     for path, column in redundant.items():
-        taken.add(tuple(path.split(".")), f"{column} IS NOT NULL")
-    members = ", ".join(taken.members()) or "NULL"
-    rest = f"json_merge_patch(json, '{{' || concat_ws(',', {members}) || '}}')"
-    changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
-    rest = f"CASE WHEN {changed} THEN json_merge_patch({rest}, json_object('_raw', raw)) ELSE {rest} END"
-    return f"CAST(nullif(({rest})::VARCHAR, '{{}}') AS JSON)"
+        tree.add(tuple(path.split(".")), f"{column} IS NOT NULL")
+    return f"'{{' || concat_ws(',', {', '.join(tree.members()) or 'NULL'}) || '}}'"

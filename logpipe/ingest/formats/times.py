@@ -33,13 +33,13 @@ def epoch_sql(text: str) -> str:
 
     Nothing before 1973 is taken: small numbers are durations and counters, not times.
     """
-    number = f"TRY_CAST({text} AS DECIMAL(28, 9))"
-    scales = ((1e8, 1e11, "1000000"), (1e11, 1e14, "1000"), (1e14, 1e17, "1"), (1e17, 9e18, "0.001"))
-    branches = (
-        f"WHEN {number} >= {low:.0f} AND {number} < {high:.0f} THEN floor({number} * {scale})"
-        for low, high, scale in scales
+    number = f"TRY_CAST({text} AS DOUBLE)"  # 53 bits hold microseconds until 2255; nanoseconds need an integer
+    microseconds = (
+        f"CASE WHEN {number} < 1e8 THEN NULL WHEN {number} < 1e11 THEN round({number} * 1e6)::BIGINT"
+        f" WHEN {number} < 1e14 THEN round({number} * 1e3)::BIGINT WHEN {number} < 1e17 THEN {number}::BIGINT"
+        f" WHEN {number} < 9e18 THEN TRY_CAST({text} AS BIGINT) // 1000 END"
     )
-    return f"make_timestamptz(CAST(CASE {' '.join(branches)} END AS BIGINT))"
+    return f"make_timestamptz({microseconds})"
 
 
 def instant_sql(text: str, context: Context) -> str:
