@@ -22,8 +22,10 @@ JSON_VALUE = st.recursive(
     max_leaves=6,
 )
 KNOWN_KEY = st.sampled_from(
-    "timestamp time level message msg event http http.status_code log exception error record text line process"
-    " duration_ms seq stream severity_number request_time".split()
+    [
+        *("timestamp", "time", "level", "message", "msg", "event", "http", "http.status_code", "log", "exception"),
+        *("error", "record", "text", "line", "process", "duration_ms", "seq", "stream", "severity_number"),
+    ]
 )
 JSON_LINE = st.dictionaries(KNOWN_KEY | TEXT, JSON_VALUE, max_size=6).map(json.dumps)
 
