@@ -151,8 +151,8 @@ def select_sql(
     changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
     return (
         f"SELECT {', '.join(COLUMNS)}, nullif(rest, '{{}}'::JSON) AS attributes, pos, bytes, reason"
-        f" FROM (SELECT * REPLACE (CASE WHEN json IS NOT NULL AND ({changed}) THEN json_merge_patch(rest, json_object('_raw', raw))"
-        " ELSE rest END AS rest)"
+        f" FROM (SELECT * REPLACE (CASE WHEN json IS NOT NULL AND ({changed})"
+        " THEN json_merge_patch(rest, json_object('_raw', raw)) ELSE rest END AS rest)"
         f" FROM (SELECT *, {rest}"
         f" FROM (SELECT {', '.join(('*', *chosen, *taken))}"
         f" FROM (SELECT {', '.join(('*', *values))}"
