@@ -109,7 +109,7 @@ def _demonstrate(stack: ExitStack, minutes: float, *, with_pipeline: bool) -> in
         _say("the logs are in demo/real/logs, what was done is in demo/real/truth.json")
         return 0
     time.sleep(FOLLOWER_CATCHES_UP_S)
-    follower.stop()
+    pipeline.end(follower)
     return _judge(pipeline, truths)
 
 
