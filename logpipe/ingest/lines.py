@@ -1,17 +1,14 @@
 """Bytes to records: where lines begin and end, which of them join, and a zero-copy Arrow column of their text.
 
 Python sees chunks, never lines: NumPy finds the newlines, and the column's strings are views into the chunk itself.
-Only lines that need mending (bad UTF-8, a run of NULs, escaped lone surrogates) are handled one by one.
+Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
 """
 
 import base64
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 
 Positions = npt.NDArray[np.int64]
@@ -20,11 +17,6 @@ NEWLINE = 10
 _RETURN = 13
 _WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 _BOM = b"\xef\xbb\xbf"
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_LONE_SURROGATE = re.compile(
-    rb"(?<!\\)((?:\\\\)*)"
-    rb"(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
 _BATCH_ROWS = 61_440
 """Half a row group of DuckDB: what two threads take side by side without making small row groups."""
 
@@ -134,7 +126,7 @@ def without_last(records: Records) -> Records:
 
 
 def mend(records: Records) -> None:
-    """Make the text of every record valid UTF-8, and JSON free of lone surrogates, and note what was mended.
+    """Make the text of every record valid UTF-8, without NULs in front, and note what was mended.
 
     The bytes as they stood go into the notes, in base64, so that nothing is lost.
     """
@@ -142,18 +134,8 @@ def mend(records: Records) -> None:
     try:
         records._column().validate(full=True)
     except pa.ArrowInvalid:
-        _mend_each(records, _above_ascii(records), _valid_utf8, "invalid_utf8_base64")
-    if _SURROGATE.search(records.data):
-        _mend_each(records, _with_surrogates(records), _without_lone_surrogates, "lone_surrogates_base64")
-
-
-def _mend_each(records: Records, suspects: Positions, fix: Callable[[bytes], bytes], note: str) -> None:
-    for index in suspects.tolist():
-        before = records.mended.get(index) or records.text(index)
-        after = fix(before)
-        if after != before:
-            records.mended[index] = after
-            records.notes.setdefault(index, {})[note] = base64.b64encode(records.text(index)).decode()
+        for index in _above_ascii(records).tolist():
+            _mend_utf8(records, index)
 
 
 def _strip_nuls(records: Records) -> None:
@@ -169,26 +151,17 @@ def _strip_nuls(records: Records) -> None:
             records.notes[index] = {"nul_bytes_skipped": len(text) - len(rest)}
 
 
-def _valid_utf8(text: bytes) -> bytes:
-    return text.decode("utf-8", "replace").encode()
-
-
-def _without_lone_surrogates(text: bytes) -> bytes:
-    if not text.lstrip().startswith(b"{"):
-        return text
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return _LONE_SURROGATE.sub(lambda match: match[0] if match[2] else match[1] + b"\\ufffd", text)
-    return text
+def _mend_utf8(records: Records, index: int) -> None:
+    before = records.mended.get(index) or records.text(index)
+    after = before.decode("utf-8", "replace").encode()
+    if after != before:
+        records.mended[index] = after
+        note = base64.b64encode(records.text(index)).decode()
+        records.notes.setdefault(index, {})["invalid_utf8_base64"] = note
 
 
 def _above_ascii(records: Records) -> Positions:
     return _records_of(records, np.flatnonzero(np.frombuffer(records.data, np.uint8) >= 0x80))
-
-
-def _with_surrogates(records: Records) -> Positions:
-    return _records_of(records, np.array([match.start() for match in _SURROGATE.finditer(records.data)], np.int64))
 
 
 def _records_of(records: Records, offsets: npt.NDArray[np.int64] | npt.NDArray[np.intp]) -> Positions:

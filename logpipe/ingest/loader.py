@@ -255,9 +255,8 @@ def _enter(connection: duckdb.DuckDBPyConnection, chunk: Chunk, loaded: Loaded) 
     )
 
 
-def begins(store: Store, records: Records, start: str) -> npt.NDArray[np.bool_]:
+def begins(connection: duckdb.DuckDBPyConnection, records: Records, start: str) -> npt.NDArray[np.bool_]:
     """Which lines begin a record, by the pattern of their format."""
-    connection = store.connection
     connection.register("candidates", records.table(0))
     try:
         found = connection.execute(

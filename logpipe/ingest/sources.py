@@ -51,6 +51,11 @@ class Source:
             file.modified_ns,
         )
 
+    def advance(self, start: int, end: int, range_hash: bytes, tail_hash: bytes) -> None:
+        """Take note of a ledger entry."""
+        self.offset, self.tail_hash = end, tail_hash
+        self.ranges.append((start, end, range_hash))
+
     def exhausted(self, file: LogFile) -> bool:
         """Whether all bytes of the file, as it is now, are in the store."""
         return self.state == "complete" if self.compression else self.offset == file.size
@@ -216,9 +221,7 @@ def _load(store: Store) -> list[Source]:
     for source_id, start, end, range_hash, tail_hash in store.execute(
         "SELECT source_id, from_pos, to_pos, range_hash, tail_hash FROM ledger ORDER BY source_id, to_pos"
     ):
-        source = sources[source_id]
-        source.offset, source.tail_hash = end, tail_hash
-        source.ranges.append((start, end, range_hash))
+        sources[source_id].advance(start, end, range_hash, tail_hash)
     return list(sources.values())
 
 

@@ -5,10 +5,11 @@ import duckdb
 MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
+_MINUTE_US = 60_000_000
+
 _CELLS = """
-CREATE OR REPLACE TEMP TABLE batch_cells AS
 SELECT
-    make_timestamptz(epoch_us(ts) // 60_000_000 * 60_000_000) AS minute,
+    make_timestamptz(epoch_us(ts) // {bucket_us} * {bucket_us}) AS minute,
     service, environment, version, stream, level, severity,
     CASE
         WHEN db_statement IS NOT NULL THEN 'db'
@@ -50,23 +51,22 @@ _BOUNDED = """
 (
     SELECT cells.* REPLACE (CASE WHEN known.service IS NOT NULL THEN operation WHEN operation IS NOT NULL THEN 'other'
         END AS operation)
-    FROM batch_cells AS cells
+    FROM {cells} AS cells
     LEFT JOIN operations AS known USING (service, operation_kind, operation)
 )
 """
 
-_COUNTS = f"""
-INSERT INTO rollup_minute
+_COUNTS = """
 SELECT minute, service, environment, version, stream, level, severity, operation_kind, operation,
-    sum(events), sum(server_errors), sum(bytes)
-FROM {_BOUNDED}
+    sum(events) AS events, sum(server_errors) AS server_errors, sum(bytes) AS bytes
+FROM {bounded}
 GROUP BY ALL
 """
 
-_LATENCIES = f"""
-INSERT INTO latency_minute
-SELECT minute, service, environment, version, operation_kind, operation, bucket, sum(events), sum(sum_ms), max(max_ms)
-FROM {_BOUNDED}
+_LATENCIES = """
+SELECT minute, service, environment, version, operation_kind, operation, bucket,
+    sum(events) AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+FROM {bounded}
 WHERE bucket IS NOT NULL AND operation IS NOT NULL
 GROUP BY ALL
 """
@@ -78,8 +78,26 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     Called in the transaction that inserts them, once for each event. Durations below zero or not finite are not counted
     as latencies. The cost follows the rows of `relation`, not those of the store.
     """
-    connection.execute(_CELLS.format(relation=relation))
+    cells = _CELLS.format(relation=relation, bucket_us=_MINUTE_US)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells}")
     connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
-    connection.execute(_COUNTS)
-    connection.execute(_LATENCIES)
+    bounded = _BOUNDED.format(cells="batch_cells")
+    connection.execute(f"INSERT INTO rollup_minute {_COUNTS.format(bounded=bounded)}")
+    connection.execute(f"INSERT INTO latency_minute {_LATENCIES.format(bounded=bounded)}")
+    connection.execute("DROP TABLE batch_cells")
+
+
+def roll_up_briefly(
+    connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int, *, counts: str, latencies: str
+) -> None:
+    """Count the events of `relation` per `bucket_us` into two temporary tables, shaped as the roll-ups are.
+
+    For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
+    written.
+    """
+    cells = _CELLS.format(relation=relation, bucket_us=bucket_us)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells}")
+    bounded = _BOUNDED.format(cells="batch_cells")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_COUNTS.format(bounded=bounded)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_LATENCIES.format(bounded=bounded)}")
     connection.execute("DROP TABLE batch_cells")

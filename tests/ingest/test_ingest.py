@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from logpipe.ingest import intake
+from logpipe.ingest import flow, intake
 from logpipe.ingest.verify import verify
 from logpipe.store import Store
-
-from tests.ingest.conftest import Take, line, rest, sequences
+from tests.ingest.logs import Take, line, rest, sequences
 
 
 def _write(path: Path, numbers: range, mode: str = "ab") -> None:
@@ -189,8 +188,9 @@ def test_overwriting_unread_lines_is_a_gap(
 def test_chunks_may_end_anywhere(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    """Whatever the size of the chunks, the lines are the same; a line longer than a chunk is a reject with its length."""
-    monkeypatch.setattr(intake, "CHUNK_BYTES", chunk)
+    """Whatever the size of the chunks, the lines are the same; a line longer than a chunk is a reject."""
+    for module in (flow, intake):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     _write(logs / "app.log", range(60))
     take()
     verdict = verify(store)
@@ -207,9 +207,8 @@ def test_chunks_may_end_anywhere(
 def test_positions_are_those_of_the_file(take: Take, logs: Path, store: Store) -> None:
     """At the byte that an event names, its line stands."""
     path = logs / "app.log"
-    path.write_bytes(
-        b"\xef\xbb\xbf" + line(0) + b"\r\n\n" + line(1, message="é€").replace(b"\n", b"\r\n") + b"x\n" + line(2)
-    )
+    path.write_bytes(b"\xef\xbb\xbf" + line(0) + b"\r\n\n" + line(1, message="é€").replace(b"\n", b"\r\n") + b"x\n")
+    _write(path, range(2, 30))
     take()
     data = path.read_bytes()
     for position, length, message in store.execute("SELECT source_pos, bytes, message FROM events"):

@@ -73,15 +73,6 @@ def test_a_byte_order_mark_is_not_text() -> None:
     assert _texts(lines.split(data, at_start=True)) == ["one", "\ufefftwo"]
 
 
-def test_lone_surrogates_are_replaced_in_json_only() -> None:
-    """An escaped half of a pair becomes U+FFFD; a whole pair and an escaped backslash stay."""
-    data = rb'{"a":"\ud800 \ud83d\ude00 \\ud800"}' + b"\n" + rb"text \ud800" + b"\n"
-    records = lines.split(memoryview(bytearray(data)), at_start=True)
-    lines.mend(records)
-    assert _texts(records) == [r'{"a":"\ufffd \ud83d\ude00 \\ud800"}', r"text \ud800"]
-    assert list(records.notes) == [0]
-
-
 def test_leading_nuls_are_skipped_and_counted() -> None:
     """What a writer leaves after a truncation does not hide the line behind it."""
     records = lines.split(memoryview(bytearray(b"\0" * 5000 + b"one\n")), at_start=True)

@@ -6,118 +6,106 @@ another type, a duplicate key or a malformed line makes the numbers differ, and 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-import duckdb
 import orjson
 
-from logpipe.ingest.formats.base import Context, text_literal
-from logpipe.record import FIELDS, KEYS
+from logpipe.ingest.formats.base import text_literal
+from logpipe.ingest.formats.json_format import JsonFormat, candidates
+from logpipe.record import FIELDS, KEYS, SEVERITY_BY_LEVEL, STREAMS
 
-_IDENTIFYING = frozenset(("timestamp", "message", "level", "service", "stream"))
 _MOST_EXTRA_KEYS = 64
+_PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "VARCHAR": (str, int),
+    "TIMESTAMPTZ": str,
+    "DOUBLE": (int, float),
+}
 
 
-class LogpipeJsonl:
+class LogpipeJsonl(JsonFormat):
     """logpipe's own JSON lines."""
 
-    name = "logpipe"
-    title = "logpipe's own JSON lines"
-    start = None
-
-    def claims(self, lines: Sequence[str]) -> float:
-        return sum(map(_is_ours, lines)) / len(lines) if lines else 0.0
-
     def fast_select(self, sample: Sequence[str]) -> str | None:
-        keys = _keys(sample)
+        """See `Format`; none where the sample has values of other types than the record's, or very many keys."""
+        objects = _objects(sample)
+        keys = dict.fromkeys(key for record in objects for key in record)
         extra = _apart([key for key in keys if key not in KEYS])
-        if not keys or len(extra) > _MOST_EXTRA_KEYS:
-            return None
         typed = {field.key: field.sql_type for field in FIELDS if field.key in keys}
-        members = {**typed, **dict.fromkeys(extra, "JSON")}
-        columns = [
-            f"{_member(field.key)} AS {field.column}"
-            if field.key in typed
-            else f"NULL::{field.sql_type} AS {field.column}"
-            for field in FIELDS
-        ]
-        present = " + ".join(f"({_member(key)} IS NOT NULL)::INT" for key in members)
+        if not typed.keys() >= {"timestamp", "level"} or len(extra) > _MOST_EXTRA_KEYS:
+            return None
+        if not all(_fits(record.get(key), sql_type) for record in objects for key, sql_type in typed.items()):
+            return None
+        # As text, so that a time of more digits than a microsecond's is left to the full SELECT.
+        members = {**typed, "timestamp": "VARCHAR", **dict.fromkeys(extra, "JSON")}
         return f"""
-            SELECT {", ".join(columns)}, {_object(extra)} AS attributes, pos, bytes, NULL AS reason
+            SELECT {", ".join(_column(field.key, field.column, field.sql_type, typed) for field in FIELDS)},
+                {_object(extra)} AS attributes, pos, bytes, NULL AS reason
             FROM (
                 SELECT pos, bytes, len(json_keys(raw)) AS keys, json_transform(raw, {_structure(members)}) AS record
                 FROM (SELECT pos, bytes, CASE WHEN json_valid(raw) THEN raw END AS raw FROM lines)
             )
-            WHERE keys = {present}
-        """
-
-    def select(self, _connection: duckdb.DuckDBPyConnection, _context: Context) -> str:
-        members = {field.key: field.sql_type for field in FIELDS}
-        columns = ", ".join(f"{_member(field.key)} AS {field.column}" for field in FIELDS)
-        # What became a column is taken out of the object; what stays, of whatever type, is kept as it stands.
-        taken = ", ".join(
-            f"""CASE WHEN {_member(key)} IS NOT NULL THEN {text_literal(f'"{key}":null')} END""" for key in members
-        )
-        return f"""
-            SELECT {columns},
-                CASE
-                    WHEN keys > distinct_keys THEN json_object('duplicate_keys', raw)
-                    ELSE nullif(json_merge_patch(raw, '{{' || concat_ws(',', {taken}) || '}}'), '{{}}')
-                END::JSON AS attributes,
-                pos, bytes, reason
-            FROM (
-                SELECT *, json_transform(raw, {_structure(members)}) AS record,
-                    len(json_keys(raw)) AS keys, len(list_distinct(json_keys(raw))) AS distinct_keys
-                FROM (
-                    SELECT pos, bytes, CASE WHEN reason IS NULL THEN raw END AS raw, reason
-                    FROM (
-                        SELECT *, CASE
-                            WHEN NOT json_valid(raw) THEN 'malformed_json'
-                            WHEN json_type(CASE WHEN json_valid(raw) THEN raw END) <> 'OBJECT' THEN 'not_an_object'
-                        END AS reason
-                        FROM lines
-                    )
-                )
-            )
+            WHERE CASE WHEN {" + ".join(f"({_member(key)} IS NOT NULL)::INT" for key in members)} = keys
+                THEN {" AND ".join(_conditions(typed))} END
         """
 
 
-def _is_ours(line: str) -> bool:
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(record, dict) and record.keys() >= _IDENTIFYING
+def _is_record(line: Mapping[str, object]) -> bool:
+    return line.get("stream") in STREAMS and "timestamp" in line and "level" in line
 
 
-def _keys(sample: Iterable[str]) -> list[str]:
-    """The keys of the sampled objects, each once, in the order of their first showing."""
-    keys: dict[str, None] = {}
+def _objects(sample: Sequence[str]) -> list[dict[str, object]]:
+    objects = []
     for line in sample:
         try:
-            record = orjson.loads(line)
+            parsed = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(record, dict):
-            keys.update(dict.fromkeys(record))
-    return list(keys)
+        if isinstance(parsed, dict):
+            objects.append(parsed)
+    return objects
+
+
+def _fits(value: object, sql_type: str) -> bool:
+    wanted = _PYTHON_TYPES.get(sql_type, (int,))
+    return value is None or (isinstance(value, wanted) and not isinstance(value, bool))
 
 
 def _apart(keys: Sequence[str]) -> list[str]:
     """The keys that no other key equals but for case: DuckDB's structures do not tell these apart."""
     folded = Counter(key.lower() for key in (*KEYS, *keys))
-    return [key for key in keys if folded[key.lower()] == 1]
+    return [key for key in keys if key and folded[key.lower()] == 1]
 
 
-def _identifier(key: str) -> str:
-    return '"' + key.replace('"', '""') + '"'
+def _conditions(typed: Mapping[str, str]) -> list[str]:
+    """What else a row must be for the full SELECT to say the same of it."""
+    in_levels = ", ".join(map(text_literal, SEVERITY_BY_LEVEL))
+    conditions = [
+        "length(record.timestamp) = 27 AND ends_with(record.timestamp, 'Z')",
+        f"record.level IN ({in_levels})",
+    ]
+    if "stream" in typed:
+        conditions.append(f"record.stream IN ({', '.join(map(text_literal, STREAMS))})")
+    # An object or a list where a text belongs would be taken as its JSON text.
+    return conditions + [
+        f"ascii(coalesce({_member(key)}, '')) NOT IN (123, 91)"
+        for key, sql_type in typed.items()
+        if sql_type == "VARCHAR"
+    ]
+
+
+def _column(key: str, column: str, sql_type: str, typed: Mapping[str, str]) -> str:
+    if key not in typed:
+        return f"NULL::{sql_type} AS {column}"
+    if key == "timestamp":
+        return f"TRY_CAST(record.timestamp AS TIMESTAMPTZ) AS {column}"
+    return f"{_member(key)} AS {column}"
 
 
 def _member(key: str) -> str:
-    return f"record.{_identifier(key)}"
+    return 'record."' + key.replace('"', '""') + '"'
 
 
-def _structure(members: dict[str, str]) -> str:
+def _structure(members: Mapping[str, str]) -> str:
     return text_literal(orjson.dumps(members).decode())
 
 
@@ -129,4 +117,9 @@ def _object(keys: Sequence[str]) -> str:
     return f"nullif('{{' || concat_ws(',', {parts}) || '}}', '{{}}')::JSON"
 
 
-LOGPIPE_JSONL = LogpipeJsonl()
+LOGPIPE_JSONL = LogpipeJsonl(
+    name="logpipe",
+    title="logpipe's own JSON lines",
+    columns={field.column: candidates(field.key) for field in FIELDS},
+    marks=_is_record,
+)
