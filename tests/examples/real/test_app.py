@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
@@ -16,15 +15,10 @@ from real_shop.deployment import free_ports
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Iterator[Path]:
-    """The folder of the streams; the logging of the test run is as before afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    setup_logging(service="shop", level="INFO", log_dir=str(tmp_path / "logs"), console=False)
-    yield tmp_path / "logs"
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers, root.level = handlers, level
+    """The folder of the shop's streams."""
+    installed = setup_logging(service="shop", level="INFO", log_dir=tmp_path / "logs", console=False)
+    yield tmp_path / "logs" / "shop"
+    installed.close()
 
 
 @pytest.fixture
