@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click.core import ParameterSource
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database
 
@@ -114,7 +113,7 @@ def loki(
     from logpipe_shippers.loki import Scope, entries, newest, payloads, stock
 
     if output is not None:
-        if url is not None and context.get_parameter_source("url") is ParameterSource.COMMANDLINE:
+        if url is not None and _given(context, "url"):
             raise typer.BadParameter("--output and --url exclude each other")
         url = None
     with Store.open(db, read_only=True) as store:
@@ -129,6 +128,12 @@ def loki(
                 _write(batches, output or "-", there, advance)
             else:
                 _push(batches, url, tenant, there, advance)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether the option stands on the command line, and not in a variable."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _write(batches: "Iterable[Payload]", output: str, there: "Stock", advance: "Callable[[int], None]") -> None:
@@ -175,13 +180,14 @@ def _fail_on(refusals: "Sequence[Refusal]") -> None:
         return
     for refusal in refusals[:_MAX_REASONS]:
         output.warning(
-            f"{refusal.payloads:,} payloads with {refusal.lines:,} lines were refused with {refusal.status}: {refusal.reason}"
+            f"{refusal.payloads:,} payloads with {refusal.lines:,} lines were refused "
+            f"with {refusal.status}: {refusal.reason}"
         )
     if len(refusals) > _MAX_REASONS:
         output.warning(f"and for {len(refusals) - _MAX_REASONS} more reasons")
     output.error(
-        f"{sum(refusal.lines for refusal in refusals):,} lines were in refused payloads; Loki keeps those of them that it "
-        "accepts, so at most so many are missing; raise the limit that it names, and push again: what it has is not doubled"
+        f"{sum(refusal.lines for refusal in refusals):,} lines were in refused payloads, and at most so many are "
+        "missing: Loki keeps those it accepts; raise the limit it names and push again, what it has is not doubled"
     )
     raise typer.Exit(1)
 

@@ -9,14 +9,15 @@ https://grafana.com/docs/loki/latest/operations/request-validation-rate-limits/
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
 MAX_LINE_BYTES: Final = 262_144
 """Of a line; a longer one is cut and says so."""
-MAX_METADATA_BYTES: Final = 32_768
-"""Of all names and values of one entry: half of Loki's limit, so that an entry in JSON escapes still fits a batch."""
+MAX_METADATA_CHARACTERS: Final = 15_000
+"""Of all names and values of one entry: within Loki's 65,536 bytes even where each character takes four."""
 MAX_METADATA_ENTRIES: Final = 128
 MAX_VALUE_CHARACTERS: Final = 4_000
 """Of one metadata value; a longer one is cut and says so."""
@@ -30,6 +31,8 @@ STREAM: Final = "logpipe_stream"
 OMITTED: Final = "logpipe_omitted_fields"
 """Metadata: how many fields of the event had no room."""
 
+_RESERVED: Final = frozenset({SERVICE, ENVIRONMENT, STREAM, OMITTED})
+"""Names that metadata may not hide."""
 _UNKNOWN_SERVICE: Final = "unknown_service"
 _OTHER: Final = "other"
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
@@ -98,16 +101,16 @@ def metadata(fields: Iterable[tuple[str, str]], attributes: str | None) -> dict[
     What has no room is counted in `logpipe_omitted_fields`.
     """
     kept: dict[str, str] = {}
-    room = MAX_METADATA_BYTES - len(OMITTED) - 20
+    room = MAX_METADATA_CHARACTERS
     omitted = 0
     for name, value in (*fields, *_members(attributes)):
         shown = value if len(value) <= MAX_VALUE_CHARACTERS else _cut(value)
-        size = len(name) + (len(shown) if shown.isascii() else len(shown.encode()))
-        if len(kept) >= MAX_METADATA_ENTRIES - 1 or size + len("attribute_") + 8 > room:
+        size = len(name) + len(shown)
+        if size > room or len(kept) >= MAX_METADATA_ENTRIES - 1:
             omitted += 1
             continue
-        kept[_free(name, kept)] = shown
-        room -= size + len("attribute_") + 8
+        kept[_free(name, kept) if name in kept or name in _RESERVED else name] = shown
+        room -= size
     if omitted:
         kept[OMITTED] = str(omitted)
     return kept
@@ -137,18 +140,14 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
+@lru_cache(maxsize=4096)
 def _identifier(name: str) -> str:
     identifier = _NOT_A_NAME.sub("_", name[:_MAX_NAME_CHARACTERS])
     return identifier if identifier and not identifier[0].isdigit() else f"_{identifier}"
 
 
-_TAKEN: Final = frozenset({SERVICE, ENVIRONMENT, STREAM, OMITTED})
-
-
 def _free(name: str, kept: Mapping[str, str]) -> str:
-    """`name`, or one like it that is neither a label nor taken."""
-    if name not in kept and name not in _TAKEN:
-        return name
+    """A name like `name` that is not taken."""
     other = f"attribute_{name}"
     number = 1
     while other in kept:

@@ -10,7 +10,7 @@ from logpipe_shippers.loki.entries import Entry, cut_bytes
 
 DEFAULT_BATCH_BYTES: Final = 1_000_000
 MIN_BATCH_BYTES: Final = 262_144
-"""Holds the metadata of any entry, though each of its bytes becomes six in JSON's escapes, and a piece of its line."""
+"""Holds the metadata of any entry, though each character may become six in JSON's escapes, and a piece of its line."""
 
 _ENVELOPE: Final = len(b'{"streams":[]}')
 _STREAM: Final = len(b'{"stream":,"values":[]},')
