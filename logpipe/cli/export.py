@@ -187,7 +187,7 @@ def _fail_on(refusals: "Sequence[Refusal]") -> None:
         output.warning(f"and for {len(refusals) - _MAX_REASONS} more reasons")
     output.error(
         f"{sum(refusal.lines for refusal in refusals):,} lines were in refused payloads, and at most so many are "
-        "missing: Loki keeps those it accepts; raise the limit it names and push again, what it has is not doubled"
+        "missing, since Loki keeps those it accepts; see the limits in docs/export.md"
     )
     raise typer.Exit(1)
 
