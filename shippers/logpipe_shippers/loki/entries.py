@@ -14,8 +14,6 @@ from typing import Final
 
 import orjson
 
-MAX_LINE_BYTES: Final = 262_144
-"""Of a line; a longer one is cut and says so."""
 MAX_METADATA_CHARACTERS: Final = 15_000
 """Of all names and values of one entry: within Loki's 65,536 bytes even where each character takes four."""
 MAX_METADATA_ENTRIES: Final = 128
@@ -48,6 +46,7 @@ class Entry:
     ns: int
     """Nanoseconds since 1970."""
     line: str
+    """Whole; a payload cuts it where it must."""
     metadata: Mapping[str, str]
 
 
@@ -77,21 +76,10 @@ class Streams:
 
 
 def line(message: str, stacktrace: str | None) -> str:
-    """The message with the stack trace below it, unless it is there already; at most `MAX_LINE_BYTES` in UTF-8."""
+    """The message with the stack trace below it, unless it is there already."""
     if stacktrace and stacktrace not in message:
-        message = f"{message}\n{stacktrace}" if message else stacktrace
-    return cut_bytes(message, MAX_LINE_BYTES)
-
-
-def cut_bytes(text: str, limit: int) -> str:
-    """`text`, or its beginning and a marker with its whole length, within `limit` bytes of UTF-8."""
-    if len(text) * 4 <= limit:
-        return text
-    encoded = text.encode()
-    if len(encoded) <= limit:
-        return text
-    marker = f"… [cut by logpipe, {len(encoded)} bytes]"
-    return encoded[: limit - len(marker.encode())].decode(errors="ignore") + marker
+        return f"{message}\n{stacktrace}" if message else stacktrace
+    return message
 
 
 def metadata(fields: Iterable[tuple[str, str]], attributes: str | None) -> dict[str, str]:

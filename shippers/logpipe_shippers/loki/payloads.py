@@ -6,8 +6,10 @@ from typing import Final
 
 import orjson
 
-from logpipe_shippers.loki.entries import Entry, cut_bytes
+from logpipe_shippers.loki.entries import Entry
 
+MAX_LINE_BYTES: Final = 262_144
+"""Of a line in UTF-8, by Loki's default; a longer one is cut and says so."""
 DEFAULT_BATCH_BYTES: Final = 1_000_000
 MIN_BATCH_BYTES: Final = 262_144
 """Holds the metadata of any entry, though each character may become six in JSON's escapes, and a piece of its line."""
@@ -77,8 +79,20 @@ def payloads(entries: Iterable[Entry], batch_bytes: int = DEFAULT_BATCH_BYTES) -
 
 def _encode(entry: Entry, limit: int) -> bytes:
     """The entry as a member of `values`, within `limit` bytes."""
-    value = orjson.dumps((str(entry.ns), entry.line, entry.metadata))
+    ns, metadata = str(entry.ns), entry.metadata
+    value = orjson.dumps((ns, _cut(entry.line, MAX_LINE_BYTES), metadata))
     if len(value) <= limit:
         return value
-    rest = len(orjson.dumps((str(entry.ns), "", entry.metadata)))
-    return orjson.dumps((str(entry.ns), cut_bytes(entry.line, (limit - rest) // _ESCAPE), entry.metadata))
+    rest = len(orjson.dumps((ns, "", metadata)))
+    return orjson.dumps((ns, _cut(entry.line, (limit - rest) // _ESCAPE), metadata))
+
+
+def _cut(text: str, limit: int) -> str:
+    """`text`, or its beginning and a marker with its whole length, within `limit` bytes of UTF-8."""
+    if len(text) * 4 <= limit:
+        return text
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    marker = f"… [cut by logpipe, {len(encoded)} bytes]"
+    return encoded[: limit - len(marker.encode())].decode(errors="ignore") + marker
