@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database
+from logpipe.cli.options import DEFAULT_DATABASE, Database, OutputFile, Since, Until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from logpipe_shippers.loki import Payload, Refusal, Stock
 
@@ -19,11 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="Metrics for Prometheus, events for
 
 _MAX_REASONS = 5
 _PROGRESS_AFTER_S = 0.5
-
-OutputFile = Annotated[
-    str,
-    typer.Option("-o", "--output", help="Write to FILE, whole or not at all; - is standard output.", metavar="FILE"),
-]
 
 
 @app.command()
@@ -83,17 +77,8 @@ def loki(
             show_default=False,
         ),
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="From this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 1d before the newest event.",
-            metavar="TIME",
-            show_default=False,
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="Up to, not including, this time.", metavar="TIME", show_default=False)
-    ] = None,
+    since: Since = None,
+    until: Until = None,
     service: Annotated[
         list[str] | None,
         typer.Option(help="Of this service only; may be given again.", metavar="NAME", show_default=False),
@@ -109,16 +94,19 @@ def loki(
 
     Example: logpipe export loki --since 1d --url http://localhost:3100
     """
+    from logpipe.cli.times import parse_time
     from logpipe.store import Store
-    from logpipe_shippers.loki import Scope, entries, newest, payloads, stock
+    from logpipe_analysis.reports import newest_event
+    from logpipe_shippers.loki import Scope, entries, payloads, stock
 
     if output is not None:
         if url is not None and _given(context, "url"):
             raise typer.BadParameter("--output and --url exclude each other")
         url = None
     with Store.open(db, read_only=True) as store:
-        now = newest(store)
-        scope = Scope(_time(since, "--since", now), _time(until, "--until", now), tuple(service or ()))
+        now = newest_event(store)
+        start, end = (None if text is None else parse_time(text, now) for text in (since, until))
+        scope = Scope(start, end, tuple(service or ()))
         if scope.start >= scope.end:
             raise typer.BadParameter("--since is not before --until")
         there = stock(store, scope)
@@ -190,16 +178,6 @@ def _fail_on(refusals: "Sequence[Refusal]") -> None:
         "missing, since Loki keeps those it accepts; see the limits in docs/export.md"
     )
     raise typer.Exit(1)
-
-
-def _time(text: str | None, option: str, now: "datetime") -> "datetime | None":
-    from logpipe.cli.times import parse_time
-    from logpipe.errors import QueryError
-
-    try:
-        return None if text is None else parse_time(text, now)
-    except QueryError as error:
-        raise typer.BadParameter(f"{option}: {error}") from None
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Events as payloads of Loki's push API, into a file or to a server."""
 
 from logpipe_shippers.loki.entries import Entry
-from logpipe_shippers.loki.events import Scope, Stock, entries, newest, stock
+from logpipe_shippers.loki.events import Scope, Stock, entries, stock
 from logpipe_shippers.loki.payloads import DEFAULT_BATCH_BYTES, MIN_BATCH_BYTES, Payload, payloads
 from logpipe_shippers.loki.push import Backoff, Pusher, Refusal, push_url
 
@@ -16,7 +16,6 @@ __all__ = [
     "Scope",
     "Stock",
     "entries",
-    "newest",
     "payloads",
     "push_url",
     "stock",

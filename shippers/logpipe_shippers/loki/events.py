@@ -51,13 +51,6 @@ class Stock:
     """Of the wanted services, without a time that Loki can hold; they cannot be exported."""
 
 
-def newest(store: Store) -> datetime:
-    """The end of the minute of the latest event; now where there is none."""
-    rows = store.execute("SELECT epoch_us(max(minute)) FROM rollup_minute WHERE minute < $last", {"last": _LAST})
-    newest_us = rows[0][0]
-    return datetime.now(UTC) if newest_us is None else _FIRST + timedelta(microseconds=newest_us, minutes=1)
-
-
 def stock(store: Store, scope: Scope) -> Stock:
     """Count the events that `entries` will give."""
     within, without_time = store.execute(
