@@ -178,8 +178,8 @@ def _finding(buckets: Buckets, gap: _Gap) -> Finding:
         ),
         explanation=(
             f"{cell.place.service}: {'the whole service' if cell.name is None else what} fell silent at "
-            f"{phrases.clock(start, bucket)} for {phrases.duration(length)}, where {phrases.number(per_minute)} events/min "
-            f"came before and about {phrases.number(gap.expected)} were expected, while the rest went on{back}."
+            f"{phrases.clock(start, bucket)} for {phrases.duration(length)}, where {phrases.number(per_minute)} "
+            f"events/min came before and about {phrases.number(gap.expected)} were expected, while the rest went on{back}."
         ),
         evidence=evidence.examples(buckets.store, f"{cell.condition} AND {before}", order="-epoch_us(ts)", limit=3),
         sql=buckets.shown(

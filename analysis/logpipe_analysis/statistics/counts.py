@@ -113,7 +113,7 @@ def _upper_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """P(count >= observed) of a negative binomial with that mean and dispersion."""
     size = 1.0 / np.maximum(dispersion, 1e-6)
     mean = np.maximum(mean, 1e-12)
-    tail: Floats = stats.nbinom.sf(observed - 1, size, size / (size + mean))
+    tail = np.asarray(stats.nbinom.sf(observed - 1, size, size / (size + mean)), dtype=np.float64)
     return np.where(observed <= 0, 1.0, tail)
 
 
