@@ -69,7 +69,8 @@ def filled() -> Iterator[Filled]:
             connection.execute("DELETE FROM sources")
             connection.execute(
                 "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, state, "
-                "first_seen_at) VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'active', now())"
+                "first_seen_at) "
+                "VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'active', now())"
             )
         return store
 
@@ -80,7 +81,7 @@ def filled() -> Iterator[Filled]:
 
 @pytest.fixture
 def quiet(traffic: Traffic, filled: Filled) -> Callable[[int], Store]:
-    """Makes a shop without an incident: requests, queries, jobs and a few errors, over eight hours with a rising day."""
+    """Makes a shop without an incident: requests, queries, jobs and a few errors, over eight hours of a rising day."""
 
     def make(seed: int) -> Store:
         def lognormal(median: float) -> Callable[[Any, np.random.Generator], Any]:

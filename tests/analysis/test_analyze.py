@@ -143,5 +143,5 @@ def test_no_series_crashes_the_analysis(
     frame["db_statement"] = frame["message"].where(frame["severity"] == 0)
     store = filled(frame)
     first, second = analyze(store), analyze(store)
-    assert second.changes.unchanged == tuple([*first.changes.new])
+    assert second.changes.unchanged == first.changes.new
     store.close()

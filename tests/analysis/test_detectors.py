@@ -118,7 +118,8 @@ def test_queries_behind_a_lock_are_one_finding_from_when_they_began(traffic: Tra
 def test_a_step_is_put_down_to_the_deployment_it_came_with(traffic: Traffic, filled: Filled, at: At) -> None:
     """A shift, not a trend, and named with the version that was first seen then."""
     requests = traffic(
-        1, 400, 40, http_method="GET", http_route="/search", duration_ms=_slower(80, lambda when: 1 + 0.6 * (when >= 250)),
+        1, 400, 40, http_method="GET", http_route="/search",
+        duration_ms=_slower(80, lambda when: 1 + 0.6 * (when >= 250)),
         version=lambda when, generator: np.where(when >= 250, "2.4.0", "2.3.1"),
     )  # fmt: skip
     finding = _only(filled(requests))
@@ -171,7 +172,7 @@ def test_a_new_exception_is_found_among_known_ones(traffic: Traffic, filled: Fil
     )
     [finding] = analyze(filled(sound, known, fresh), kinds=["new_pattern"]).findings
     assert finding.subject == "KeyError: order <*> has no address"
-    assert _near(finding.started_at, pd.Timestamp(fresh["ts"].iloc[0]).to_pydatetime(), minutes=0)
+    assert _near(finding.started_at, fresh["ts"].iloc[0].floor("us"), minutes=0)
     assert finding.started_at >= at(300)
 
 
