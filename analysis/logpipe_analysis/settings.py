@@ -116,8 +116,8 @@ class NewPatternSettings:
     """The same as a share of the service's history in the store."""
     p_value: float = 1e-3
     """The chance that a pattern that was always there shows itself only so late."""
-    many_events: int = 20
-    """An error that has come so often is new whatever the chance: bursts are no independent events."""
+    burst_events: int = 20
+    """An error that has come so often, and three times a minute, is new whatever the chance."""
     quiet_minutes: int = 30
     """Minutes without it after which it is over, or five times its usual pause."""
 
@@ -130,6 +130,8 @@ class SilenceSettings:
     """Empty buckets at least."""
     history_buckets: int = 120
     """Trailing buckets that the rate is taken from."""
+    factors: tuple[int, ...] = (1, 5, 15)
+    """Buckets to a longer one, in which thinner events are looked at."""
     min_history_buckets: int = 30
     """Buckets since the first event, without which nothing is steady."""
     min_occupancy: float = 0.9

@@ -34,7 +34,8 @@ def traffic() -> Traffic:
         frame = pd.DataFrame({"ts": pd.Timestamp(START) + pd.to_timedelta(when * 60, unit="s")})
         frame["severity"], frame["level"], frame["stream"], frame["service"] = 9, "INFO", "app", "shop"
         for name, value in columns.items():
-            frame[name] = value(when, generator) if callable(value) else value
+            values: Any = value(when, generator) if callable(value) else value
+            frame[name] = values
         frame.loc[frame["severity"] >= 17, ["level", "stream"]] = ["ERROR", "error"]
         return frame
 

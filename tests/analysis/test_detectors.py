@@ -23,7 +23,7 @@ def _slower(median_ms: float, factor: Callable[[Any], Any]) -> Column:
     return lambda when, generator: median_ms * np.exp(0.5 * generator.normal(size=len(when))) * factor(when)
 
 
-def _either(condition: Callable[[Any], Any], inside: float, outside: float, yes: object, no: object) -> Column:
+def _either(condition: Callable[[Any], Any], inside: float, outside: float, yes: int, no: int) -> Column:
     """`yes` with the odds `inside` where the condition holds, else with the odds `outside`."""
 
     def choose(when: Any, generator: np.random.Generator) -> Any:
@@ -51,7 +51,8 @@ def test_an_outage_is_one_spike_that_names_its_cause(traffic: Traffic, filled: F
         1, 300, 30, http_method="POST", http_route="/checkout", message="no answer from payments",
         http_status=_either(down, 0.4, 0.002, 500, 200),
     )  # fmt: skip
-    failing.loc[failing["http_status"] == 500, ["severity", "exception_type"]] = [17, "ConnectTimeout"]
+    failing.loc[failing["http_status"] == 500, "severity"] = 17
+    failing.loc[failing["http_status"] == 500, "exception_type"] = "ConnectTimeout"
     sound = traffic(2, 300, 60, http_method="GET", http_route="/", http_status=200, severity=9)
     finding = _only(filled(failing, sound))
     assert (finding.kind, finding.service, finding.subject) == ("error_spike", "shop", "POST /checkout")

@@ -124,7 +124,7 @@ def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: Silen
         if end - start < settings.min_buckets:
             continue
         history = slice(max(start - settings.history_buckets, 0), start)
-        if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, history, settings):
+        if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, end, settings):
             continue
         if _usual(cell, start, end, _DAY // buckets.range.bucket):
             continue
@@ -144,11 +144,20 @@ def _activity(rest: Sequence[Floats], start: int, end: int, history: slice) -> f
     return min(float(np.median(ratios)), 1.0) if ratios else 0.0
 
 
-def _steady(cell: _Cell, start: int, history: slice, settings: SilenceSettings) -> bool:
-    """It came in nearly every bucket lately, and was there for most of the time before: a job that ran once was not."""
-    recent = (cell.events[history] > 0).mean()
-    known = (cell.events[:start] > 0).mean()
-    return bool(recent >= settings.min_occupancy and known >= settings.min_presence)
+def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> bool:
+    """It came in nearly every bucket lately, and was there for most of the time before: a job that ran once was not.
+
+    What is thinner is looked at in longer buckets; the gap must be as much longer.
+    """
+    for factor in settings.factors:
+        if end - start < settings.min_buckets * factor:
+            return False
+        length = start // factor
+        binned = cell.events[start - length * factor : start].reshape(length, factor).sum(axis=1) > 0
+        recent = binned[-settings.history_buckets // factor :]
+        if length >= 2 * settings.min_buckets and recent.mean() >= settings.min_occupancy:
+            return bool(binned.mean() >= settings.min_presence)
+    return False
 
 
 def _usual(cell: _Cell, start: int, end: int, day: int) -> bool:

@@ -15,7 +15,7 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 
 _MAD_TO_SIGMA = 1.4826
-_WORTH_A_LOOK = 3.5
+_WORTH_A_LOOK = 4.5
 """Standard errors by which the sides of a split differ at least."""
 
 
@@ -60,14 +60,13 @@ def _candidates(values: Floats, alpha: float, min_length: int) -> Iterator[tuple
     length = float(len(values))
     while length >= 2 * min_length:
         size = int(length)
-        for start in np.unique(np.linspace(0, len(values) - size, 2 * int(len(values) / length) - 1).astype(int)):
-            inside = values[start : start + size]
-            split, between = _split(inside, min_length)
-            if between <= (_WORTH_A_LOOK * noise) ** 2:
-                continue
-            p_value = _split_p_value(inside, split, min_length)
+        starts = np.unique(np.linspace(0, len(values) - size, 2 * int(len(values) / length) - 1).astype(np.int64))
+        splits, between = _splits(np.lib.stride_tricks.sliding_window_view(values, size)[starts], min_length)
+        for index in np.flatnonzero(between > (_WORTH_A_LOOK * noise) ** 2):
+            start, split = int(starts[index]), int(splits[index])
+            p_value = _split_p_value(values[start : start + size], split, min_length)
             if p_value <= alpha:
-                yield int(start) + split, p_value
+                yield start + split, p_value
         length /= np.sqrt(2)
 
 
@@ -82,20 +81,20 @@ def _split_p_value(values: Floats, split: int, min_length: int) -> float:
     return _p_value(step, left, split, len(after), effective_share(left), looks=len(values))
 
 
-def _split(values: Floats, min_length: int) -> tuple[int, float]:
-    """The split whose sides differ most, and the sum of squares that it explains."""
-    count = len(values)
-    total = np.cumsum(values)
+def _splits(rows: Floats, min_length: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Of each row the split whose sides differ most, and the sum of squares that it explains."""
+    count = rows.shape[1]
+    total = np.cumsum(rows, axis=1)
     splits = np.arange(min_length, count - min_length + 1)
-    before = total[splits - 1] / splits
-    after = (total[-1] - total[splits - 1]) / (count - splits)
-    between = (after - before) ** 2 * splits * (count - splits) / count
-    best = int(np.argmax(between))
-    return int(splits[best]), float(between[best])
+    before = total[:, splits - 1] / splits
+    after = (total[:, -1:] - total[:, splits - 1]) / (count - splits)
+    between = (after - before) ** 2 * (splits * (count - splits) / count)
+    best = np.argmax(between, axis=1)
+    return splits[best], between[np.arange(len(rows)), best]
 
 
 def _own_levels(values: Floats, min_length: int) -> Floats:
-    return levels(values, [_split(values, min_length)[0]] if len(values) >= 4 * min_length else [])
+    return levels(values, [int(_splits(values[None, :], min_length)[0][0])] if len(values) >= 4 * min_length else [])
 
 
 def _p_value(step: float, left: Floats, before: int, after: int, shrink: float, *, looks: int) -> float:
