@@ -8,7 +8,7 @@ finest buckets there are.
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -192,7 +192,8 @@ def _elevations(series: _Series, factor: int, settings: LatencySettings, steps: 
             and (series.rows[start] - series.rows[base]) * factor >= settings.min_baseline_buckets
         ):
             p_value = change_points.step_p_value(series.values[base:start], series.values[start:stop])
-            yield _Elevation(series.metric, base, start, end, p_value)
+            if p_value <= settings.p_value:
+                yield _Elevation(series.metric, base, start, end, p_value)
         if after is None:
             return
         base, run, index = edges[after], after + 1, after + 1
@@ -221,9 +222,15 @@ def _refined(
     begin = int(series.rows[elevation.base]) * factor
     rough = int(series.rows[elevation.start]) * factor
     stop = len(histogram) if elevation.end is None else int(series.rows[elevation.end]) * factor
-    fit = max(
-        (_fit(latency, histogram[begin:stop], factor, metric, settings, steps) for metric in _METRICS), key=_clarity
-    )
+    fits = (_fit(latency, histogram[begin:stop], factor, metric, settings, steps) for metric in _METRICS)
+    fit = max(fits, key=_clarity)
+    if fit.gradual:
+        # Once more from nearer by: over hours the level before wanders with the load, and would draw the onset along.
+        reach = max(fit.top - fit.onset, settings.min_ramp_reach_buckets)
+        first, last = max(begin, begin + fit.onset - reach), min(stop, begin + fit.top + reach // 2)
+        closer = _fit(latency, histogram[first:last], factor, fit.metric, settings, steps)
+        if closer.gradual:
+            fit = replace(closer, onset=first - begin + closer.onset, top=first - begin + closer.top)
     onset, top = begin + fit.onset, begin + fit.top
     gradual = top - onset >= settings.min_ramp_buckets and fit.gradual
     if gradual:

@@ -64,6 +64,10 @@ class LatencySettings:
     """Buckets of the level before."""
     min_ramp_buckets: int = 10
     """Buckets that a gradual rise takes at least; a shorter one is a step."""
+    min_ramp_reach_buckets: int = 60
+    """Buckets of the level before, and half as many of the level after, that a trend's onset is sought in at least."""
+    p_value: float = 1e-6
+    """The chance of a rise, above which it is not reported: many operations are looked at, every minute of the day."""
     trend_alpha: float = 1e-3
     """The chance of taking a step for a trend, and of a trend where there is none."""
     season_days: int = 2
