@@ -105,7 +105,7 @@ def _dispersion(observed: Floats, mean: Floats, history: int, length: int) -> Fl
     squares = trailing_sum(mean**2, history)
     surplus = trailing_sum((observed - mean) ** 2 - mean, history)
     if length > 1:  # the windows just before overlap the one judged
-        squares, surplus = (np.concatenate((np.zeros(length), part[:-length])) for part in (squares, surplus))
+        squares, surplus = (np.concatenate((np.zeros(length), part))[: len(part)] for part in (squares, surplus))
     return np.clip(np.where(squares > 0, surplus / np.maximum(squares, 1e-12), 0.0), 0.0, 100.0)
 
 
