@@ -2,3 +2,34 @@
 
 Importing this package configures nothing and loads nothing of the pipeline.
 """
+
+from typing import TYPE_CHECKING
+
+from logpipe.emit.context import log_context
+from logpipe.emit.events import get_logger, log_business_event, log_performance, timed
+from logpipe.emit.setup import Logging, setup_logging
+from logpipe.errors import LogpipeError, SettingError
+
+if TYPE_CHECKING:
+    from logpipe.emit.formatter import JsonFormatter
+
+__all__ = [
+    "JsonFormatter",
+    "Logging",
+    "LogpipeError",
+    "SettingError",
+    "get_logger",
+    "log_business_event",
+    "log_context",
+    "log_performance",
+    "setup_logging",
+    "timed",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "JsonFormatter":  # python-json-logger is loaded by those who use it
+        from logpipe.emit.formatter import JsonFormatter
+
+        return JsonFormatter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,8 @@ LogpipeError
  │   ├─ StoreLocked   another process owns the file
  │   └─ StoreFull     no room left on the volume
  ├─ QueryError        a statement or its arguments were refused
- └─ ReceiverError     a receiver of exports refused or could not be reached
+ ├─ ReceiverError     a receiver of exports refused or could not be reached
+ └─ SettingError      a setting or its variable has a value that cannot be used
 
 An error is one sentence, lower case, that names the input, the limit, the value and what to do next.
 Only the command line prints it.
@@ -66,3 +67,9 @@ class ReceiverError(LogpipeError):
     """A receiver of exports refused the data or could not be reached."""
 
     reason = "receiver"
+
+
+class SettingError(LogpipeError):
+    """A setting, given as an argument or by a variable, has a value that cannot be used."""
+
+    reason = "setting"

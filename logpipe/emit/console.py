@@ -1,0 +1,95 @@
+"""The record on the console: for people on a terminal, as JSON lines in a container."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+from logpipe.emit.values import Entry
+from logpipe.record import KEYS
+
+_DIM, _RESET = "\x1b[2m", "\x1b[0m"
+_COLOURS: Final = {
+    "TRACE": "\x1b[2m",
+    "DEBUG": "\x1b[36m",
+    "INFO": "\x1b[32m",
+    "WARNING": "\x1b[33m",
+    "ERROR": "\x1b[31m",
+    "CRITICAL": "\x1b[1;31m",
+}
+_HIDDEN: Final = frozenset(
+    {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
+    | {"exception_type", "exception_message", "exception_stacktrace"}
+    | {"module", "function", "line", "process", "thread", "instance", "seq"}
+)
+_SHOWN_FIRST: Final = tuple(key for key in KEYS if key not in _HIDDEN)
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")
+
+
+class Console:
+    """Writes each record to standard error as text, or to standard output as its JSON line; never raises."""
+
+    def __init__(self, style: str, environ: Mapping[str, str] = os.environ) -> None:
+        self.style = _style(style, environ)
+        self._colour = _wants_colour(sys.stderr, environ)
+
+    def show(self, entry: Entry, line: bytes) -> None:
+        """Writes the record, if this console is on."""
+        if self.style == "off":
+            return
+        try:
+            if self.style == "json":
+                stream, words = sys.stdout, line.decode()
+            else:
+                stream, words = sys.stderr, _for_people(entry, colour=self._colour)
+            stream.write(words)  # looked up each time: a program may replace it, and one write is one line
+            stream.flush()
+        except Exception:  # noqa: BLE001, S110 - a closed pipe or an odd encoding; the record is in its file
+            pass
+
+
+def _style(style: str, environ: Mapping[str, str]) -> str:
+    if style not in ("auto", "on"):
+        return style
+    if _is_terminal(sys.stderr):
+        return "text"
+    return "json" if style == "on" or _in_container(environ) else "off"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _in_container(environ: Mapping[str, str]) -> bool:
+    return "KUBERNETES_SERVICE_HOST" in environ or any(os.path.exists(mark) for mark in _CONTAINER_MARKS)
+
+
+def _wants_colour(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
+    if environ.get("NO_COLOR"):
+        return False
+    return bool(environ.get("FORCE_COLOR")) or _is_terminal(stream)
+
+
+def _for_people(entry: Entry, *, colour: bool) -> str:
+    moment = str(entry["timestamp"])[:23].replace("T", " ")
+    level = str(entry["level"])
+    fields = [key for key in _SHOWN_FIRST if key in entry] + [key for key in entry if key not in KEYS]
+    tail = "".join(f" {key}={entry[key]!s}" for key in fields)
+    words = _clean(f"{entry.get('logger', '')}: {entry['message']}")
+    tail, stack = _clean(tail), _clean(str(entry.get("exception_stacktrace", "")))
+    if colour:
+        level = f"{_COLOURS[level]}{level:<8}{_RESET}"
+        moment, tail = f"{_DIM}{moment}{_RESET}", f"{_DIM}{tail}{_RESET}"
+    else:
+        level = f"{level:<8}"
+    return f"{moment} {level} {words}{tail}\n" + (f"{stack}\n" if stack else "")
+
+
+def _clean(words: str) -> str:
+    """The text without what would move a terminal's cursor or colour its screen."""
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], words)

@@ -1,0 +1,164 @@
+"""Where the front ends meet: a record is rendered once, on the caller's thread, and appended to its stream's file."""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from logpipe.emit.append_file import AppendFile
+from logpipe.emit.console import Console
+from logpipe.emit.drops import Drops
+from logpipe.emit.entry import Resource, compose, timestamp
+from logpipe.emit.housekeeping import Housekeeping
+from logpipe.emit.settings import PERIODS, Settings
+from logpipe.emit.values import Entry, render
+from logpipe.record import APP, EMITTED_STREAMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_T = TypeVar("_T")
+
+_MAX_NESTING: Final = 8
+"""Records that are made while one is rendered: a signal handler's are fine, a __str__ that logs itself is not."""
+
+
+class Emitter:
+    """Writes records to the four files of a service; nothing that it does raises into the application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        folder = settings.log_dir / settings.service
+        self.paths: dict[str, Path] = {stream: folder / f"{stream}.jsonl" for stream in EMITTED_STREAMS}
+        self._resource = Resource(settings)
+        self._console = Console(settings.console)
+        self._drops = Drops()
+        self._housekeeping = Housekeeping(
+            folder, compress=settings.compress, keep_files=settings.keep_files, keep_days=settings.keep_days
+        )
+        self._files = {
+            stream: AppendFile(
+                path,
+                max_bytes=settings.max_bytes,
+                period_s=PERIODS[settings.rotate_every],
+                lost=partial(self._drops.count, stream),
+                rotated=self._housekeeping.wake,
+            )
+            for stream, path in self.paths.items()
+        }
+        self._nesting = threading.local()
+        _follow_forks(self)
+
+    def open(self) -> None:
+        """Makes the files, and has what an earlier process left rotated compressed; a folder that refuses is said."""
+        try:
+            for file in self._files.values():
+                file.open()
+        except OSError as error:
+            self._drops.warn(error)
+        self._housekeeping.wake()
+
+    def take(self, build: Callable[[_T, Resource], Entry], source: _T) -> None:
+        """Builds the record of a front end's source and writes it."""
+        depth = getattr(self._nesting, "depth", 0)
+        if depth >= _MAX_NESTING:
+            self._drops.count(APP, (b"",), RecursionError("a value logs while it is logged"))
+            return
+        self._nesting.depth = depth + 1
+        try:
+            self._write(build(source, self._resource))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on and the record is accounted for
+            self._write_stand_in(error)
+        finally:
+            self._nesting.depth = depth
+        if self._drops.waiting:
+            self._drops.notice()
+            self._report_drops(now=False)
+
+    def report(self) -> None:
+        """Says what was dropped, in a record if there is room, and on standard error."""
+        self._report_drops(now=True)
+        self._drops.notice()
+
+    def flush(self) -> None:
+        """Says what was dropped, and waits until what was written is on the disk."""
+        self.report()
+        for file in self._files.values():
+            try:
+                file.sync()
+            except OSError as error:
+                self._drops.warn(error)
+
+    def close(self) -> None:
+        """Flushes, finishes compressing, and lets go of the files. A later record opens its file again."""
+        self.flush()
+        for file in self._files.values():
+            file.close()
+        self._housekeeping.finish(timeout_s=60)
+
+    def _write(self, entry: Entry) -> None:
+        line = render(entry, self.settings.max_line_bytes)
+        self._files[str(entry["stream"])].append(line)
+        self._console.show(entry, line)
+
+    def _write_stand_in(self, error: Exception) -> None:
+        """A record in place of one that could not be built: that it was made is known at least."""
+        try:
+            self._write(self._own("logpipe.unrenderable", f"a record could not be rendered: {error!r}", {}))
+        except Exception as again:  # noqa: BLE001 - for instance out of memory
+            self._drops.count(APP, (b"",), again)
+
+    def _report_drops(self, *, now: bool) -> None:
+        taken = self._drops.take(now=now)
+        if taken is None:
+            return
+        counts, reason = taken
+        message = f"{counts.total()} records were dropped: {reason}"
+        entry = self._own(
+            "logpipe.dropped", message, {"count": counts.total(), "reason": reason, "streams": dict(counts)}
+        )
+        line = render(entry, self.settings.max_line_bytes)
+        self._drops.reporting(line, counts)
+        self._files[APP].append(line)
+
+    def _own(self, event: str, message: str, fields: dict[str, object]) -> Entry:
+        """A record of the emitter's own."""
+        resource = self._resource
+        head: Entry = {"timestamp": timestamp(time.time()), "level": "WARNING", "stream": APP, **resource.fields}
+        head["logger"] = "logpipe"
+        place: Entry = {"process": os.getpid(), "thread": threading.current_thread().name}
+        place |= {"instance": resource.instance, "seq": resource.next_seq()}
+        return compose(head, message, None, {"event": event, **fields}, None, place)
+
+    def _before_fork(self) -> None:
+        for file in self._files.values():
+            file.before_fork()
+
+    def _after_fork_in_parent(self) -> None:
+        for file in self._files.values():
+            file.after_fork_in_parent()
+
+    def _after_fork_in_child(self) -> None:
+        self._drops.after_fork_in_child()
+        self._housekeeping.after_fork_in_child()
+        for file in self._files.values():
+            file.after_fork_in_child()
+
+
+def _follow_forks(emitter: Emitter) -> None:
+    """Hooks cannot be taken back, so they hold the emitter weakly."""
+    this = weakref.ref(emitter)
+
+    def call(step: Callable[[Emitter], None]) -> None:
+        living = this()
+        if living is not None:
+            step(living)
+
+    os.register_at_fork(
+        before=partial(call, Emitter._before_fork),
+        after_in_parent=partial(call, Emitter._after_fork_in_parent),
+        after_in_child=partial(call, Emitter._after_fork_in_child),
+    )

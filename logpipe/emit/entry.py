@@ -1,0 +1,172 @@
+"""From what a front end knows to the record: one flat dict, its keys in order, absent rather than null."""
+
+import itertools
+import os
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import TracebackType
+from typing import Final
+
+from logpipe.emit.settings import Settings
+from logpipe.emit.values import Entry, text
+from logpipe.record import APP, ERROR, FIELDS
+
+ExceptionInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+_EXCEPTION: Final = frozenset({"exception_type", "exception_message", "exception_stacktrace"})
+_RESERVED: Final = frozenset(
+    {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
+    | {"module", "function", "line", "process", "thread", "instance", "seq"}
+)
+_RESERVED_WHEN_RAISED: Final = _RESERVED | _EXCEPTION
+_ERROR_LEVELS: Final = ("ERROR", "CRITICAL")
+
+
+class Resource:
+    """What all records of this process share, and their count."""
+
+    def __init__(self, settings: Settings) -> None:
+        names = ("service", "environment", "version", "host")
+        self.fields: Entry = {name: getattr(settings, name) for name in names if getattr(settings, name)}
+        self._begin()
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _begin_again(this()))
+
+    def _begin(self) -> None:
+        self.instance = os.urandom(8).hex()
+        """A process's own id; a fork has another."""
+        self._numbers = itertools.count(1)
+
+    def next_seq(self) -> int:
+        """The number of the next record of this instance, from 1."""
+        return next(self._numbers)
+
+
+def _begin_again(resource: Resource | None) -> None:
+    if resource is not None:
+        resource._begin()
+
+
+def stream_of(level: str) -> str:
+    """The stream of a record that no call of its own made."""
+    return ERROR if level in _ERROR_LEVELS else APP
+
+
+def timestamp(created: float) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC with microseconds."""
+    seconds, microseconds = divmod(round(created * 1_000_000), 1_000_000)
+    return f"{_second(seconds)}.{microseconds:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def compose(
+    head: Entry,
+    message: str,
+    template: str | None,
+    given: Mapping[str, object],
+    raised: Entry | None,
+    place: Entry,
+) -> Entry:
+    """The record from its parts; `head` is taken over and added to.
+
+    head:   timestamp, level, stream, what the process shares, logger
+    given:  the caller's fields, those of the record and others
+    raised: what `describe` says of an exception
+    place:  module, function, line, process, thread, instance, seq
+    """
+    fields, attributes = _sort(given, _RESERVED_WHEN_RAISED if raised else _RESERVED) if given else ({}, {})
+    entry = head
+    if "event" in fields:
+        entry["event"] = fields.pop("event")
+    entry["message"] = message
+    if template is not None:
+        entry["template"] = template
+    if fields:
+        entry.update((key, fields[key]) for key in _CALLERS if key in fields)
+    if raised:
+        entry.update(raised)
+    entry.update(place)
+    entry.update(attributes)
+    return entry
+
+
+def describe(info: ExceptionInfo) -> Entry | None:
+    """The fields of an exception, its stack trace with causes and contexts; None where there is no exception."""
+    kind, error, trace = info
+    if kind is None:
+        return None
+    try:
+        stack = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+    except Exception:  # noqa: BLE001 - formatting runs the __str__ of the application's exceptions
+        stack = "".join(traceback.format_tb(trace)).rstrip("\n")
+    return {"exception_type": type_name(kind), "exception_message": _said(error), "exception_stacktrace": stack}
+
+
+def type_name(kind: type[BaseException]) -> str:
+    """The exception's class with its module, but for Python's own."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _said(error: BaseException | None) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as above
+        return f"<unprintable {type(error).__name__}>"
+
+
+def _sort(given: Mapping[str, object], reserved: frozenset[str]) -> tuple[Entry, Entry]:
+    """The caller's fields, split into those of the record and others.
+
+    One that bears a name of the emitter's, or a value that its column cannot hold, is kept under `name_`.
+    """
+    fields: Entry = {}
+    attributes: Entry = {}
+    for name, value in given.items():
+        key = name if isinstance(name, str) else text(name)  # a dict given as a message may have any keys
+        if key in _CALLERS and key not in reserved:
+            if value is None:
+                continue
+            column_value = _CALLERS[key](value)
+            if column_value is not None:
+                fields[key] = column_value
+                continue
+        elif key not in reserved:
+            attributes[key] = value
+            continue
+        key += "_"
+        while key in given or key in attributes:
+            key += "_"
+        attributes[key] = value
+    return fields, attributes
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) else None if isinstance(value, Mapping | list | tuple | set) else text(value)
+
+
+def _double(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:  # NaN and inf are not
+        return value
+    return None
+
+
+def _status(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
+        value = int(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 16 else None
+
+
+_CONVERT: Final[dict[str, Callable[[object], object | None]]] = {
+    "VARCHAR": _string,
+    "DOUBLE": _double,
+    "USMALLINT": _status,
+}
+_CALLERS: Final = {field.key: _CONVERT[field.sql_type] for field in FIELDS if field.key not in _RESERVED}
+"""The fields that a caller may give, in the record's order, each with what makes a value fit it (None: it cannot)."""

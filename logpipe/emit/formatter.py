@@ -1,0 +1,46 @@
+"""The record from any ordinary handler: a formatter on python-json-logger, for `dictConfig` and the like."""
+
+import logging
+from typing import Any
+
+from pythonjsonlogger.core import BaseJsonFormatter
+
+from logpipe.emit.entry import Resource
+from logpipe.emit.settings import load
+from logpipe.emit.stdlib import from_log_record
+from logpipe.emit.values import Entry, render
+
+
+class JsonFormatter(BaseJsonFormatter):
+    """Formats a LogRecord as the line that `setup_logging` would write.
+
+    Takes `service`, `environment`, `version`, `host` and `max_line_bytes` as `setup_logging` does, and of
+    python-json-logger's options `prefix`, `defaults`, `static_fields` and `rename_fields`. The shape is fixed: a format
+    string is accepted, since `dictConfig` may give one, and has no effect.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        service: str | None = None,
+        environment: str | None = None,
+        version: str | None = None,
+        host: str | None = None,
+        max_line_bytes: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        names = {"service": service, "environment": environment, "version": version, "host": host}
+        settings = load({**names, "max_line_bytes": max_line_bytes})
+        self._resource = Resource(settings)
+        self._max_line_bytes = settings.max_line_bytes
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of JSON, without a newline."""
+        entry = {**self.defaults, **from_log_record(record, self._resource), **self.static_fields}
+        renamed = {self.rename_fields.get(key, key): value for key, value in entry.items()}
+        return self.serialize_log_record(self.process_log_record(renamed))
+
+    def jsonify_log_record(self, log_data: Entry) -> str:
+        """The JSON of an object."""
+        return render(log_data, self._max_line_bytes).decode().removesuffix("\n")

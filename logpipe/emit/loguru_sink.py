@@ -1,0 +1,70 @@
+"""The front end for loguru: its records become the same lines, without its own formatting."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from logpipe.emit import context
+from logpipe.emit.entry import Resource, compose, describe, stream_of, timestamp
+from logpipe.emit.settings import LEVELS, level_of
+from logpipe.emit.values import Entry
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+
+class Take(Protocol):
+    """How an emitter takes loguru's records."""
+
+    def __call__(self, build: Callable[["Record", Resource], Entry], source: "Record") -> None: ...
+
+
+def install(take: Take, level: str) -> Callable[[], None]:
+    """Has loguru hand its records to `take`, in place of its default sink on standard error; gives the way back.
+
+    Other sinks that the application added stay.
+    """
+    from loguru import logger
+
+    def emit(record: "Record") -> bool:
+        take(from_loguru, record)
+        return False  # a filter that refuses spares loguru's formatting, which would cost as much again
+
+    def remove(sink: int) -> None:
+        try:
+            logger.remove(sink)
+        except ValueError:  # the application removed it
+            return
+
+    remove(0)  # the number of the default sink
+    sink = logger.add(lambda _message: None, level=LEVELS[level], filter=emit, format="", catch=True)
+    return lambda: remove(sink)
+
+
+def from_loguru(record: "Record", resource: Resource) -> Entry:
+    """The record of one of loguru's."""
+    number, name = record["level"].no, record["level"].name
+    level = level_of(number)
+    extra: Mapping[str, object] = record["extra"]
+    given: dict[str, object] = {**context.current(), **extra}
+    if name != level:
+        given["level_name"] = name
+    raised = record["exception"]
+    head: Entry = {
+        "timestamp": timestamp(record["time"].timestamp()),
+        "level": level,
+        "stream": stream_of(level),
+        **resource.fields,
+    }
+    if record["name"]:
+        head["logger"] = record["name"]
+    place: Entry = {
+        "module": record["module"],
+        "function": record["function"],
+        "line": record["line"],
+        "process": record["process"].id,
+        "thread": record["thread"].name,
+        "instance": resource.instance,
+        "seq": resource.next_seq(),
+    }
+    info = describe((raised.type, raised.value, raised.traceback)) if raised else None
+    return compose(head, record["message"], None, given, info, place)

@@ -1,0 +1,194 @@
+"""The emitter's settings: one table of name, variables, default and meaning.
+
+An argument of `setup_logging` wins over a variable, a variable over the default.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from logpipe.errors import SettingError
+
+LEVELS: Final = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+"""Python's number of each level of the record."""
+
+PERIODS: Final = {"never": None, "hour": 3600, "day": 86400}
+"""Seconds after which a file is rotated, counted from midnight UTC."""
+
+_LEVEL_ALIASES: Final = {"WARN": "WARNING", "FATAL": "CRITICAL"}
+_SIZE_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _name(value: object) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", _text(value)):
+        raise ValueError
+    return _text(value)
+
+
+def _level(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return level_of(value)
+    name = _text(value).strip().upper()
+    name = _LEVEL_ALIASES.get(name, name)
+    if name not in LEVELS:
+        raise ValueError
+    return name
+
+
+def _folder(value: object) -> Path:
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError
+    return Path(value).absolute()  # a later chdir must not move the logs
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    return {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}[
+        _text(value).strip().lower()
+    ]
+
+
+def _console(value: object) -> str:
+    if isinstance(value, str) and value.strip().lower() in ("auto", "text", "json"):
+        return value.strip().lower()
+    return "on" if _flag(value) else "off"
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    else:
+        match = re.fullmatch(r"(\d+)\s*([KMG]?)i?B?", _text(value).strip(), re.IGNORECASE)
+        if not match:
+            raise ValueError
+        size = int(match[1]) * _SIZE_UNITS[match[2].upper()]
+    if size < 4096:
+        raise ValueError
+    return size
+
+
+def _count(value: object) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError
+    return number
+
+
+def _period(value: object) -> str:
+    name = _text(value).strip().lower()
+    if name not in PERIODS:
+        raise ValueError
+    return name
+
+
+def _setting(
+    default: object, parse: Callable[[object], object], expects: str, meaning: str, *variables: str
+) -> Any:  # Any, as `dataclasses.field` itself is typed
+    metadata = {"parse": parse, "expects": expects, "meaning": meaning, "variables": variables}
+    return field(default=default, metadata=metadata)
+
+
+_SIZE = "a number of bytes of 4096 or more, such as 1000000, 64K, 100M or 1G"
+_FLAG = "true or false"
+_NUMBER = "a whole number of 0 or more"
+_NAME = "a name of letters, digits, '.', '_' and '-', at most 100 long"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `setup_logging` does, resolved."""
+
+    service: str = _setting(
+        "unknown_service", _name, _NAME, "name of the service, and of its folder in `log_dir`", "LOGPIPE_SERVICE"
+    )
+    level: str = _setting(
+        "INFO",
+        _level,
+        "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL",
+        "the lowest level that is written; business and performance records are always written",
+        "LOGPIPE_LEVEL",
+        "LOG_LEVEL",
+    )
+    log_dir: Path = _setting(  # noqa: RUF009 - a dataclass field, which ruff does not see through the function
+        "logs", _folder, "a folder", "folder of the services' folders", "LOGPIPE_LOG_DIR"
+    )
+    console: str = _setting(
+        "auto",
+        _console,
+        "auto, text, json, true or false",
+        "`text` on standard error, `json` lines on standard output, or neither; `auto` is text on a terminal, "
+        "JSON in a container and else nothing; `true` is `auto` that shows JSON where it would show nothing",
+        "LOGPIPE_CONSOLE",
+    )
+    environment: str | None = _setting(
+        None, _text, "a text", "deployment environment, such as production", "LOGPIPE_ENVIRONMENT"
+    )
+    version: str | None = _setting(None, _text, "a text", "version of the service", "LOGPIPE_VERSION")
+    host: str = _setting("", _text, "a text", "name of the machine; by default the system's", "LOGPIPE_HOST")
+    max_bytes: int = _setting(100 << 20, _size, _SIZE, "size at which a file is rotated, in bytes", "LOGPIPE_MAX_BYTES")
+    rotate_every: str = _setting(
+        "day", _period, "never, hour or day", "rotate at the end of each UTC hour or day too", "LOGPIPE_ROTATE_EVERY"
+    )
+    compress: bool = _setting(True, _flag, _FLAG, "gzip rotated files", "LOGPIPE_COMPRESS")
+    keep_files: int = _setting(
+        100, _count, _NUMBER, "rotated files kept of each stream; 0 keeps all", "LOGPIPE_KEEP_FILES"
+    )
+    keep_days: int = _setting(
+        30, _count, _NUMBER, "days for which rotated files are kept; 0 keeps them for ever", "LOGPIPE_KEEP_DAYS"
+    )
+    max_line_bytes: int = _setting(
+        256 << 10, _size, _SIZE, "length from which the texts of a record are cut, in bytes", "LOGPIPE_MAX_LINE_BYTES"
+    )
+    uncaught: bool = _setting(True, _flag, _FLAG, "log exceptions that nothing caught", "LOGPIPE_UNCAUGHT")
+    loguru: bool = _setting(True, _flag, _FLAG, "take loguru's records too", "LOGPIPE_LOGURU")
+
+
+def load(given: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from arguments (None: not given), variables (empty: not set) and defaults.
+
+    Raises SettingError, naming the argument or the variable.
+    """
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        expects, parse = setting.metadata["expects"], setting.metadata["parse"]
+        value, origin = given.get(setting.name), setting.name
+        for variable in setting.metadata["variables"]:
+            if value is None and environ.get(variable):
+                value, origin = environ[variable], variable
+        if value is None:
+            value = setting.default
+        if value is None:
+            continue
+        try:
+            values[setting.name] = parse(value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise SettingError(f"{origin} is {_shown(value)}", remedy=f"give {expects}") from error
+    values["host"] = values["host"] or os.uname().nodename
+    return Settings(**values)
+
+
+def level_of(number: int) -> str:
+    """The level of the record at or below a number of Python's; TRACE where there is none."""
+    name = "TRACE"
+    for candidate, least in LEVELS.items():
+        if number >= least:
+            name = candidate
+    return name
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - any class may be given, with any error in its repr
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= 80 else text[:80] + "…"

@@ -1,0 +1,102 @@
+"""The front end for `logging`: from a LogRecord to the record, and the handler that takes it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from logpipe.emit import context
+from logpipe.emit.entry import Resource, compose, describe, stream_of, timestamp
+from logpipe.emit.settings import LEVELS, level_of
+from logpipe.emit.values import Entry, text
+
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",  # uvicorn's second copy of the message
+    "logpipe_call",
+}
+_LEVEL_BY_NUMBER: Final = {number: name for name, number in LEVELS.items()}
+
+
+class Call(NamedTuple):
+    """What `log_performance` and `log_business_event` hand on, as the attribute `logpipe_call` of their LogRecord.
+
+    One attribute, because a field of a caller may have any name, and those of a LogRecord's own attributes are refused.
+    """
+
+    stream: str
+    fields: Mapping[str, object]
+
+
+Take = Callable[[Callable[[logging.LogRecord, Resource], Entry], logging.LogRecord], None]
+"""How an emitter takes LogRecords."""
+
+
+class LogpipeHandler(logging.Handler):
+    """Hands each LogRecord to the emitter."""
+
+    def __init__(self, take: Take) -> None:
+        super().__init__()
+        self._take = take
+
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        """No lock: the files have their own, and a signal handler that logs must not wait for this one."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the record; never raises."""
+        self._take(from_log_record, record)
+
+
+def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
+    """The record of a LogRecord."""
+    attributes = record.__dict__
+    call: Call | None = attributes.get("logpipe_call")
+    level = _LEVEL_BY_NUMBER.get(record.levelno) or level_of(record.levelno)
+    given: dict[str, object] = dict(context.current())
+    given.update((key, attributes[key]) for key in attributes if key not in _STANDARD)
+    if record.levelno not in _LEVEL_BY_NUMBER:
+        given["level_name"] = record.levelname
+    if record.stack_info:
+        given["stack"] = record.stack_info
+    if call is not None:
+        given.update(call.fields)
+    message, template = _message(record, given)
+    raised = describe(record.exc_info) if record.exc_info else None
+    if raised is None and record.exc_text:  # a QueueHandler rendered it in another process
+        raised = {"exception_stacktrace": record.exc_text}
+    head: Entry = {
+        "timestamp": timestamp(record.created),
+        "level": level,
+        "stream": call.stream if call is not None else stream_of(level),
+        **resource.fields,
+        "logger": record.name,
+    }
+    return compose(head, message, template, given, raised, _place(record, resource))
+
+
+def _message(record: logging.LogRecord, given: dict[str, object]) -> tuple[str, str | None]:
+    """The message and, where arguments were put into it, its template; a message that is a dict is fields."""
+    if isinstance(record.msg, dict):
+        given.update(record.msg)
+        return text(given.pop("message", given.get("event", ""))), None
+    if not record.args:
+        return text(record.msg), None
+    template = text(record.msg)
+    try:
+        return text(record.getMessage()), template
+    except Exception as error:  # noqa: BLE001 - formatting runs the application's code
+        given["format_error"] = text(error)
+        return f"{template} {text(record.args)}", template
+
+
+def _place(record: logging.LogRecord, resource: Resource) -> Entry:
+    place: Entry = {"module": record.module, "function": record.funcName, "line": record.lineno}
+    if record.process is not None:
+        place["process"] = record.process
+    if record.threadName is not None:
+        place["thread"] = record.threadName
+    place["instance"] = resource.instance
+    place["seq"] = resource.next_seq()
+    return place
