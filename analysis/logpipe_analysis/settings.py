@@ -156,7 +156,7 @@ class Settings:
     """The resolution of every series, and so of onsets."""
     island_days: int = 30
     """Days without one event that part the data into stretches; the newest large one is analysed by default."""
-    island_share: float = 0.01
+    island_share: float = 0.1
     """The share of all events that makes a stretch large."""
     max_buckets: int = 200_000
     """Buckets of a range at most: 139 days of minutes."""
