@@ -23,7 +23,8 @@ left(coalesce(
     nullif(concat_ws(': ', exception_type, exception_message), ''),
     CASE WHEN db_statement IS NOT NULL THEN concat_ws(' ', round(duration_ms, 1) || ' ms', db_statement) END,
     CASE WHEN {_HTTP} AND message IS NULL
-        THEN concat_ws(' ', http_method, coalesce(http_path, http_route), http_status, round(duration_ms, 1) || ' ms') END,
+        THEN concat_ws(' ', http_method, coalesce(http_path, http_route), http_status, round(duration_ms, 1) || ' ms')
+    END,
     message, event, ''), {MAX_TEXT})
 """
 

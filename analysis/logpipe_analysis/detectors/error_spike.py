@@ -70,7 +70,7 @@ def _cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[_Cell]:
         f"SELECT service, environment, i, sum(events)::DOUBLE AS events FROM {buckets.counts} GROUP BY ALL ORDER BY ALL"
     )
     errors = buckets.frame(
-        "SELECT service, environment, operation_kind, coalesce(operation, '') AS operation, coalesce(stream, '') AS stream, "
+        "SELECT service, environment, coalesce(operation, '') AS operation, coalesce(stream, '') AS stream, "
         f"i, sum({ROLLUP_ERRORS})::DOUBLE AS errors FROM {buckets.counts} "
         "WHERE severity >= 17 OR server_errors > 0 GROUP BY ALL ORDER BY ALL"
     )
@@ -217,7 +217,8 @@ def _causes(buckets: Buckets, place: Place, lead: _Surge, length: timedelta) -> 
             coalesce(CASE WHEN http_route IS NOT NULL OR http_status IS NOT NULL
                 THEN concat_ws(' ', http_method, http_route) END, event) AS operation,
             left(coalesce(template, message_template(message)), 200) AS message,
-            count(*) FILTER (ts >= {literal(start)}) - {scale!r}::DOUBLE * count(*) FILTER (ts < {literal(start)}) AS excess
+            count(*) FILTER (ts >= {literal(start)})
+                - {scale!r}::DOUBLE * count(*) FILTER (ts < {literal(start)}) AS excess
         FROM events
         WHERE {place.condition()} AND {evidence.within(before, stop)} AND {ERRORS}
         GROUP BY ALL
