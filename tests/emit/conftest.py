@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,32 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Logging]]:
     started: list[Logging] = []
 
     def setup(**settings: Any) -> Logging:
-        started.append(setup_logging(**({"service": "shop", "log_dir": tmp_path, "console": False} | settings)))
+        defaults: dict[str, Any] = {"service": "shop", "log_dir": tmp_path, "console": False}
+        started.append(setup_logging(**(defaults | settings)))
         return started[-1]
 
     yield setup
-    for logging in reversed(started):
-        logging.close()
+    for installed in reversed(started):
+        installed.close()
 
 
 @pytest.fixture
 def shop(start: Callable[..., Logging]) -> Logging:
     """The service, set up with the defaults."""
     return start(level="TRACE")
+
+
+@pytest.fixture
+def alone() -> Callable[[], None]:
+    """Takes the handlers of pytest, which raise what formatting raises, off the root logger for the rest of a test."""
+
+    def remove() -> None:
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            if type(handler).__module__.startswith("_pytest"):
+                root.removeHandler(handler)
+
+    return remove
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_contexts_follow_tasks_and_copied_threads(shop: Logging, written: Writte
     thread = threading.Thread(target=lambda: context.run(get_logger().info, "in thread"))
     thread.start()
     thread.join()
-    records = written()
+    records = [record for record in written() if record["level"] == "INFO"]  # asyncio has words of its own
     assert len(records) == 6
     assert all(record["request_id"] == record["message"] for record in records)
 
@@ -118,7 +118,7 @@ def test_timed_coroutines_are_timed_until_they_end(shop: Logging, written: Writt
         gate = asyncio.Event()
         first, second = asyncio.create_task(wait(gate)), asyncio.create_task(wait(gate))
         await asyncio.sleep(0)
-        assert written() == []
+        assert written("performance") == []
         first.cancel()
         gate.set()
         assert await second == "done"

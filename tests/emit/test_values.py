@@ -135,7 +135,7 @@ def deep(levels: int) -> list[object]:
         ({1: "a", (2, 3): "b"}, {"1": "a", "(2, 3)": "b"}),
         (Unprintable(), "<unprintable Unprintable>"),
         ([Unprintable(), 2**70], ["<unprintable Unprintable>", str(2**70)]),
-        ([Unreadable(), 2**70], [{}, str(2**70)]),
+        ([Unreadable(), 2**70], ["<unreadable Unreadable>", str(2**70)]),
         (ValueError("x"), "ValueError('x')"),
         ({7}, [7]),
         (MappingProxyType({"a": 1}), {"a": 1}),
@@ -151,9 +151,10 @@ def deep(levels: int) -> list[object]:
     ids=lambda value: type(value).__name__,
 )
 def test_what_json_does_not_have_is_said_otherwise(
-    shop: Logging, written: Written, value: object, expected: object
+    shop: Logging, written: Written, alone: Callable[[], None], value: object, expected: object
 ) -> None:
     """As an attribute; and as a message and an argument nothing is lost either."""
+    alone()
     log = get_logger()
     log.info("value", extra={"value": value})
     log.info(value)
@@ -180,7 +181,7 @@ def test_a_value_that_logs_itself_ends(shop: Logging, written: Written) -> None:
     assert dropped == [1]
 
 
-def test_logging_near_the_recursion_limit_does_not_raise(shop: Logging, written: Written) -> None:
+def test_logging_near_the_recursion_limit_keeps_records_valid(shop: Logging, written: Written) -> None:
     """The application's own RecursionError is not made worse."""
 
     def dive(depth: int) -> None:
