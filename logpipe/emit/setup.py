@@ -88,6 +88,6 @@ def setup_logging(
     installed, and leaves handlers and sinks of others alone. Raises SettingError for a value that cannot be used;
     a folder that cannot be written is said on standard error, and what is lost is counted.
     """
-    logging = Logging(load(dict(locals())))
-    logging.install()
-    return logging
+    installed = Logging(load(dict(locals())))
+    installed.install()
+    return installed
