@@ -1,11 +1,11 @@
 """A clock that is set by hand: what is logged while it runs bears its time."""
 
 import time
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 
 class VirtualClock:
