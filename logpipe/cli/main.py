@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.analyze import analyze
+from logpipe.cli.explain import explain
+from logpipe.cli.findings import findings
+from logpipe.cli.ingest import ingest
+from logpipe.cli.query import query
+from logpipe.cli.rejects import rejects
+from logpipe.cli.report import report
+from logpipe.cli.sources import sources
+from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
 app = typer.Typer(
@@ -32,6 +41,17 @@ def options(
 ) -> None:
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
+
+
+app.command()(ingest)
+app.command()(verify)
+app.command()(sources)
+app.command()(rejects)
+app.command()(query)
+app.command()(report)
+app.command()(analyze)
+app.command()(findings)
+app.command()(explain)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,3 +10,60 @@ Database = Annotated[str, typer.Option("--db", envvar="LOGPIPE_DB", help="The da
 DEFAULT_DATABASE = "logs.duckdb"
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    MARKDOWN = "markdown"
+
+
+RowFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="How rows are written; else by the name of the output file, else as a table."),
+]
+OutputFile = Annotated[
+    str, typer.Option("-o", "--output", help="Write to FILE; - is standard output.", metavar="FILE", show_default=False)
+]
+RowLimit = Annotated[
+    int | None,
+    typer.Option("--limit", min=0, help="At most so many rows; 0 for all. A table shows 1000.", show_default=False),
+]
+
+
+def _checked_time(text: str | None) -> str | None:
+    """A time that cannot be read is wrong usage; what it counts back from is known only once the store is open."""
+    from logpipe.cli.times import parse_time
+    from logpipe.errors import QueryError
+
+    try:
+        if text is not None:
+            parse_time(text, datetime.now(UTC))
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        callback=_checked_time,
+        help="From this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 2h, 1d before the newest event.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", callback=_checked_time, help="Up to, not including, this time.", metavar="TIME", show_default=False
+    ),
+]
+Service = Annotated[
+    str | None, typer.Option("--service", help="Of this service only.", metavar="NAME", show_default=False)
+]

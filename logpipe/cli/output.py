@@ -1,12 +1,18 @@
 """Writing for people and for programs: data on standard output, all else on standard error."""
 
 import os
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
+
+from logpipe.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +57,26 @@ def warning(sentence: str) -> None:
     _line("warning", sentence, "yellow")
 
 
+@contextmanager
+def sink(path: str) -> Iterator[BinaryIO]:
+    """A file to write bytes to; `-` is standard output.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if path == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        file = open(path, "wb")  # noqa: SIM115 - closed below, and its errors told apart from the writer's
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"cannot write {path}: {reason}", remedy="choose another file") from error
+    with file:
+        yield file
+
+
 def json_lines(rows: Iterable[Mapping[str, object]]) -> None:
     """One JSON object a line; times as RFC 3339 in UTC."""
     for row in rows:
@@ -58,20 +84,64 @@ def json_lines(rows: Iterable[Mapping[str, object]]) -> None:
     sys.stdout.buffer.flush()
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table for people; numbers to the right, times without the zone (all are UTC)."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    numeric: Sequence[bool] | None = None,
+) -> None:
+    """A table for people; numbers to the right, times without the zone (all are UTC).
+
+    Where the columns do not fit side by side, each row is a block of lines, one a column. `numeric` tells the columns
+    of numbers that are already text; else the values tell.
+    """
+    values = [list(row) for row in rows]
+    if numeric is None:
+        numeric = [any(_is_number(row[index]) for row in values) for index in range(len(columns))]
+    texts = [[_cell(value) for value in row] for row in values]
+    screen = console()
+    if _needed_width(columns, texts, numeric) > screen.width:
+        _blocks(columns, texts, title)
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    rows = [list(row) for row in rows]
     view = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, is_numeric in zip(columns, numeric, strict=True):
+        view.add_column(Text(harmless(name)), justify="right" if is_numeric else "left", overflow="fold")
+    for row in texts:
+        view.add_row(*(Text(text) for text in row))
+    with screen.capture() as drawn:
+        screen.print(view)
+    sys.stdout.write("\n".join(line.rstrip() for line in drawn.get().strip("\n").splitlines()) + "\n")
+
+
+_FOLDED_WIDTH = 16
+"""The width to which a column of text may shrink before rows become blocks."""
+
+
+def _needed_width(columns: Sequence[str], texts: list[list[str]], numeric: Sequence[bool]) -> int:
+    needed = 0
     for index, name in enumerate(columns):
-        numeric = any(isinstance(row[index], (int, float)) for row in rows)
-        view.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        view.add_row(*(Text(_cell(value)) for value in row))
-    console().print(view)
+        longest = max((len(row[index]) for row in texts), default=0)
+        needed += 3 + max(len(name), longest if numeric[index] else min(longest, _FOLDED_WIDTH))
+    return needed
+
+
+def _blocks(columns: Sequence[str], texts: list[list[str]], title: str | None) -> None:
+    indent = max(len(name) for name in columns) + 2
+    lines = [title] if title else []
+    for number, row in enumerate(texts, 1):
+        lines.append(f"── {number} ──")
+        for name, text in zip(columns, row, strict=True):
+            lines.append(harmless(name).ljust(indent) + text.replace("\n", "\n" + " " * indent))
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def _cell(value: object) -> str:
@@ -81,25 +151,39 @@ def _cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+            return _figure(value)
         case int():
             return f"{value:,}"
         case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S")
+            return value.strftime("%Y-%m-%d %H:%M:%S") + (
+                f".{value.microsecond // 1000:03}" if value.microsecond else ""
+            )
         case date():
             return value.isoformat()
         case bytes():
-            return value.decode("utf-8", "backslashreplace")
-    return _harmless(str(value))
+            return harmless(value.decode("utf-8", "backslashreplace"))
+    return harmless(str(value))
 
 
-def _harmless(text: str) -> str:
-    """Text without control characters: a log line must not move the cursor or recolour the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)
+def _figure(value: float) -> str:
+    """Two decimals, none from a thousand up, and three figures below a tenth."""
+    if not isfinite(value) or value == 0:
+        return f"{value:g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def harmless(text: str) -> str:
+    """Text that cannot move the cursor, recolour the terminal or turn the direction of writing."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _line(label: str | None, sentence: str, style: str | None) -> None:
-    text = _harmless(sentence)
+    text = harmless(sentence)
     if label and style and _colour_system(sys.stderr.isatty()):
         code = {"red": "31", "yellow": "33"}[style]
         label = f"\x1b[{code}m{label}\x1b[0m"

@@ -56,7 +56,7 @@ class Store:
             )
         store = cls(_connect(url, read_only=read_only), url, read_only=read_only)
         try:
-            store._bring_up_to_date(fresh=not exists)
+            store._bring_up_to_date()
         except BaseException:
             store.close()
             raise
@@ -105,8 +105,8 @@ class Store:
         with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
             self.connection.rollback()
 
-    def _bring_up_to_date(self, *, fresh: bool) -> None:
-        version = 0 if fresh else self._stored_version()
+    def _bring_up_to_date(self) -> None:
+        version = self._stored_version()
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"{self.url} has schema version {version}, this release knows {SCHEMA_VERSION}",
@@ -130,8 +130,13 @@ class Store:
             connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
     def _stored_version(self) -> int:
-        tables = self.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name IN ('meta', 'ledger')")
-        if tables[0][0] != 2:
+        """The version of the schema; 0 for an empty database, such as a process leaves that was killed making it."""
+        [(tables, ours)] = self.execute(
+            "SELECT count(*), count(*) FILTER (table_name IN ('meta', 'ledger')) FROM duckdb_tables()"
+        )
+        if tables == 0:
+            return 0
+        if ours != 2:
             raise StoreError(
                 f"{self.url} is a DuckDB database, but not one of logpipe's",
                 remedy="choose another file with --db",

@@ -1,0 +1,77 @@
+"""The formats that logpipe reads, and which of them a file is in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logpipe.ingest.formats.access_log import ACCESS_LOG
+from logpipe.ingest.formats.base import Context, Format
+from logpipe.ingest.formats.docker_json import DOCKER_JSON
+from logpipe.ingest.formats.generic_json import GENERIC_JSON
+from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
+from logpipe.ingest.formats.loguru_json import LOGURU_JSON
+from logpipe.ingest.formats.plain import PLAIN
+from logpipe.ingest.formats.python_json_logger import PYTHON_JSON_LOGGER
+from logpipe.ingest.formats.python_text import PYTHON_TEXT
+from logpipe.ingest.formats.structlog_json import STRUCTLOG_JSON
+
+__all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect"]
+
+_IN_ORDER: Final[tuple[Format, ...]] = (
+    LOGPIPE_JSONL,
+    LOGURU_JSON,
+    DOCKER_JSON,
+    PYTHON_JSON_LOGGER,
+    STRUCTLOG_JSON,
+    GENERIC_JSON,
+    ACCESS_LOG,
+    PYTHON_TEXT,
+    PLAIN,
+)
+
+FORMATS: Final[dict[str, Format]] = {format_.name: format_ for format_ in _IN_ORDER}
+"""By name, in order of preference: the first that claims enough of a sample has it. The last claims everything."""
+
+SAMPLE_LINES: Final = 200
+"""As many lines of a file are looked at, from its first."""
+
+NEEDED_SHARE: Final = 0.9
+"""The share of them that a format must claim: a file may have torn and foreign lines and still be of a format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Which format the lines are in, and why."""
+
+    format: Format
+    share: float
+    """The share of the lines looked at that are of the format."""
+    lines: int
+    """How many lines were looked at."""
+    shares: dict[str, float]
+    """The share of each format that was asked, in order of preference; none is asked after the one that has it."""
+
+    @property
+    def explanation(self) -> str:
+        """One sentence for people."""
+        if self.format is not PLAIN:
+            return f"{self.format.name} ({self.format.title}): {self.share:.0%} of the first {self.lines} lines match"
+        best = max(self.shares, key=lambda name: self.shares[name], default=None)
+        if not self.lines:
+            return "plain: there are no lines to look at"
+        if best is None or not self.shares[best]:
+            return f"plain: no format matches any of the first {self.lines} lines"
+        return f"plain: the nearest format, {best}, matches {self.shares[best]:.0%} of the first {self.lines} lines"
+
+
+def detect(lines: Sequence[str]) -> Detection:
+    """The format of a file by its first lines, blank ones left out; plain text where no format claims nine in ten."""
+    sample = [line for line in lines if line.strip()][:SAMPLE_LINES]
+    shares: dict[str, float] = {}
+    for format_ in _IN_ORDER:
+        if format_ is PLAIN or not sample:
+            break
+        shares[format_.name] = format_.claims(sample)
+        if shares[format_.name] >= NEEDED_SHARE:
+            return Detection(format_, shares[format_.name], len(sample), shares)
+    return Detection(PLAIN, 1.0, len(sample), shares)

@@ -1,0 +1,157 @@
+"""One analysis: every detector over a range, its findings stored once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from logpipe.store import Store
+from logpipe_analysis import findings
+from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.detectors import error_spike, latency, new_pattern, silence, slow_query
+from logpipe_analysis.finding import SEVERITIES, Finding, Kind
+from logpipe_analysis.patterns import mine
+from logpipe_analysis.settings import Settings
+from logpipe_analysis.timerange import TimeRange
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What an analysis found, and what it did to the stored findings."""
+
+    since: datetime | None
+    """None where the store holds no events in the range."""
+    until: datetime | None
+    changes: findings.Changes
+    notes: tuple[str, ...]
+    """What a person should know of the analysis itself: a service whose normal is still being learnt."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All of the range, the most severe first, then the newest."""
+        changes = self.changes
+        every = (*changes.new, *changes.updated, *changes.resolved, *changes.unchanged)
+        ordered = sorted(every, key=lambda finding: (finding.started_at, finding.finding_id), reverse=True)
+        return sorted(ordered, key=lambda finding: -SEVERITIES.index(finding.severity))
+
+
+def analyze(
+    store: Store,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    kinds: Sequence[Kind] | None = None,
+    settings: Settings | None = None,
+) -> Analysis:
+    """Look for findings of `kinds` (all, where None) between `since` and `until` (all data, where None) and store them.
+
+    Baselines reach back before `since`. Running it twice on the same store changes nothing.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    settings = settings or Settings()
+    kinds = tuple(kinds or KINDS)
+    covered, notes = _covered(store, since, until, settings)
+    if covered is None:
+        return Analysis(since, until, findings.Changes(), ("there are no events in that range",))
+    mine(store)
+    buckets = Buckets(store, covered)
+    notes += _learning(buckets, settings)
+    asked = max(since, covered.since) if since else covered.since
+    found = [finding for finding in _detected(buckets, kinds, settings) if (finding.ended_at or covered.until) > asked]
+    changes = findings.record(
+        store,
+        found,
+        kinds=kinds,
+        since=asked,
+        until=covered.until,
+        adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
+        now=datetime.now(UTC),
+    )
+    return Analysis(asked, covered.until, changes, tuple(notes))
+
+
+def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:
+    spikes = error_spike.detect(buckets, settings.error_spike)
+    patterns, spikes = new_pattern.detect(buckets, settings.new_pattern, spikes)
+    found = [
+        *spikes,
+        *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
+        *latency.detect(buckets, settings.latency, settings.steps, spikes),
+        *patterns,
+        *silence.detect(buckets, settings.silence),
+    ]
+    return [finding for finding in found if finding.kind in kinds]
+
+
+def _covered(
+    store: Store, since: datetime | None, until: datetime | None, settings: Settings
+) -> tuple[TimeRange | None, list[str]]:
+    """The stretch of data to look at: what is asked for, and history before it for the baselines.
+
+    Without bounds it is the newest stretch that holds a good share of the events: a handful of records with a wrong
+    clock, years away, must not stretch the range.
+    """
+    history = timedelta(days=settings.error_spike.history_days)
+    lower, upper = (since - history if since else None), until
+    minutes = store.execute(
+        """
+        SELECT epoch_us(min(minute)), epoch_us(max(minute)), sum(events)::BIGINT
+        FROM (
+            SELECT *, sum(leap::INTEGER) OVER (ORDER BY minute) AS island
+            FROM (
+                SELECT minute, events,
+                    coalesce(minute - lag(minute) OVER (ORDER BY minute) > to_days($apart), false) AS leap
+                FROM (SELECT minute, sum(events) AS events FROM rollup_minute
+                      WHERE minute >= coalesce($lower, '-infinity'::TIMESTAMPTZ)
+                          AND minute < coalesce($upper, 'infinity'::TIMESTAMPTZ)
+                      GROUP BY minute)
+            )
+        )
+        GROUP BY island
+        ORDER BY 1 DESC
+        """,
+        {"apart": settings.island_days, "lower": lower, "upper": upper},
+    )
+    if not minutes:
+        return None, []
+    total = sum(events for _, _, events in minutes)
+    first_us, last_us, events = next(
+        (island for island in minutes if island[2] >= settings.island_share * total), minutes[0]
+    )
+    start, end = (_EPOCH + timedelta(microseconds=us) for us in (first_us, last_us + 60_000_000))
+    notes = []
+    if events < total:
+        notes.append(
+            f"looked at {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}; {total - events:,} events lie more than "
+            f"{settings.island_days} days apart from these: name their time with --since and --until"
+        )
+    if until:
+        end = min(end, until)
+    covered = TimeRange.covering(start, end, settings.bucket)
+    if covered.buckets > settings.max_buckets:
+        start = covered.until - settings.max_buckets * settings.bucket
+        covered = replace(covered, since=start)
+        notes.append(
+            f"looked at the last {settings.max_buckets:,} buckets only, from {start:%Y-%m-%d %H:%M}; "
+            "longer buckets reach further, as --bucket 5m"
+        )
+    return covered, notes
+
+
+def _learning(buckets: Buckets, settings: Settings) -> list[str]:
+    """The services whose history is still too short for a baseline."""
+    needed = settings.error_spike.min_history_buckets
+    rows = buckets.store.execute(
+        f"SELECT service, {buckets.range.buckets} - min(i) AS known FROM {buckets.counts} "
+        "GROUP BY service HAVING known <= ? ORDER BY service",
+        [needed],
+    )
+    return [
+        f"{service}: still learning what is normal ({known} of {needed} buckets); a shorter --bucket learns sooner"
+        for service, known in rows
+    ]

@@ -1,0 +1,179 @@
+"""`latency_shift` and `latency_trend`: requests and other timed events that became slower, at once or gradually."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from logpipe_analysis import evidence, phrases
+from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.deployments import Deployment, deployments, nearest
+from logpipe_analysis.finding import Finding, Kind, Severity
+from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.literals import literal
+from logpipe_analysis.rises import Rise, figure, rises
+from logpipe_analysis.settings import LatencySettings, StepSettings
+
+_KINDS = ("http", "event")
+
+
+@dataclass(frozen=True, slots=True)
+class Risen:
+    """A rise and whose it is."""
+
+    place: Place
+    kind: str
+    operation: str
+    rise: Rise
+
+
+def detect(
+    buckets: Buckets, settings: LatencySettings, steps: StepSettings, spikes: Sequence[Finding]
+) -> list[Finding]:
+    """Shifts and trends; not the disturbance of an error spike, and not of queries, which `slow_query` covers."""
+    risen = risen_operations(buckets, _KINDS, settings, steps, spikes)
+    known = deployments(buckets)
+    return [
+        _finding(buckets, settings, group, known)
+        for gradual in (False, True)
+        for group in together([one for one in risen if one.rise.gradual is gradual], settings)
+    ]
+
+
+def risen_operations(
+    buckets: Buckets,
+    kinds: tuple[str, ...],
+    settings: LatencySettings,
+    steps: StepSettings,
+    spikes: Sequence[Finding],
+) -> list[Risen]:
+    """Every rise of the operations of these kinds."""
+    return [
+        Risen(place, latency.kind, latency.operation, rise)
+        for place, latency in buckets.operations(kinds, 2 * settings.min_events)
+        for rise in rises(latency, disturbed(buckets, place, spikes), buckets.range.bucket, settings, steps)
+    ]
+
+
+def disturbed(buckets: Buckets, place: Place, spikes: Sequence[Finding]) -> npt.NDArray[np.bool_]:
+    """The buckets of the range that lie in an error spike of the service."""
+    marked = np.zeros(buckets.range.buckets, dtype=bool)
+    for spike in spikes:
+        if (spike.service, spike.environment) == (place.service, place.environment):
+            start = (spike.started_at - buckets.range.since) // buckets.range.bucket
+            end = -(-((spike.ended_at or buckets.range.until) - buckets.range.since) // buckets.range.bucket)
+            marked[max(start, 0) : max(end, 0)] = True
+    return marked
+
+
+def together(risen: Sequence[Risen], settings: LatencySettings) -> list[list[Risen]]:
+    """Rises of one service that begin together, the one with the most added time first."""
+    groups: list[list[Risen]] = []
+    for one in sorted(risen, key=lambda one: (one.place.service, str(one.place.environment), one.rise.onset)):
+        last = groups[-1][-1] if groups else None
+        near = settings.together_buckets * (5 if one.rise.gradual else 1)
+        if last and last.place == one.place and one.rise.onset - last.rise.onset <= near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [sorted(group, key=lambda one: (-one.rise.added_ms(), one.operation)) for group in groups]
+
+
+def _finding(buckets: Buckets, settings: LatencySettings, group: list[Risen], known: Sequence[Deployment]) -> Finding:
+    lead, bucket = group[0], buckets.range.bucket
+    place, rise = lead.place, lead.rise
+    start = buckets.range.at(rise.onset)
+    end = None if rise.end is None else buckets.range.at(rise.end)
+    kind: Kind = "latency_trend" if rise.gradual else "latency_shift"
+    name = phrases.shortened(lead.operation, 60)
+    length = (end or buckets.range.until) - start
+    rate = (
+        f", {(rise.per_bucket ** (timedelta(hours=1) / bucket) - 1) * 100:+.0f} %/h at its steepest"
+        if rise.gradual
+        else ""
+    )
+    deployment = nearest(list(known), place.service, start, timedelta(minutes=settings.deployment_minutes))
+    why = f" at the deployment of {deployment.version or 'a new version'}" if deployment else ""
+    verb = "creeps up" if rise.gradual else "stepped up"
+    explanation = (
+        f"{place.service}: {name} {verb}{why}: {change(rise)}{rate}; {round(rise.after.events):,} requests in "
+        f"{phrases.duration(length)}{others(group)}; {phrases.span(start, end, bucket)}."
+    )
+    return Finding(
+        kind=kind,
+        severity=severity(rise),
+        service=place.service,
+        environment=place.environment,
+        subject=lead.operation,
+        started_at=start,
+        ended_at=end,
+        baseline=round(figure(rise.before, rise.metric), 3),
+        observed=round(figure(rise.after, rise.metric), 3),
+        unit="ms",
+        score=score(rise),
+        confidence=round(1 - min(rise.p_value, 0.5), 4),
+        title=phrases.shortened(f"{name} {phrases.times(rise.ratio(), 1)} slower ({rise.metric})"),
+        explanation=explanation,
+        evidence=slowest(buckets, lead),
+        sql=latency_sql(buckets, lead),
+        fingerprint=fingerprint(kind, place.service, place.environment, lead.operation),
+    )
+
+
+def change(rise: Rise) -> str:
+    """Before and after, the telling figure first."""
+    names = ["p50", "p95"] if rise.metric != "p95" else ["p95", "p50"]
+    return ", ".join(
+        f"{name} {phrases.milliseconds(figure(rise.before, name))} → {phrases.milliseconds(figure(rise.after, name))}"
+        for name in names
+    )
+
+
+def others(group: Sequence[Risen]) -> str:
+    """What else rose at the same time."""
+    if len(group) == 1:
+        return ""
+    named = ", ".join(phrases.shortened(one.operation, 40) for one in group[1:3])
+    rest = f" and {len(group) - 3} more" if len(group) > 3 else ""
+    return f"; with it {named}{rest}"
+
+
+def severity(rise: Rise) -> Severity:
+    """By size: critical from three times, warning from one and a half."""
+    ratio = rise.ratio()
+    return "critical" if ratio >= 3 and rise.after.p95_ms >= 100 else "warning" if ratio >= 1.5 else "info"
+
+
+def score(rise: Rise) -> float:
+    """The negative decimal logarithm of the p value."""
+    return round(-math.log10(max(rise.p_value, 1e-300)), 2)
+
+
+def slowest(buckets: Buckets, risen: Risen) -> tuple[evidence.Example, ...]:
+    """The slowest events of the rise."""
+    start = buckets.range.at(risen.rise.onset)
+    end = buckets.range.until if risen.rise.end is None else buckets.range.at(risen.rise.end)
+    condition = (
+        f"{risen.place.condition()} AND {evidence.within(start, end)} AND isfinite(duration_ms) "
+        f"AND {evidence.operation_is(risen.kind, risen.operation)}"
+    )
+    return evidence.examples(buckets.store, condition, order="-duration_ms")
+
+
+def latency_sql(buckets: Buckets, risen: Risen) -> str:
+    """Count, mean and largest duration a bucket, from an hour or sixty buckets before the onset to the end."""
+    last = buckets.range.buckets if risen.rise.end is None else min(risen.rise.end + 10, buckets.range.buckets)
+    own = f"{risen.place.condition()}\n    AND "
+    brief = evidence.operation_is(risen.kind, risen.operation)
+    rolled = f"operation_kind = {literal(risen.kind)} AND operation = {literal(risen.operation)}"
+    return buckets.shown(
+        rolled="sum(events)::BIGINT AS events, round(sum(sum_ms) / sum(events), 2) AS mean_ms, max(max_ms) AS max_ms",
+        counted="count(*) AS events, round(avg(duration_ms), 2) AS mean_ms, max(duration_ms) AS max_ms",
+        relation="latency_minute",
+        condition=own + (brief if buckets.brief else rolled),
+        since=buckets.range.at(max(risen.rise.onset - 60, 0)),
+        until=buckets.range.at(last),
+    )

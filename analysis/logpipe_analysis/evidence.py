@@ -1,0 +1,76 @@
+"""The rows that show a finding. Only here, and for patterns, are events read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from logpipe.store import Store
+from logpipe_analysis.finding import Example
+from logpipe_analysis.literals import literal
+
+MAX_TEXT = 500
+"""Characters of an example that are kept."""
+
+ERRORS = "(severity >= 17 OR http_status >= 500)"
+"""An event that counts as an error, as SQL over `events`."""
+
+ROLLUP_ERRORS = "CASE WHEN severity >= 17 THEN events ELSE server_errors END"
+"""The same of a row of the roll-up."""
+
+_HTTP = "(coalesce(http_route, http_method) IS NOT NULL OR http_status IS NOT NULL)"
+
+_TEXT = f"""
+left(coalesce(
+    nullif(concat_ws(': ', exception_type, exception_message), ''),
+    CASE WHEN db_statement IS NOT NULL THEN concat_ws(' ', round(duration_ms, 1) || ' ms', db_statement) END,
+    CASE WHEN {_HTTP} AND message IS NULL
+        THEN concat_ws(' ', http_method, coalesce(http_path, http_route), http_status, round(duration_ms, 1) || ' ms') END,
+    message, event, ''), {MAX_TEXT})
+"""
+
+
+def within(since: datetime, until: datetime, column: str = "ts") -> str:
+    """A stretch of time as SQL."""
+    return f"{column} >= {literal(since)} AND {column} < {literal(until)}"
+
+
+def operation_is(kind: str, operation: str) -> str:
+    """The events that the roll-ups count under this operation, as SQL over `events`."""
+    name = literal(operation)
+    match kind:
+        case "db":
+            return f"db_statement IS NOT NULL AND query_fingerprint(db_statement)[:500] = {name}"
+        case "http":
+            return (
+                f"db_statement IS NULL AND {_HTTP} AND concat_ws(' ', http_method, coalesce(http_route, '*')) = {name}"
+            )
+    return f"db_statement IS NULL AND NOT {_HTTP} AND event = {name}"
+
+
+def examples(
+    store: Store, condition: str, *, order: str = "ts", limit: int = 5, distinct: bool = True
+) -> tuple[Example, ...]:
+    """The first events under a condition; each text once where `distinct`."""
+    once = "QUALIFY row_number() OVER (PARTITION BY text ORDER BY rank, source_id, source_pos) = 1" if distinct else ""
+    rows = store.execute(
+        f"""
+        SELECT source_id, source_pos, epoch_us(ts), text
+        FROM (
+            SELECT source_id, source_pos, ts, {_TEXT} AS text, {order} AS rank
+            FROM events
+            WHERE {condition}
+            ORDER BY {order}, source_id, source_pos
+            LIMIT 200
+        )
+        {once}
+        ORDER BY rank, source_id, source_pos
+        LIMIT {limit}
+        """
+    )
+    return tuple(
+        Example(source_id, pos, datetime.fromtimestamp(us / 1e6, UTC), text) for source_id, pos, us, text in rows
+    )
+
+
+def leading(rows: Sequence[tuple[str, float]], total: float, share: float = 0.5) -> tuple[str, float] | None:
+    """The first name if it makes up at least a share of the whole."""
+    return rows[0] if rows and total > 0 and rows[0][1] >= share * total else None

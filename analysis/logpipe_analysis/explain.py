@@ -1,0 +1,54 @@
+"""A finding with all that shows it: its statement run again, and its lines by file and byte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from logpipe.errors import QueryError
+from logpipe.store import Store
+from logpipe_analysis import findings
+from logpipe_analysis.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An example, and where it stands."""
+
+    path: str
+    source_pos: int
+    """The byte at which the record begins, in the decompressed file."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A finding, the rows its statement returns now, and its lines."""
+
+    finding: Finding
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+    lines: tuple[Line, ...]
+
+
+def explained(store: Store, finding_id: str, database: str) -> Explained:
+    """Run a finding's statement again and find its lines.
+
+    Raises:
+        QueryError: no finding has that id.
+    """
+    found = findings.load(store, finding_id=finding_id)
+    if not found:
+        raise QueryError(
+            f"no finding has the id {finding_id!r} in {database}",
+            remedy=f"list them with: logpipe findings --db {database}",
+            reason="unknown_finding",
+        )
+    [finding] = found
+    rows = store.execute(finding.sql)
+    columns = [column[0] for column in store.execute(f"DESCRIBE {finding.sql}")]
+    paths = dict(store.execute("SELECT source_id, path FROM sources"))
+    lines = tuple(
+        Line(paths.get(example.source_id, f"source {example.source_id}"), example.source_pos, example.text)
+        for example in finding.evidence
+    )
+    return Explained(finding, columns, rows, lines)

@@ -1,0 +1,166 @@
+"""The table of findings: each problem once, however often the analysis looks at it."""
+
+import hashlib
+from base64 import b32encode
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import orjson
+
+from logpipe.store import Store
+from logpipe_analysis.finding import Example, Finding
+
+_COLUMNS = tuple(field.name for field in fields(Finding))
+_TIMES = ("started_at", "ended_at")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What storing findings did to the table."""
+
+    new: tuple[Finding, ...] = ()
+    updated: tuple[Finding, ...] = ()
+    resolved: tuple[Finding, ...] = ()
+    """They were open, and no longer last."""
+    unchanged: tuple[Finding, ...] = ()
+
+
+def fingerprint(kind: str, service: str, environment: str | None, subject: str | None = None) -> str:
+    """The same for the same problem, at whatever time: 16 hex digits."""
+    key = orjson.dumps([kind, service, environment, subject])
+    return hashlib.blake2b(key, digest_size=8).hexdigest()
+
+
+def short_id(finding: Finding) -> str:
+    """Eight letters and digits of the fingerprint and the onset as it was first seen."""
+    key = f"{finding.fingerprint} {finding.started_at.isoformat()}".encode()
+    return b32encode(hashlib.blake2b(key, digest_size=5).digest()).decode().lower()
+
+
+def load(
+    store: Store,
+    *,
+    finding_id: str | None = None,
+    status: str | None = None,
+    kind: str | None = None,
+    service: str | None = None,
+    severity: str | None = None,
+) -> list[Finding]:
+    """Stored findings, newest onset first; a filter that is None lets all pass."""
+    wanted = {"finding_id": finding_id, "status": status, "kind": kind, "service": service, "severity": severity}
+    chosen = {column: value for column, value in wanted.items() if value is not None}
+    condition = " AND ".join(f"{column} = ${column}" for column in chosen) or "true"
+    rows = store.execute(
+        f"SELECT {_selected()} FROM findings WHERE {condition} ORDER BY started_at DESC, finding_id", chosen
+    )
+    return [_from_row(row) for row in rows]
+
+
+def record(
+    store: Store,
+    found: Sequence[Finding],
+    *,
+    kinds: Sequence[str],
+    since: datetime,
+    until: datetime,
+    adjoining: timedelta,
+    now: datetime,
+) -> Changes:
+    """Store what an analysis of `kinds` from `since` to `until` found, in one transaction.
+
+    A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
+    `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
+    that is not found any more is resolved. The second of two equal runs changes nothing.
+    """
+    stored = [finding for finding in load(store) if finding.kind in kinds]
+    pairs, unmatched = _paired(found, stored, until, adjoining)
+    new, updated, resolved, unchanged = [], [], [], []
+    for finding, before in pairs:
+        status = "resolved" if finding.ended_at else "open"
+        finding_id = before.finding_id if before else short_id(finding)
+        current = replace(finding, finding_id=finding_id, status=status)
+        if before is None:
+            new.append(current)
+        elif current == before:
+            unchanged.append(current)
+        elif before.status == "open" and current.status == "resolved":
+            resolved.append(current)
+        else:
+            updated.append(current)
+    resolved += [
+        replace(lost, status="resolved", ended_at=max(since, lost.started_at))
+        for lost in unmatched
+        if lost.status == "open" and lost.started_at < until
+    ]
+    if new or updated or resolved:
+        with store.transaction() as connection:
+            for finding in (*updated, *resolved):
+                _update(connection, finding, now)
+            for finding in new:
+                _insert(connection, finding, now)
+    return Changes(tuple(new), tuple(updated), tuple(resolved), tuple(unchanged))
+
+
+def _paired(
+    found: Sequence[Finding], stored: Sequence[Finding], until: datetime, adjoining: timedelta
+) -> tuple[list[tuple[Finding, Finding | None]], list[Finding]]:
+    """Each found finding with the stored one that it continues; and the stored ones that none continues."""
+    left = list(stored)
+    pairs: list[tuple[Finding, Finding | None]] = []
+    for finding in found:
+        same = [old for old in left if _same(finding, old, until, adjoining)]
+        nearest = min(same, key=lambda old: abs(old.started_at - finding.started_at), default=None)
+        if nearest is not None:
+            left.remove(nearest)
+        pairs.append((finding, nearest))
+    return pairs, left
+
+
+def _same(one: Finding, other: Finding, until: datetime, adjoining: timedelta) -> bool:
+    if one.fingerprint != other.fingerprint:
+        return False
+    return (
+        one.started_at <= (other.ended_at or max(until, other.started_at)) + adjoining
+        and other.started_at <= (one.ended_at or until) + adjoining
+    )
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, finding: Finding, now: datetime) -> None:
+    marks = ", ".join(f"${column}" for column in _COLUMNS)
+    connection.execute(
+        f"INSERT INTO findings ({', '.join(_COLUMNS)}, detected_at, updated_at) VALUES ({marks}, $now, $now)",
+        {**_row(finding), "now": now},
+    )
+
+
+def _update(connection: duckdb.DuckDBPyConnection, finding: Finding, now: datetime) -> None:
+    values = ", ".join(f"{column} = ${column}" for column in _COLUMNS if column != "finding_id")
+    connection.execute(
+        f"UPDATE findings SET {values}, updated_at = $now WHERE finding_id = $finding_id", {**_row(finding), "now": now}
+    )
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    row = {column: getattr(finding, column) for column in _COLUMNS}
+    row["evidence"] = orjson.dumps(finding.evidence, option=orjson.OPT_UTC_Z).decode()
+    return row
+
+
+def _selected() -> str:
+    return ", ".join(f"epoch_us({column})" if column in _TIMES else column for column in _COLUMNS)
+
+
+def _from_row(row: tuple[Any, ...]) -> Finding:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for column in _TIMES:
+        if values[column] is not None:
+            values[column] = _EPOCH + timedelta(microseconds=values[column])
+    values["evidence"] = tuple(
+        Example(one["source_id"], one["source_pos"], datetime.fromisoformat(one["ts"]).astimezone(UTC), one["text"])
+        for one in orjson.loads(values["evidence"])
+    )
+    return Finding(**values)

@@ -1,0 +1,168 @@
+"""Every parameter of the detectors, with its unit and meaning."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSpikeSettings:
+    """When errors are a spike."""
+
+    history_days: int = 3
+    """Days of trailing baseline."""
+    min_history_buckets: int = 20
+    """Buckets of baseline without which a bucket is not judged: the detector is still learning."""
+    windows: tuple[int, ...] = (1, 3, 6)
+    """Lengths, in buckets, over which errors are summed and judged; the first is 1."""
+    cap_quantile: float = 0.975
+    """A past bucket enters the baseline capped at this quantile of its own expectation."""
+    false_share: float = 0.005
+    """Of the windows called improbable, the share that may be so by chance (Benjamini-Hochberg over all cells)."""
+    own_p_value: float = 0.05
+    """A bucket of an improbable window belongs to the episode when it is itself as improbable as this."""
+    min_errors: int = 5
+    """Errors in the window, without which there is no spike."""
+    min_ratio: float = 2.0
+    """Observed errors per expected error, below which there is no spike."""
+    max_gap_buckets: int = 6
+    """Improbable buckets at most this far apart are one episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSettings:
+    """When a level has stepped."""
+
+    alpha: float = 1e-4
+    """The chance of seeing a step in a series without one."""
+    min_effect: float = 0.75
+    """The least step, in standard deviations of the series around its levels."""
+    min_length: int = 5
+    """Values that a level lasts at least."""
+    hampel_window: int = 7
+    """Values that an outlier is judged by, itself in the middle."""
+    hampel_limit: float = 4.0
+    """Deviations from the neighbours' median from which a value is an outlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySettings:
+    """When the latency of an operation has risen."""
+
+    bin_events: int = 20
+    """Events that most bins hold; buckets are put together until they do."""
+    min_bins: int = 20
+    """Bins without which an operation is not judged."""
+    min_ratio: float = 1.2
+    """The least rise of the figure that shows it, as a factor."""
+    min_added_ms: float = 1.0
+    """The least rise in milliseconds."""
+    min_events: int = 50
+    """Events before and after, without which a rise is not reported."""
+    min_duration_buckets: int = 10
+    """Buckets that a rise lasts at least."""
+    min_baseline_buckets: int = 15
+    """Buckets of the level before."""
+    min_ramp_buckets: int = 10
+    """Buckets that a gradual rise takes at least; a shorter one is a step."""
+    trend_alpha: float = 1e-3
+    """The chance of taking a step for a trend, and of a trend where there is none."""
+    season_days: int = 2
+    """Days of history from which on the profile of the day is taken out."""
+    deployment_minutes: int = 3
+    """A rise this near to a new version or an event named `deployment` is put down to it."""
+    together_buckets: int = 3
+    """Rises of one service that begin this near to each other are one finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQuerySettings:
+    """When a query has turned slow for a while; lasting rises are judged by `LatencySettings`."""
+
+    min_executions: int = 30
+    """Executions in the range, without which a query is not judged."""
+    slow_ratio: float = 4.0
+    """An execution is slow from this many times the query's usual p95."""
+    min_slow_ms: float = 50.0
+    """An execution faster than this is never slow."""
+    min_slow: int = 3
+    """Slow executions in the window, without which there is no burst."""
+    p_value: float = 1e-6
+    """The chance of so many slow executions, below which it is a burst."""
+    min_added_ms: float = 1000.0
+    """Time that a burst adds at least."""
+    history_days: int = 3
+    """Days of trailing baseline."""
+    min_history_buckets: int = 15
+    """Buckets of baseline without which a bucket is not judged."""
+    windows: tuple[int, ...] = (1, 3, 6)
+    """Lengths, in buckets, over which slow executions are summed and judged; the first is 1."""
+    cap_quantile: float = 0.975
+    """A past bucket enters the baseline capped at this quantile of its own expectation."""
+    max_gap_buckets: int = 6
+    """Buckets at most this far apart are one burst."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPatternSettings:
+    """When an error or a warning is new."""
+
+    min_severity: int = 13
+    """The severity from which patterns are looked at: 13 is WARNING, 17 ERROR."""
+    min_events: int = 3
+    """Times that it has come at least."""
+    warm_up_minutes: int = 60
+    """History of the service before the first sight, at least so much or `warm_up_share`."""
+    warm_up_share: float = 0.3
+    """The same as a share of the service's history in the store."""
+    p_value: float = 1e-3
+    """The chance that a pattern that was always there shows itself only so late."""
+    many_events: int = 20
+    """An error that has come so often is new whatever the chance: bursts are no independent events."""
+    quiet_minutes: int = 30
+    """Minutes without it after which it is over, or five times its usual pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceSettings:
+    """When something steady has stopped."""
+
+    min_buckets: int = 5
+    """Empty buckets at least."""
+    history_buckets: int = 120
+    """Trailing buckets that the rate is taken from."""
+    min_history_buckets: int = 30
+    """Buckets since the first event, without which nothing is steady."""
+    min_occupancy: float = 0.9
+    """The share of the trailing buckets that held events."""
+    min_presence: float = 0.6
+    """The same since the beginning of the range: a job that ran for an hour was never steady."""
+    p_value: float = 1e-6
+    """The chance of such a gap."""
+    dispersion: float = 0.05
+    """Alpha of the negative binomial that gaps are judged by: counts scatter more than Poisson's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The analysis as a whole."""
+
+    bucket: timedelta = timedelta(minutes=1)
+    """The resolution of every series, and so of onsets."""
+    island_days: int = 30
+    """Days without one event that part the data into stretches; the newest large one is analysed by default."""
+    island_share: float = 0.01
+    """The share of all events that makes a stretch large."""
+    max_buckets: int = 200_000
+    """Buckets of a range at most: 139 days of minutes."""
+    error_spike: ErrorSpikeSettings = field(default_factory=ErrorSpikeSettings)
+    """Of `error_spike`."""
+    steps: StepSettings = field(default_factory=StepSettings)
+    """Of the search for steps in latencies."""
+    latency: LatencySettings = field(default_factory=LatencySettings)
+    """Of `latency_shift` and `latency_trend`, and of what they share with `slow_query`."""
+    slow_query: SlowQuerySettings = field(default_factory=SlowQuerySettings)
+    """Of `slow_query`."""
+    new_pattern: NewPatternSettings = field(default_factory=NewPatternSettings)
+    """Of `new_pattern`."""
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
+    """Of `silence`."""

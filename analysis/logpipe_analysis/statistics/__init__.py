@@ -1,0 +1,1 @@
+"""Judges of series: NumPy arrays in, numbers out; they know nothing of logs."""

@@ -1,0 +1,57 @@
+"""Exponential histograms of durations: rows are buckets of time, columns buckets of duration, 8 to the octave.
+
+Column j of a histogram whose lowest bucket is b holds durations in (2^((b+j)/8), 2^((b+j+1)/8)] ms. Logarithms here are
+natural, of milliseconds.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+LOG_WIDTH = np.log(2.0) / 8.0
+"""Width of a bucket in natural logarithms: 9 %."""
+
+
+def merged(histogram: Floats, factor: int) -> Floats:
+    """Every `factor` buckets of time made one; the last may hold fewer."""
+    if factor == 1:
+        return histogram
+    padding = -len(histogram) % factor
+    padded = np.pad(histogram, ((0, padding), (0, 0)))
+    combined: Floats = padded.reshape(-1, factor, histogram.shape[1]).sum(axis=1)
+    return combined
+
+
+def log_quantile(histogram: Floats, lowest: int, share: float) -> Floats:
+    """The quantile of each row in log ms, interpolated in log space within its bucket; NaN for an empty row."""
+    cumulative = np.cumsum(histogram, axis=1)
+    total = cumulative[:, -1]
+    rank = share * total
+    column = np.minimum((cumulative < rank[:, None]).sum(axis=1), histogram.shape[1] - 1)
+    rows = np.arange(len(histogram))
+    inside = histogram[rows, column]
+    below = cumulative[rows, column] - inside
+    with np.errstate(invalid="ignore", divide="ignore"):
+        fraction = np.where(inside > 0, (rank - below) / inside, 0.5)
+    return np.where(total > 0, (lowest + column + fraction) * LOG_WIDTH, np.nan)
+
+
+def log_mean(histogram: Floats, lowest: int) -> Floats:
+    """The mean of the logarithm of the durations of each row; NaN for an empty row."""
+    centres = (lowest + np.arange(histogram.shape[1]) + 0.5) * LOG_WIDTH
+    total = histogram.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, histogram @ centres / total, np.nan)
+
+
+def likeliest_split(histogram: Floats, before: Floats, after: Floats) -> int:
+    """The row at which the durations turn from the distribution `before` to the distribution `after`.
+
+    Where the summed log-likelihood ratio of the rows from there on is largest; so thin rows count for little.
+    """
+    prior = (before + after + 1e-9) / float((before + after).sum() + 1e-6)
+    ratio = np.log((after + prior) / (after.sum() + 1)) - np.log((before + prior) / (before.sum() + 1))
+    gain = histogram @ ratio
+    from_here = np.concatenate((np.cumsum(gain[::-1])[::-1], [0.0]))
+    return int(np.argmax(from_here))

@@ -1,0 +1,137 @@
+"""A level that rises from an onset on, fitted as a broken line: constant, ramp, constant.
+
+A step is the ramp of length zero, so one family of fits tells a trend from a step: by whether the ramp's residuals are
+smaller than the step's by more than chance, and by how long it is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, stats
+
+from logpipe_analysis.statistics.change_points import effective_share
+
+Floats = npt.NDArray[np.float64]
+
+_GRID = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Positions are in values of the series, with fractions."""
+
+    onset: float
+    top: float
+    """Where it stops rising; the end of the series if it does not."""
+    rise: float
+    """From the level before to the top."""
+    residual: float
+    """Weighted sum of squares that is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Theil-Sen's slope a value, and Mann-Kendall's p value of there being none."""
+
+    slope: float
+    p_value: float
+
+
+def fit_ramp(values: Floats, weights: Floats) -> Ramp:
+    """The broken line with the least weighted squares, by a grid and a refinement of its best corner.
+
+    Two shapes are tried, since series of log latency may rise by a constant factor or by a constant amount.
+    """
+    return min(
+        (_best_ramp(values, weights, exponential) for exponential in (True, False)), key=lambda ramp: ramp.residual
+    )
+
+
+def _best_ramp(values: Floats, weights: Floats, exponential: bool) -> Ramp:
+    count = len(values)
+    positions = np.arange(count, dtype=np.float64)
+    corners = np.unique(np.linspace(0, count, _GRID + 1).round())
+    onset, top = min(
+        ((float(start), float(end)) for start in corners[:-1] for end in corners[corners > start]),
+        key=lambda corner: _fitted(values, weights, positions, *corner, exponential)[2],
+    )
+    cell = count / _GRID
+
+    def remaining(corner: Floats) -> float:
+        start, length = float(corner[0]), abs(float(corner[1])) + 0.5
+        return _fitted(values, weights, positions, start, start + length, exponential)[2]
+
+    length = max(top - onset - 0.5, 0.5)
+    simplex = [[onset, length], [onset + cell, length], [onset, max(length - cell, length / 2)]]
+    refined = optimize.minimize(
+        remaining,
+        np.array([onset, length]),
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.05, "maxiter": 200},
+    )
+    onset = float(refined.x[0])
+    top = onset + abs(float(refined.x[1])) + 0.5
+    _, rise, left = _fitted(values, weights, positions, onset, top, exponential)
+    return Ramp(min(max(onset, 0.0), float(count)), min(top, float(count)), rise, left)
+
+
+def _fitted(
+    values: Floats, weights: Floats, positions: Floats, onset: float, top: float, exponential: bool
+) -> tuple[float, float, float]:
+    """The level before, the rise, and the weighted squares that are left."""
+    share = np.clip((positions - onset) / max(top - onset, 1e-9), 0.0, 1.0)
+    level, rise, left = _line(values, weights, share)
+    if exponential or rise <= 0:
+        return level, rise, left
+    # The same ramp in amounts rather than factors: its logarithm, scaled to the same top.
+    bent = np.log1p(np.expm1(min(rise, 50.0)) * share)
+    return _line(values, weights, bent / max(float(rise), 1e-9))
+
+
+def _line(values: Floats, weights: Floats, share: Floats) -> tuple[float, float, float]:
+    total = weights.sum()
+    mean_share, mean_value = float(weights @ share / total), float(weights @ values / total)
+    spread = float(weights @ (share - mean_share) ** 2)
+    rise = float(weights @ ((share - mean_share) * (values - mean_value)) / spread) if spread > 1e-12 else 0.0
+    level = mean_value - rise * mean_share
+    return level, rise, float(weights @ (values - level - rise * share) ** 2)
+
+
+def step_residual(values: Floats, weights: Floats) -> float:
+    """The weighted squares that the best single step leaves."""
+    total, moment = np.cumsum(weights), np.cumsum(weights * values)
+    whole = float(weights @ values**2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        explained = moment**2 / total + np.where(
+            total[-1] > total, (moment[-1] - moment) ** 2 / (total[-1] - total), 0.0
+        )
+    return whole - float(np.nanmax(explained))
+
+
+def is_gradual(values: Floats, ramp: Ramp, step_left: float, *, alpha: float) -> bool:
+    """Whether the ramp explains so much more than the step that its extra corner is no chance (F test)."""
+    freedom = max(len(values) * 0.5 - 4, 1.0)
+    if ramp.residual <= 0:
+        return step_left > 0
+    ratio = (step_left - ramp.residual) / (ramp.residual / freedom)
+    return float(stats.f.sf(ratio, 1, freedom)) < alpha
+
+
+def trend(values: Floats) -> Trend:
+    """Theil-Sen's slope; Mann-Kendall's test with its variance widened by the autocorrelation of what is left.
+
+    Hamed and Rao 1998, with the AR(1) form of the correction (Yue and Wang 2004).
+    """
+    count = len(values)
+    if count < 4:
+        return Trend(0.0, 1.0)
+    thinned = values if count <= 500 else values[:: -(-count // 500)]
+    every = count / len(thinned)
+    slope = float(stats.theilslopes(thinned).slope)
+    size = len(thinned)
+    left = thinned - slope * np.arange(size)
+    score = float(np.sign(thinned[None, :] - thinned[:, None])[np.triu_indices(size, 1)].sum())
+    variance = size * (size - 1) * (2 * size + 5) / 18 / effective_share(left)
+    z = (score - np.sign(score)) / np.sqrt(variance)
+    return Trend(slope / every, float(2 * stats.norm.sf(abs(z))))

@@ -1,0 +1,65 @@
+"""`logpipe explain ID`: one finding with its figures, its SQL run again, and its lines."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+
+if TYPE_CHECKING:
+    from logpipe_analysis.explain import Explained
+
+
+def explain(
+    finding_id: Annotated[str, typer.Argument(metavar="ID", help="As `logpipe findings` prints it.")],
+    db: Database = DEFAULT_DATABASE,
+    json: Json = False,
+) -> None:
+    """Show a finding whole: figures, the rows of its SQL as they are now, and example lines by file and byte."""
+    from logpipe.cli import output
+    from logpipe.cli.findings import as_row
+    from logpipe.store import Store
+    from logpipe_analysis.explain import explained
+
+    with Store.open(db, read_only=True) as store:
+        whole = explained(store, finding_id, db)
+    if json:
+        lines = [{"path": line.path, "source_pos": line.source_pos, "text": line.text} for line in whole.lines]
+        rows = [dict(zip(whole.columns, row, strict=True)) for row in whole.rows]
+        output.json_lines([{**as_row(whole.finding), "rows": rows, "lines": lines}])
+    else:
+        _show(whole)
+
+
+def _show(whole: "Explained") -> None:
+    from rich.text import Text
+
+    from logpipe.cli import output
+    from logpipe_analysis import phrases
+
+    finding = whole.finding
+    screen = output.console()
+    screen.print(Text(output.harmless(f"{finding.title}\n\n{finding.explanation}\n")))
+    facts = {
+        "id": f"{finding.finding_id} ({finding.status})",
+        "kind": f"{finding.kind}, {finding.severity}",
+        "service": finding.service + (f" in {finding.environment}" if finding.environment else ""),
+        "subject": finding.subject or "–",
+        "from": f"{finding.started_at:%Y-%m-%d %H:%M:%S} UTC",
+        "to": f"{finding.ended_at:%Y-%m-%d %H:%M:%S} UTC" if finding.ended_at else "it lasts",
+        "expected": _figure(finding.baseline, finding.unit),
+        "observed": _figure(finding.observed, finding.unit),
+        "score": f"{phrases.number(finding.score)}, confidence {finding.confidence:.3f}",
+    }
+    for name, value in facts.items():
+        screen.print(Text(f"{name:>10}  {output.harmless(value)}"))
+    screen.print(Text(output.harmless(f"\n{finding.sql}\n")))
+    output.table(whole.columns, whole.rows)
+    for line in whole.lines:
+        screen.print(Text(output.harmless(f"{line.path}:{line.source_pos}\n    {line.text}")))
+
+
+def _figure(value: float | None, unit: str | None) -> str:
+    from logpipe_analysis import phrases
+
+    return "–" if value is None else f"{phrases.number(value)} {unit or ''}".strip()

@@ -1,0 +1,88 @@
+"""`logpipe findings`: list what was found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+
+if TYPE_CHECKING:
+    from logpipe_analysis.finding import Finding, Kind, Severity
+
+
+def findings(
+    db: Database = DEFAULT_DATABASE,
+    status: Annotated[str | None, typer.Option(help="open or resolved.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only findings of this kind.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only findings of this service.")] = None,
+    severity: Annotated[str | None, typer.Option(help="Only findings of this severity.")] = None,
+    json: Json = False,
+) -> None:
+    """List stored findings, the newest onset first."""
+    from logpipe.cli import output
+    from logpipe.store import Store
+    from logpipe_analysis.findings import load
+
+    if status not in (None, "open", "resolved"):
+        raise typer.BadParameter(f"{status!r} is no status; give open or resolved")
+    if kind:
+        known_kinds([kind])
+    known_severity(severity)
+    with Store.open(db, read_only=True) as store:
+        found = load(store, status=status, kind=kind, service=service, severity=severity)
+    if json:
+        output.json_lines(map(as_row, found))
+    else:
+        show(found)
+        output.note(f"{len(found)} findings; explain one with: logpipe explain ID --db {db}")
+
+
+def as_row(finding: "Finding") -> dict[str, object]:
+    """The fields of a finding, for JSON."""
+    return asdict(finding)
+
+
+def known_kinds(kinds: Sequence[str]) -> "list[Kind] | None":
+    """The kinds that were asked for, None for all; a name that is none is a usage error."""
+    from logpipe_analysis.analyze import KINDS
+
+    for name in kinds:
+        if name not in KINDS:
+            raise typer.BadParameter(f"{name!r} is no kind of finding; the kinds are {', '.join(KINDS)}")
+    return [name for name in KINDS if name in kinds] or None
+
+
+def known_severity(name: str | None) -> "Severity | None":
+    """The severity that was asked for; a name that is none is a usage error."""
+    from logpipe_analysis.finding import SEVERITIES
+
+    for severity in SEVERITIES:
+        if name == severity:
+            return severity
+    if name is None:
+        return None
+    raise typer.BadParameter(f"{name!r} is no severity; give {', '.join(SEVERITIES)}")
+
+
+def show(found: "Sequence[Finding]") -> None:
+    """A list for people: one block a finding, its sentence under its facts."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from logpipe.cli.output import console, harmless
+    from logpipe_analysis import phrases
+
+    colours = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+    screen = console()
+    for finding in found:
+        lasted = phrases.duration(finding.ended_at - finding.started_at) if finding.ended_at else "ongoing"
+        head = Text.assemble(
+            (f"{finding.severity:<8}", colours[finding.severity]),
+            f"  {finding.kind:<13}  {finding.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
+            (finding.finding_id, "bold"),
+            f"  {harmless(finding.service)}",
+        )
+        screen.print(head)
+        screen.print(Padding(Text(harmless(finding.explanation)), (0, 0, 0, 10)))

@@ -1,0 +1,160 @@
+"""Where the rows of a query or a report go: a table on the terminal, or a file in one of the formats."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from io import TextIOWrapper
+from pathlib import Path
+from stat import S_ISREG
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import typer
+
+from logpipe.cli.options import Format
+from logpipe.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from logpipe.store.query import Result
+
+TABLE_ROWS: Final = 1000
+"""Rows of a table unless --limit says otherwise; more than a person reads, and it is laid out in memory."""
+
+_SUFFIXES: Final = {
+    ".json": Format.JSON,
+    ".jsonl": Format.JSON,
+    ".ndjson": Format.JSON,
+    ".csv": Format.CSV,
+    ".parquet": Format.PARQUET,
+    ".md": Format.MARKDOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place and a format for rows."""
+
+    path: str
+    """`-` is standard output."""
+    form: Format
+
+    @classmethod
+    def of(cls, path: str, form: Format | None, db: str) -> "Destination":
+        """The destination that the options ask for.
+
+        Raises:
+            typer.BadParameter: the options do not fit each other.
+        """
+        if form is None:
+            form = Format.TABLE if path == "-" else _SUFFIXES.get(Path(path).suffix.lower())
+        if form is None:
+            raise typer.BadParameter(f"the name {path!r} does not tell a format; add --format")
+        if path == "-" and form is Format.PARQUET and sys.stdout.isatty():
+            raise typer.BadParameter("parquet is not for a terminal; write it to a file with -o")
+        if path != "-" and _same_file(path, db):
+            raise typer.BadParameter(f"{path} is the database itself")
+        return cls(path, form)
+
+    def write(self, result: "Result", limit: int | None, *, exact: bool) -> None:
+        """Write the rows of `result`, at most `limit` (0: all, None: all but for a table).
+
+        `exact` figures are for copying, the others for reading; it concerns tables only.
+        """
+        from logpipe.cli import output, writers
+
+        wanted = limit if limit is not None else TABLE_ROWS if self.form is Format.TABLE else 0
+        cut = _Cut()
+        if wanted:
+            result = replace(result, batches=_first(result.batches, wanted, cut))
+        rows: int | None = None  # stays so when the reader of a pipe left early
+        with self._opened() as out:
+            rows = (
+                _write_tables(result, out, exact=exact)
+                if self.form is Format.TABLE
+                else writers.write(result, self.form, out)
+            )
+        if rows == 0 and self.form is Format.TABLE:
+            output.note("no rows")
+        if cut.made and limit is None:
+            output.note(f"only the first {wanted:,} rows; --limit 0 shows all, --format csv is faster")
+
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """The place, open for writing; a file appears when it is whole, and one that was there stays until then."""
+        try:
+            if self.path == "-":
+                yield sys.stdout.buffer
+                sys.stdout.flush()
+            else:
+                with _replaced(Path(self.path)) as out:
+                    yield out
+        except BrokenPipeError:  # the reader has seen enough; what is still buffered has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            place = "standard output" if self.path == "-" else self.path
+            raise InputError(f"cannot write {place}: {error.strerror or error}", reason="output") from error
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path` that takes its place when it is whole; a device or a pipe is written as it is."""
+    if path.exists() and not S_ISREG(path.stat().st_mode):
+        with path.open("wb") as out:
+            yield out
+        return
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Cut:
+    made: bool = False
+
+
+def _first(batches: "Iterator[pa.RecordBatch]", rows: int, cut: _Cut) -> "Iterator[pa.RecordBatch]":
+    for batch in batches:
+        if batch.num_rows > rows:
+            cut.made = True
+            if rows:
+                yield batch.slice(0, rows)
+            return
+        rows -= batch.num_rows
+        yield batch
+
+
+def _write_tables(result: "Result", out: BinaryIO, *, exact: bool) -> int:
+    """A table for every page of rows, so that any number of them fits in memory."""
+    from logpipe.cli import output, writers
+
+    names = result.schema.names
+    numeric = [writers.is_number(field.type) for field in result.schema]
+    pages = writers.cells(result) if exact else writers.values(result)
+    rows = 0
+    with _as_stdout(out):
+        for page in pages:
+            output.table(names, page, numeric=numeric)
+            rows += len(page)
+    return rows
+
+
+@contextmanager
+def _as_stdout(out: BinaryIO) -> Iterator[None]:
+    if out is sys.stdout.buffer:
+        yield
+        return
+    text = TextIOWrapper(out, encoding="utf-8", write_through=True)
+    with redirect_stdout(text):
+        yield
+    text.detach()
+
+
+def _same_file(path: str, other: str) -> bool:
+    return Path(path).exists() and Path(other).exists() and Path(path).samefile(other)

@@ -1,0 +1,39 @@
+"""Times as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h`, `1d12h`, `now`."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from logpipe.errors import QueryError
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+
+
+def parse_time(text: str, now: datetime) -> datetime:
+    """The time that `text` names, in UTC; a span such as `90s`, `15m`, `2h`, `1d12h` or `1w` counts back from `now`.
+
+    A time without a zone is UTC, a date is its midnight.
+
+    Raises:
+        QueryError: `text` is neither a time, a date nor a span, or lies outside the years 1 to 9999.
+    """
+    wanted = text.strip()
+    try:
+        if wanted.lower() == "now":
+            return now.astimezone(UTC)
+        if _SPAN.fullmatch(wanted.lower()):
+            return now.astimezone(UTC) - _span(wanted.lower())
+        time = datetime.fromisoformat(wanted)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise QueryError(
+            f"{text!r} is not a time",
+            remedy="give a date (2026-01-31), a time (2026-01-31T12:00:00Z) or a span back (2h, 1d)",
+            reason="bad_time",
+        ) from None
+
+
+def _span(text: str) -> timedelta:
+    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())

@@ -1,0 +1,39 @@
+"""`logpipe verify`: the proof that nothing is missing."""
+
+from dataclasses import asdict
+
+import typer
+
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+
+
+def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
+    """Check that every byte read is an event, a joined line, a blank or a reject, and that no row stands twice.
+
+    Files that are still there are read again and compared with what was stored. Exit code 1 when anything disagrees.
+    """
+    from logpipe.cli import output
+    from logpipe.ingest.verify import verify as verify_store
+    from logpipe.store import Store
+
+    with Store.open(db, read_only=True) as store:
+        verdict = verify_store(store)
+    if as_json:
+        output.json_lines([asdict(verdict)])
+    else:
+        output.note(
+            f"{verdict.sources:,} sources, {verdict.files_read:,} files read again ({verdict.bytes_read / 1e6:,.1f} MB)"
+        )
+        print_line = (
+            f"{verdict.lines:,} lines = {verdict.events:,} events + {verdict.joined:,} joined + "
+            f"{verdict.blanks:,} blank + {verdict.rejects:,} rejected"
+        )
+        typer.echo(print_line)
+        if verdict.lost_bytes:
+            output.warning(f"{verdict.lost_bytes:,} bytes are known to be lost: FROM gaps")
+        for problem in verdict.problems:
+            output.error(f"{problem.path}: {problem.reason}: {problem.detail}")
+        if not verdict.problems:
+            typer.echo("every line is accounted for, and none stands twice")
+    if verdict.problems:
+        raise typer.Exit(1)

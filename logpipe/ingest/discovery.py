@@ -1,0 +1,105 @@
+"""From what the user names - files, folders, globs - to the files that are read, and their rotation families."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from logpipe.errors import InputError
+
+_SUFFIXES = re.compile(r"\.(?:gz|zst|bz2|xz)$")
+# .1 .2 or a date with an optional time, wherever it stands: app.log.1, app.log-20260312, app.2026-03-12T00.jsonl
+_ROTATION = re.compile(r"[._-](?:\d{1,3}(?=\.|$)|\d{4}-?\d\d-?\d\d(?:[T._-]?\d[\d._-]*)?Z?(?:[.-]\d+)*(?=\.|$))")
+_NEVER_LOGS = re.compile(r"\.(?:duckdb|wal|lock|db|sqlite3?|parquet|png|jpe?g|gif|pdf|zip|tar|so|pyc)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file to read, as it was when it was found."""
+
+    path: str
+    family: str
+    """Folder and name without rotation and compression suffixes: the files that one log rotates through."""
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
+    """The regular files behind paths, folders (all levels) and globs; each file once, whatever its names.
+
+    A path that cannot be read is an error in the second list; the others go on.
+    """
+    files: dict[tuple[int, int], LogFile] = {}
+    errors: list[InputError] = []
+    for path in paths:
+        try:
+            for name in _expand(path):
+                file = _examine(name)
+                if file is not None:
+                    files.setdefault((file.device, file.inode), file)
+        except InputError as error:
+            errors.append(error)
+    return list(files.values()), errors
+
+
+def family_of(path: str) -> str:
+    """The rotation family of a path: `logs/app.log.2.gz` and `logs/app.log-20260312` belong to `logs/app.log`."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(folder, _ROTATION.sub("", _SUFFIXES.sub("", name)) or name)
+
+
+def service_of(path: str) -> str:
+    """The service that a file's name suggests, for records that name none: its family's name up to the first dot."""
+    name = os.path.basename(family_of(path))
+    return name.split(".", 1)[0] or name
+
+
+def _expand(path: str) -> Iterator[str]:
+    if os.path.isdir(path):
+        names = sorted(_walk(path))
+        if not names:
+            raise InputError(
+                f"{path} holds no log file", remedy="name a folder or files with logs", reason="empty_folder"
+            )
+        yield from names
+    elif os.path.lexists(path):
+        if not os.path.exists(path):
+            raise InputError(
+                f"{path} is a link to a file that does not exist", remedy="mend the link", reason="missing"
+            )
+        yield path
+    elif glob.has_magic(path):
+        matches = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+        if not matches:
+            raise InputError(f"no file matches {path}", remedy="check the pattern, in quotes", reason="missing")
+        yield from matches
+    else:
+        raise InputError(f"{path} does not exist", remedy="check the name", reason="missing")
+
+
+def _walk(folder: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"cannot read {error.filename}: {(error.strerror or '').lower()}", reason="unreadable")
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and not _NEVER_LOGS.search(name):
+                yield os.path.join(parent, name)
+
+
+def _examine(path: str) -> LogFile | None:
+    """The file behind a path; None where it is gone by now or is no regular file."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", reason="unreadable") from error
+    if not os.path.isfile(path):
+        return None
+    modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
+    return LogFile(os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, modified_ns)

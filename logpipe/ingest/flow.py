@@ -1,0 +1,75 @@
+"""The bytes of a file behind a position, as a window that is filled and advanced."""
+
+from logpipe.ingest import lines
+from logpipe.ingest.loader import TAIL_BYTES
+from logpipe.ingest.reader import Reader
+
+CHUNK_BYTES = 64 << 20
+"""The most that one transaction takes, and the longest line that can be an event."""
+
+
+class Flow:
+    """A window over a file. Each filling has a buffer of its own, so that what was cut out of the last one stays."""
+
+    def __init__(self, reader: Reader, position: int) -> None:
+        self.reader = reader
+        self.position = position
+        """Of the first byte of `data` in the file."""
+        self.more = True
+        """Whether the last filling left no room, so that the file may hold more."""
+        self._buffer = bytearray()
+        self._begin = self._end = 0
+        behind = bytearray(min(TAIL_BYTES, position))
+        reader.seek(position - len(behind))
+        self.tail = bytes(behind[: reader.read_into(memoryview(behind))])
+        """The bytes before `position`, at most `TAIL_BYTES`."""
+
+    @property
+    def data(self) -> memoryview:
+        """What has been read and not passed."""
+        return memoryview(self._buffer)[self._begin : self._end]
+
+    @property
+    def full(self) -> bool:
+        """Whether the window is as large as a window may be."""
+        return len(self.data) >= CHUNK_BYTES
+
+    @property
+    def within_a_line(self) -> bool:
+        """Whether `data` begins in the middle of a line."""
+        return bool(self.tail) and self.tail[-1] != lines.NEWLINE
+
+    def fill(self) -> bool:
+        """Read on behind what is left; False when nothing is there.
+
+        Raises:
+            InputError: reading failed.
+        """
+        left = self.data
+        buffer = bytearray(max(len(left), min(CHUNK_BYTES, len(left) + self._expected())))
+        buffer[: len(left)] = left
+        self._end = len(left) + self.reader.read_into(memoryview(buffer)[len(left) :])
+        self.more = self._end == len(buffer)
+        self._buffer, self._begin = buffer, 0
+        return self._end > 0
+
+    def advance(self, size: int) -> None:
+        """Pass over the first bytes of `data`."""
+        passed = self.data[:size]
+        self.tail = (self.tail + bytes(passed[-TAIL_BYTES:]))[-TAIL_BYTES:]
+        self._begin += size
+        self.position += size
+
+    def find_newline(self) -> int:
+        """Bytes of `data` up to and with the first newline; 0 without one."""
+        return max(0, self._buffer.find(b"\n", self._begin, self._end) + 1 - self._begin)
+
+    def find_last_newline(self) -> int:
+        """Bytes of `data` up to and with the last newline; 0 without one."""
+        return max(0, self._buffer.rfind(b"\n", self._begin, self._end) + 1 - self._begin)
+
+    def _expected(self) -> int:
+        """The bytes that remain, and one, so that reading them all leaves room; compressed files do not tell."""
+        if self.reader.compression is not None:
+            return CHUNK_BYTES
+        return max(0, self.reader.stat().st_size - self.reader.position) + 1

@@ -1,0 +1,50 @@
+"""Formats of one JSON object a line: for each column the keys that may hold it, best first."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats.json_select import Candidate, select_sql
+
+
+def candidates(*paths: str) -> tuple[Candidate, ...]:
+    """Candidates that are read as they stand."""
+    return tuple(map(Candidate, paths))
+
+
+@dataclass(frozen=True)
+class JsonFormat:
+    """A format of one JSON object a line."""
+
+    name: str
+    title: str
+    columns: Mapping[str, tuple[Candidate, ...]]
+    marks: Callable[[Mapping[str, object]], bool] | None = None
+    """Whether an object is of this format; None: any is, and an array, to be rejected as such."""
+    redundant: Mapping[str, str] = field(default_factory=dict)
+    """Path of what only repeats other members, to the column that must have been found for it to be left out."""
+    start: None = None
+
+    def claims(self, lines: Sequence[str]) -> float:
+        """See `Format`."""
+        return sum(map(self._claims_line, lines)) / len(lines) if lines else 0.0
+
+    def _claims_line(self, line: str) -> bool:
+        try:
+            parsed = json.loads(line)  # takes lone surrogates, as the SELECT does
+        except (ValueError, RecursionError):
+            return False
+        if self.marks is None:
+            return isinstance(parsed, dict | list)
+        return isinstance(parsed, dict) and self.marks(parsed)
+
+    def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
+        """See `Format`; looks at the keys of the lines first."""
+        return select_sql(connection, context, self.columns, self.redundant)
+
+    def fast_select(self, _sample: Sequence[str]) -> str | None:
+        """See `Format`."""
+        return None

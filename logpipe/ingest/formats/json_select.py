@@ -1,0 +1,226 @@
+"""The SELECT that types lines of JSON objects.
+
+It is made for the keys that the lines in hand really have, so that a hundred candidate spellings cost nothing. What is
+taken into a column leaves the attributes; what is not taken stays there under its own key: unknown keys, nulls, values
+that do not fit their column, and texts that say more than the column holds (`NOTICE`, nanoseconds).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import duckdb
+
+from logpipe.ingest.formats.base import Context, text_literal
+from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
+from logpipe.ingest.formats.times import instant_sql, is_microseconds_sql
+from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql
+from logpipe.record import COLUMNS, FIELDS, STREAMS
+
+MALFORMED: Final = "malformed_json"
+NOT_AN_OBJECT: Final = "not_an_object"
+
+_SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
+
+_LONE_SURROGATE: Final = (
+    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+"""Half of a pair of UTF-16, as Python writes undecodable bytes; DuckDB calls the line malformed. Group 1 is sound."""
+
+_OBJECTS: Final = f"""
+    SELECT pos, bytes, raw, mended,
+        CASE WHEN valid AND starts_with(ltrim(mended, ' ' || chr(9) || chr(10) || chr(13)), '{{')
+            THEN mended END AS json,
+        CASE WHEN NOT valid THEN '{MALFORMED}' WHEN json IS NULL THEN '{NOT_AN_OBJECT}' END AS reason
+    FROM (
+        SELECT *, json_valid(mended) AS valid
+        FROM (
+            SELECT *,
+                CASE WHEN NOT json_valid(raw) AND contains(raw, '\\ud')
+                    THEN regexp_replace(raw, '{_LONE_SURROGATE}', '\\1', 'g') ELSE raw END AS mended
+            FROM lines))"""
+"""`json` is the text of an object, or NULL with a reason. No other string may reach a JSON function: it would raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place where a column's value may stand, and how it is read there."""
+
+    path: str
+    """Keys joined by points: the nested place and the key that has the points in it are both looked up."""
+    reading: str | None = None
+    """SQL over the text `{}`, for a unit or a code of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One candidate at one place that the lines have."""
+
+    column: str
+    keys: tuple[str, ...]
+    reading: str | None
+    index: int
+    """Its position, from 1, in the lists `texts` and `types`."""
+
+    @property
+    def text_sql(self) -> str:
+        """The value as text, where its JSON type may stand in the column."""
+        types = ["'VARCHAR'"]
+        if not self.column.startswith("exception_"):
+            types += ["'UBIGINT'", "'BIGINT'"]
+        if _SQL_TYPES[self.column] in {"DOUBLE", "TIMESTAMPTZ", "VARCHAR"}:
+            types.append("'DOUBLE'")
+        return f"CASE WHEN types[{self.index}] IN ({', '.join(types)}) THEN texts[{self.index}] END"
+
+    def value_sql(self, context: Context) -> str:
+        """The value in the column's type, NULL where it does not fit."""
+        text = self.text_sql
+        if self.reading is not None:
+            text = self.reading.replace("{}", f"({text})")
+        elif self.column == "ts":
+            return instant_sql(text, context)
+        elif self.column == "level":
+            return level_sql(text)
+        return fitting_sql(self.column, text)
+
+    @property
+    def is_whole_sql(self) -> str:
+        """Whether the column says all that the text said."""
+        if self.reading is None and self.column == "level":
+            return level_is_exact_sql(f"texts[{self.index}]")
+        if self.column == "ts":
+            return is_microseconds_sql(f"texts[{self.index}]")
+        return "true"
+
+
+@dataclass(slots=True)
+class _Branch:
+    """A node of the tree of keys that are taken away: conditions for the value here, and keys below it."""
+
+    conditions: list[str] = field(default_factory=list)
+    below: dict[str, "_Branch"] = field(default_factory=dict)
+
+    def add(self, keys: tuple[str, ...], condition: str) -> None:
+        branch = self
+        for key in keys:
+            branch = branch.below.setdefault(key, _Branch())
+        branch.conditions.append(condition)
+
+    def members(self, path: str = "$") -> Iterator[str]:
+        """SQL of the members of an RFC 7396 merge patch; one that is not needed for a row is NULL."""
+        for key, branch in self.below.items():
+            inner_path = f'{path}."{key}"'
+            nothing, opening = text_literal(f'"{key}":null'), text_literal(f'"{key}":{{')
+            takes_all = " OR ".join([*branch.conditions, *branch._takes_all(inner_path)])
+            inner = f"concat_ws(',', {', '.join(branch.members(inner_path)) or 'NULL'})"
+            yield f"CASE WHEN {takes_all} THEN {nothing} ELSE {opening} || nullif({inner}, '') || '}}' END"
+
+    def _takes_all(self, path: str) -> Iterator[str]:
+        """Whether nothing is left below, so that no empty object stays behind."""
+        if self.below and not any(branch.below for branch in self.below.values()):
+            taken = " + ".join(f"({' OR '.join(branch.conditions)})::INTEGER" for branch in self.below.values())
+            yield f"{taken} > 0 AND {taken} = len(json_keys(json, {text_literal(path)}))"
+
+
+def select_sql(
+    connection: duckdb.DuckDBPyConnection,
+    context: Context,
+    columns: Mapping[str, tuple[Candidate, ...]],
+    redundant: Mapping[str, str],
+) -> str:
+    """The SELECT of a `Format`.
+
+    `redundant` gives the paths that only repeat others, with the column that must have a value for them to be left out.
+    """
+    keys, repeats = _keys_of_lines(connection)
+    places = list(_places(columns, keys))
+    paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$.\"\"'"
+    values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
+    chosen = [f"{sql} AS {column}" for column, sql in _column_values(places).items()]
+    return (
+        f"SELECT {', '.join(COLUMNS)}, {_attributes(places, redundant, repeats)} AS attributes, pos, bytes, reason"
+        f" FROM (SELECT {', '.join(('*', *chosen))}"
+        f" FROM (SELECT {', '.join(('*', *values))}"
+        f" FROM (SELECT *, json_extract_string(json, [{paths}]) AS texts, json_type(json, [{paths}]) AS types"
+        f" FROM ({_OBJECTS}))))"
+    )
+
+
+def fitting_sql(column: str, text: str) -> str:
+    """The text in the column's type, NULL where it does not fit."""
+    sql_type = _SQL_TYPES[column]
+    if column == "stream":
+        return f"CASE WHEN {text} IN ({', '.join(map(text_literal, STREAMS))}) THEN {text} END"
+    if sql_type == "VARCHAR":
+        return text
+    if sql_type == "DOUBLE":
+        number = f"TRY_CAST({text} AS DOUBLE)"
+        return f"CASE WHEN isfinite({number}) THEN {number} END"
+    if sql_type == "TIMESTAMPTZ":
+        return text
+    return f"CASE WHEN regexp_full_match({text}, '-?\\d+') THEN TRY_CAST({text} AS {sql_type}) END"
+
+
+def _keys_of_lines(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str], bool]:
+    """The keys at the top level of the lines, and whether any line has one key twice."""
+    row = connection.execute(
+        f"WITH shapes AS (SELECT DISTINCT json_keys(json) AS keys FROM ({_OBJECTS}))"
+        " SELECT (SELECT list(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM shapes)),"
+        " (SELECT coalesce(bool_or(len(keys) <> list_unique(keys)), false) FROM shapes)"
+    ).fetchone()
+    assert row is not None  # an aggregate yields a row
+    return frozenset(row[0] or ()), row[1]
+
+
+def _places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:
+    index = 0
+    for column, found in columns.items():
+        for candidate in found:
+            for spelling in _spellings(candidate.path):
+                if spelling[0] in keys:
+                    index += 1
+                    yield _Place(column, spelling, candidate.reading, index)
+
+
+def _spellings(path: str) -> list[tuple[str, ...]]:
+    nested = tuple(path.split("."))
+    return [(path,)] if len(nested) == 1 else [(path,), nested]
+
+
+def _json_path(keys: tuple[str, ...]) -> str:
+    return "$" + "".join(f'."{key}"' for key in keys)
+
+
+def _column_values(places: list[_Place]) -> dict[str, str]:
+    """SQL of each column: the first of its places that has a value."""
+    values: dict[str, list[str]] = {column: [] for column in COLUMNS}
+    for place in places:
+        values[place.column].append(f"value_{place.index}")
+    if values["exception_stacktrace"]:
+        stacktrace = f"coalesce({', '.join(values['exception_stacktrace'])})"
+        values["exception_type"].append(exception_type_sql(stacktrace))
+        values["exception_message"].append(exception_message_sql(stacktrace))
+    return {
+        column: f"coalesce({', '.join(found)})" if found else f"NULL::{_SQL_TYPES[column]}"
+        for column, found in values.items()
+    }
+
+
+def _attributes(places: list[_Place], redundant: Mapping[str, str], repeats: bool) -> str:
+    """What no column has taken; of a line with one key twice also the line itself, for no one knows which is meant."""
+    taken = _Branch()
+    before: dict[str, list[str]] = {}
+    for place in places:
+        earlier = before.setdefault(place.column, [])
+        none_earlier = [f"{value} IS NULL" for value in earlier]
+        taken.add(place.keys, " AND ".join([f"value_{place.index} IS NOT NULL", place.is_whole_sql, *none_earlier]))
+        earlier.append(f"value_{place.index}")
+    for path, column in redundant.items():
+        taken.add(tuple(path.split(".")), f"{column} IS NOT NULL")
+    members = ", ".join(taken.members()) or "NULL"
+    rest = f"json_merge_patch(json, '{{' || concat_ws(',', {members}) || '}}')"
+    changed = (
+        "mended <> raw" if not repeats else "(mended <> raw OR len(json_keys(json)) <> list_unique(json_keys(json)))"
+    )
+    rest = f"CASE WHEN {changed} THEN json_merge_patch({rest}, json_object('_raw', raw)) ELSE {rest} END"
+    return f"CAST(nullif(({rest})::VARCHAR, '{{}}') AS JSON)"

@@ -1,0 +1,39 @@
+"""loguru with `serialize=True`: https://loguru.readthedocs.io/"""
+
+from collections.abc import Mapping
+
+from logpipe.ingest.formats.json_format import JsonFormat, candidates
+from logpipe.ingest.formats.json_select import Candidate
+from logpipe.ingest.formats.traceback import traceback_sql
+from logpipe.record import FIELDS
+
+
+def _is_record(line: Mapping[str, object]) -> bool:
+    record = line.get("record")
+    return "text" in line and isinstance(record, dict) and "message" in record
+
+
+_OF_RECORD = {
+    "ts": candidates("record.time.repr", "record.time.timestamp"),
+    "level": candidates("record.level.name"),
+    "logger": candidates("record.name"),
+    "message": candidates("record.message"),
+    "exception_type": candidates("record.exception.type"),
+    "exception_message": candidates("record.exception.value"),
+    "exception_stacktrace": (Candidate("text", traceback_sql("{}")),),
+    "module": candidates("record.module"),
+    "function": candidates("record.function"),
+    "line": candidates("record.line"),
+    "process": candidates("record.process.id"),
+    "thread": candidates("record.thread.name"),
+}
+
+LOGURU_JSON = JsonFormat(
+    name="loguru_json",
+    title="loguru, serialized",
+    columns={
+        field.column: (*_OF_RECORD.get(field.column, ()), *candidates(f"record.extra.{field.key}")) for field in FIELDS
+    },
+    marks=_is_record,
+    redundant={"text": "message", "record.time": "ts", "record.level.no": "level", "record.level.icon": "level"},
+)

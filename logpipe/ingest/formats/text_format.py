@@ -1,0 +1,147 @@
+"""Formats given by patterns: named groups of a regular expression onto the columns of `events`."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Final
+
+import duckdb
+
+from logpipe.ingest.formats.base import Context, json_object, text_literal
+from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
+from logpipe.ingest.formats.times import iso_sql
+from logpipe.record import COLUMNS, FIELDS
+
+TimeSql = Callable[[str, Context], str]
+"""From an SQL expression of a time's text to one of a TIMESTAMPTZ, NULL where the text is no time."""
+
+_SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
+
+CONTINUATION: Final = re.compile(
+    r"\s|Traceback \(most recent|[\w.]+(?:Error|Exception|Warning|Exit|Interrupt)\b|Caused by: "
+)
+"""A line that goes on with the record before it, by its look."""
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """A format of text lines.
+
+    `layouts` are patterns in the subset that RE2 and Python's `re` share, tried in order, all groups named; a group of
+    one name may stand in several. A group that is empty or did not take part is NULL. Where `start` is given, records
+    span lines and the layouts must match the joined text. A record that no layout matches is an event of plain text.
+
+    SQL expressions see the groups and `derived` by name, and `raw`. Two groups have a meaning of their own: `time` is
+    read by `read_time`, `level` by its spelling; what of them cannot be read, or says more than the column holds, stays
+    in the attributes `timestamp` and `level`.
+    """
+
+    name: str
+    title: str
+    layouts: tuple[str, ...]
+    columns: Mapping[str, str]
+    """SQL expression of each column, but for `ts` and `level` where the groups `time` and `level` give these."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """SQL expression of each attribute; NULL is absent."""
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """Names for expressions over groups that several columns use."""
+    read_time: TimeSql = iso_sql
+    start: str | None = None
+
+    def fast_select(self, _sample: Sequence[str]) -> str | None:
+        """See `Format`."""
+        return None
+
+    def claims(self, lines: Sequence[str]) -> float:
+        """See `Format`: free text that goes on with a record counts up to one line a record."""
+        records = continued = free = 0
+        begins = _compiled(self.start) if self.start else None
+        for line in lines:
+            if begins is None or begins.search(line):
+                records += any(_compiled(layout).search(line) for layout in self.layouts)
+            elif records and CONTINUATION.match(line):
+                continued += 1
+            elif records:
+                free += 1
+        return (records + continued + min(free, records)) / len(lines) if lines else 0.0
+
+    def select(self, _connection: duckdb.DuckDBPyConnection, context: Context) -> str:
+        """See `Format`: layout, then groups, then time and level, then columns, each a stage of the statement."""
+        stages = [
+            f"SELECT pos, bytes, raw, CASE {self._which_layout()} END AS layout FROM lines",
+            f"SELECT {', '.join(('*', *self._matches()))} FROM ({{}})",
+            f"SELECT {', '.join(('pos', 'bytes', 'raw', 'layout', *self._group_values()))} FROM ({{}})",
+            f"SELECT {', '.join(('*', *self._read(context)))} FROM ({{}})",
+            f"SELECT {', '.join(self._column_values())}, {self._attributes()}, pos, bytes, NULL AS reason FROM ({{}})",
+        ]
+        statement = stages[0]
+        for stage in stages[1:]:
+            statement = stage.replace("({})", f"({statement})")
+        return statement
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The names of all groups, once each."""
+        return tuple(dict.fromkeys(name for layout in self.layouts for name in _compiled(layout).groupindex))
+
+    def _which_layout(self) -> str:
+        return " ".join(
+            f"WHEN regexp_matches(raw, {text_literal(layout)}) THEN {number}"
+            for number, layout in enumerate(self.layouts)
+        )
+
+    def _matches(self) -> Iterator[str]:
+        for number, layout in enumerate(self.layouts):
+            names = ", ".join(map(text_literal, _compiled(layout).groupindex))
+            if not names:
+                continue
+            match = f"regexp_extract(raw, {text_literal(layout)}, [{names}])"
+            yield f"CASE layout WHEN {number} THEN {match} END AS match_{number}"
+
+    def _group_values(self) -> Iterator[str]:
+        for group in self.groups:
+            values = [
+                f"nullif(match_{number}.{group}, '')"
+                for number, layout in enumerate(self.layouts)
+                if group in _compiled(layout).groupindex
+            ]
+            yield f"coalesce({', '.join(values)}) AS {_quoted(group)}"
+
+    def _read(self, context: Context) -> Iterator[str]:
+        if "time" in self.groups:
+            yield f"{self.read_time(_quoted('time'), context)} AS read_time"
+        if "level" in self.groups:
+            yield f"{level_sql(_quoted('level'))} AS read_level"
+        yield from (f"{sql} AS {name}" for name, sql in self.derived.items())
+
+    def _column_values(self) -> Iterator[str]:
+        columns = dict(self.columns)
+        if "time" in self.groups:
+            columns.setdefault("ts", "read_time")
+        if "level" in self.groups:
+            columns.setdefault("level", "read_level")
+        columns["message"] = f"CASE WHEN layout IS NULL THEN raw ELSE {columns.get('message', 'raw')} END"
+        for column in COLUMNS:
+            sql = columns.get(column, "NULL")
+            if sql.startswith("'"):
+                sql = f"CASE WHEN layout IS NOT NULL THEN {sql} END"
+            yield f"CAST({sql} AS {_SQL_TYPES[column]}) AS {column}"
+
+    def _attributes(self) -> str:
+        members = dict(self.attributes)
+        if "time" in self.groups:
+            members["timestamp"] = 'CASE WHEN read_time IS NULL THEN "time" END'
+        if "level" in self.groups:
+            exact = level_is_exact_sql(_quoted("level"))
+            members["level"] = f'CASE WHEN NOT {exact} THEN "level" END'
+        return f"{json_object(members)} AS attributes"
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

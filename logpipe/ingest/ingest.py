@@ -1,0 +1,141 @@
+"""From paths to the store: each file is matched to its source, and its new bytes are taken in."""
+
+import re
+import time
+from collections.abc import Iterable
+
+from logpipe.errors import InputError
+from logpipe.ingest.discovery import LogFile, find, service_of
+from logpipe.ingest.formats import FORMATS, detect
+from logpipe.ingest.intake import Intake, Options, Progress, Summary, left_alone
+from logpipe.ingest.reader import Reader, compression_of
+from logpipe.ingest.sources import Source, Sources
+from logpipe.store import Store
+
+_DETECTION_BYTES = 512 << 10
+_DETECTION_LINES = 200
+_JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
+
+
+def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
+    """Bring the files behind `paths` into the store; what is there already is not read again.
+
+    A file that cannot be read is an error of the summary, and the others go on.
+
+    Raises:
+        StoreFull: what was committed is safe, and the next ingest goes on from there.
+        StoreError: the store refused.
+    """
+    started = time.monotonic()
+    files, errors = find(paths)
+    ingester = Ingester(store, options, progress)
+    ingester.summary.errors += errors
+    ingester.sweep(files)
+    ingester.summary.seconds = time.monotonic() - started
+    return ingester.summary
+
+
+class Ingester:
+    """Sweeps over files, and knows their sources between sweeps."""
+
+    def __init__(self, store: Store, options: Options, progress: Progress | None = None) -> None:
+        if options.format is not None and options.format not in FORMATS:
+            raise InputError(
+                f"there is no format called {options.format}",
+                remedy=f"choose one of: {', '.join(FORMATS)}",
+                reason="unknown_format",
+            )
+        self.summary = Summary()
+        self._options = options
+        self._sources = Sources(store)
+        self._intake = Intake(store, options, self.summary, progress or (lambda _: None))
+
+    def sweep(self, files: Iterable[LogFile]) -> None:
+        """Take in what is new in each file; errors of single files go to the summary."""
+        matches = self._match(files)
+        self._close_overwritten(matches)
+        for file in matches:
+            self.summary.files += 1
+            try:
+                self._take(file, matches)
+            except InputError as error:
+                self.summary.errors.append(error)
+
+    def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
+        readable = []
+        for file in files:
+            try:
+                compression_of(file.path)
+            except InputError as error:
+                self.summary.errors.append(error)
+            else:
+                readable.append(file)
+        return self._sources.match(readable)
+
+    def _close_overwritten(self, matches: dict[LogFile, Source | None]) -> None:
+        alive = [source for source in matches.values() if source is not None]
+        paths = {file.path for file in matches}
+        for family in {file.family for file in matches}:
+            for source in self._sources.overwritten(family, alive):
+                if source.path in paths:
+                    self.summary.lost_bytes += self._sources.gone(source, "overwritten")
+
+    def _take(self, file: LogFile, matches: dict[LogFile, Source | None]) -> None:
+        source = matches[file]
+        compression = compression_of(file.path)
+        if source is not None and source.untouched(file) and source.exhausted(file):
+            self._sources.seen(source, file, source.head, complete=source.state == "complete")
+            return
+        with Reader(file.path, compression) as reader:
+            head = reader.peek()
+            if source is None:
+                if not head:
+                    return
+                _refuse_what_is_no_log(file.path, head)
+                source = matches[file] = self._begin(file, reader, head, matches)
+            self._intake.take(reader, source, file)
+            complete = compression is not None and (not reader.damage or left_alone(file))
+            self._sources.seen(source, file, head, complete=complete)
+            if reader.damage and complete:
+                self._sources.damaged(source)
+                raise InputError(
+                    f"{file.path}: {reader.damage}",
+                    remedy="the lines before it were taken; ingest the file again once it is whole",
+                    reason="damaged",
+                )
+
+    def _begin(self, file: LogFile, reader: Reader, head: bytes, matches: dict[LogFile, Source | None]) -> Source:
+        others = [(other, source) for other, source in matches.items() if source is not None]
+        copied = self._sources.copied(file, others)
+        format_name = self._options.format or (copied[0].format if copied else _detect(reader))
+        service = self._options.service or service_of(file.path)
+        source = self._sources.add(file, head, reader.compression, format_name, service)
+        self.summary.new_files += 1
+        if copied:
+            self._sources.skip_copy(source, *copied)
+        return source
+
+
+def _detect(reader: Reader) -> str:
+    """The format by the first lines."""
+    buffer = memoryview(bytearray(_DETECTION_BYTES))
+    reader.seek(0)
+    text = bytes(buffer[: reader.read_into(buffer)]).decode("utf-8", "replace").lstrip("\ufeff\0")
+    whole = text.rpartition("\n")[0] or text
+    lines = [line.removesuffix("\r") for line in whole.split("\n") if line.strip()]
+    return detect(lines[:_DETECTION_LINES]).format.name
+
+
+def _refuse_what_is_no_log(path: str, head: bytes) -> None:
+    if _JSON_ARRAY.match(head):
+        raise InputError(
+            f"{path} is one JSON array, not one object a line",
+            remedy=f"turn it into lines first: jq -c '.[]' {path} > {path}l",
+            reason="json_array",
+        )
+    if b"\0" in head.lstrip(b"\0"):
+        raise InputError(
+            f"{path} is binary (it has NUL bytes within its lines)",
+            remedy="name text logs, or their .gz, .zst, .bz2 or .xz",
+            reason="binary",
+        )

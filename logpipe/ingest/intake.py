@@ -1,0 +1,192 @@
+"""One file's new bytes into the store, chunk by chunk, each chunk in one transaction."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from logpipe.errors import InputError
+from logpipe.ingest import lines
+from logpipe.ingest.ahead import ahead
+from logpipe.ingest.discovery import LogFile
+from logpipe.ingest.flow import CHUNK_BYTES, Flow
+from logpipe.ingest.formats import FORMATS
+from logpipe.ingest.formats.base import Context
+from logpipe.ingest.lines import Records
+from logpipe.ingest.loader import Chunk, Reject, begins, digest, load
+from logpipe.ingest.reader import Reader
+from logpipe.ingest.sources import Source
+from logpipe.store import Store
+
+FINAL_AFTER_S = 5.0
+"""A last line without a newline is taken once its file has been left alone for this long."""
+
+REJECT_BYTES = 64 << 10
+"""Of a line too long to be read whole, this much is kept."""
+
+_NOTHING = lines.split(memoryview(b""), at_start=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to ingest."""
+
+    service: str | None = None
+    """For records that name none; by default the beginning of the file's name."""
+    format: str | None = None
+    """The format of new files; by default detected."""
+    time_zone: str = "UTC"
+    """Of times that name no zone."""
+    following: bool = False
+    """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an ingest did."""
+
+    files: int = 0
+    new_files: int = 0
+    bytes: int = 0
+    lines: int = 0
+    events: int = 0
+    joined: int = 0
+    blanks: int = 0
+    rejects: int = 0
+    waiting_bytes: int = 0
+    """In last lines without a newline, of files written to a moment ago."""
+    lost_bytes: int = 0
+    """Seen once, and overwritten before they were read."""
+    seconds: float = 0.0
+    errors: list[InputError] = field(default_factory=list)
+
+
+Progress = Callable[[Summary], None]
+
+
+class Intake:
+    """Reads files, one after the other: the next chunk is read and split while the present one is loaded."""
+
+    def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
+        self._store = store
+        self._matcher = store.connection.cursor()
+        self._options = options
+        self._summary = summary
+        self._progress = progress
+
+    def take(self, reader: Reader, source: Source, file: LogFile) -> None:
+        """Load what stands behind the source's offset: all whole lines, and the last one where the file is final.
+
+        Raises:
+            InputError: reading failed; what was loaded before is committed.
+            StoreError: the store refused; what was committed before is safe.
+        """
+        chunks = self._chunks(Flow(reader, source.offset), source, file)
+        with closing(ahead(chunks) if file.size - source.offset > CHUNK_BYTES else chunks) as made:
+            for chunk in made:
+                loaded = load(self._store, chunk)
+                source.advance(chunk.from_pos, chunk.to_pos, chunk.range_hash, chunk.tail_hash)
+                summary = self._summary
+                summary.bytes += chunk.to_pos - chunk.from_pos
+                summary.lines += chunk.records.lines + len(chunk.surplus)
+                summary.events += loaded.events
+                summary.joined += chunk.records.joined
+                summary.blanks += chunk.records.blanks
+                summary.rejects += loaded.rejects
+                self._progress(summary)
+
+    def _chunks(self, flow: Flow, source: Source, file: LogFile) -> Generator[Chunk, None, None]:
+        make = _ChunkMaker(source, file, self._options)
+        while flow.fill():
+            if flow.within_a_line:
+                yield self._rest_of_line(flow, make)
+                continue
+            size = self._whole_lines(flow, file)
+            if size:
+                yield self._records(flow, size, make)
+            elif flow.full:
+                yield self._long_line(flow, make)
+            elif not flow.more:
+                self._summary.waiting_bytes += len(flow.data)
+                return
+
+    def _whole_lines(self, flow: Flow, file: LogFile) -> int:
+        """The bytes up to the last newline, or all of them when the file is final."""
+        size = flow.find_last_newline()
+        if flow.more or flow.reader.damage:
+            return size
+        final = flow.reader.compression is not None or (left_alone(file) and not self._options.following)
+        return len(flow.data) if final else size
+
+    def _records(self, flow: Flow, size: int, make: "_ChunkMaker") -> Chunk:
+        records = lines.split(flow.data[:size], at_start=flow.position == 0)
+        start = make.format.start
+        if start is not None and len(records.starts):
+            records = lines.join(records, begins(self._matcher, records, start))
+            may_go_on = flow.more or (self._options.following and not left_alone(make.file))
+            if may_go_on and len(records.starts) > 1:
+                records = lines.without_last(records)
+        lines.mend(records)
+        return make(flow, len(records.data), records)
+
+    def _rest_of_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:
+        """The line went on after its beginning was taken as the last of its file."""
+        size = flow.find_newline() or len(flow.data)
+        rest = bytes(flow.data[:size])
+        if not rest.strip():
+            return make(flow, size, lines.split(flow.data[:size], at_start=False))
+        detail = "its beginning was taken as the last line of the file"
+        reject = Reject(flow.position, size, "continues_taken_line", detail, rest[:REJECT_BYTES])
+        return make(flow, size, _NOTHING, reject)
+
+    def _long_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:
+        start, raw = flow.position, bytes(flow.data[:REJECT_BYTES])
+        hashed = sha256()
+        size = len(flow.data)
+        while size:
+            hashed.update(flow.data[:size])
+            ended = flow.data[size - 1] == lines.NEWLINE
+            flow.advance(size)
+            size = 0 if ended or not flow.fill() else flow.find_newline() or len(flow.data)
+        length = flow.position - start
+        detail = f"{length:,} bytes, the limit is {CHUNK_BYTES:,}; the first {len(raw):,} are kept"
+        reject = Reject(start, length, "line_too_long", detail, raw)
+        return make.entry(flow, start, _NOTHING, hashed.digest()[:16], reject)
+
+
+class _ChunkMaker:
+    """Chunks of one source, from what was cut out of its flow."""
+
+    def __init__(self, source: Source, file: LogFile, options: Options) -> None:
+        self.file = file
+        self.format = FORMATS[source.format]
+        self._source_id, self._service = source.source_id, source.service
+        self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), options.time_zone)
+
+    def __call__(self, flow: Flow, size: int, records: Records, *surplus: Reject) -> Chunk:
+        """Take `size` bytes off the flow as a chunk."""
+        start, range_hash = flow.position, digest(flow.data[:size])
+        flow.advance(size)
+        return self.entry(flow, start, records, range_hash, *surplus)
+
+    def entry(self, flow: Flow, start: int, records: Records, range_hash: bytes, *surplus: Reject) -> Chunk:
+        """A chunk of what the flow has passed since `start`."""
+        return Chunk(
+            self._source_id,
+            self.format,
+            self._service,
+            self._context,
+            records,
+            start,
+            flow.position,
+            range_hash,
+            digest(flow.tail),
+            surplus,
+        )
+
+
+def left_alone(file: LogFile) -> bool:
+    """Whether a file has not been written to for a while, so that its last line is whole."""
+    return time.time() - file.modified_ns / 1e9 >= FINAL_AFTER_S

@@ -1,0 +1,190 @@
+"""Bytes to records: where lines begin and end, which of them join, and a zero-copy Arrow column of their text.
+
+Python sees chunks, never lines: NumPy finds the newlines, and the column's strings are views into the chunk itself.
+Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
+"""
+
+import base64
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Positions = npt.NDArray[np.int64]
+
+NEWLINE = 10
+_RETURN = 13
+_WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
+_BOM = b"\xef\xbb\xbf"
+_BATCH_ROWS = 61_440
+"""Half a row group of DuckDB: what two threads take side by side without making small row groups."""
+
+
+@dataclass(slots=True)
+class Records:
+    """The records of a chunk and the count of the lines that made them.
+
+    `starts` and `ends` bound the text of each record in `data`; `lengths` are in bytes with newlines.
+    """
+
+    data: memoryview
+    starts: Positions
+    ends: Positions
+    lengths: Positions
+    lines: int
+    blanks: int
+    mended: dict[int, bytes] = field(default_factory=dict)
+    """Text that stands in for that of a record, by its index."""
+    notes: dict[int, dict[str, object]] = field(default_factory=dict)
+    """Attributes that say what was mended, by index."""
+
+    @property
+    def joined(self) -> int:
+        """Lines that continue the record before them."""
+        return self.lines - self.blanks - len(self.starts)
+
+    def text(self, index: int) -> bytes:
+        """The bytes of one record, as they stand in the file."""
+        return bytes(self.data[self.starts[index] : self.ends[index]])
+
+    def sample(self, size: int) -> list[str]:
+        """Some records, evenly spread."""
+        step = max(1, len(self.starts) // size)
+        return [self.text(index).decode("utf-8", "replace") for index in range(0, len(self.starts), step)]
+
+    def table(self, base: int) -> pa.Table:
+        """The relation `lines(pos, bytes, raw)` that formats select from; `base` is the position of the chunk."""
+        table = pa.table(
+            {
+                "pos": pa.array((self.starts + base).astype(np.uint64)),
+                "bytes": pa.array(self.lengths.astype(np.uint32)),
+                "raw": self._column(),
+            }
+        )
+        return pa.Table.from_batches(table.to_batches(max_chunksize=_BATCH_ROWS), schema=table.schema)
+
+    def _column(self) -> pa.Array:
+        views = _views(np.frombuffer(self.data, np.uint8), self.starts, self.ends)
+        buffers = [None, pa.py_buffer(views), pa.py_buffer(self.data)]
+        if self.mended:
+            mended = b"".join(self.mended.values())
+            ends = np.cumsum([len(text) for text in self.mended.values()])
+            starts = ends - [len(text) for text in self.mended.values()]
+            views[list(self.mended)] = _views(np.frombuffer(mended, np.uint8), starts, ends, buffer=1)
+            buffers.append(pa.py_buffer(mended))
+        return pa.Array.from_buffers(pa.string_view(), len(views), buffers)
+
+
+def split(data: memoryview, *, at_start: bool) -> Records:
+    """The lines of `data`, blank ones left out; the last may lack its newline.
+
+    `at_start` says that the chunk is the beginning of the file, where a byte-order mark may stand.
+    """
+    octets = np.frombuffer(data, np.uint8)
+    size = len(octets)
+    ends = np.flatnonzero(octets == NEWLINE).astype(np.int64)
+    if size and octets[-1] != NEWLINE:
+        ends = np.append(ends, size)
+    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.empty(0, np.int64)
+    lengths = np.diff(np.append(starts, size))
+    lines = len(starts)
+    if at_start and size >= len(_BOM) and data[: len(_BOM)] == _BOM:
+        starts[0] += len(_BOM)
+    ends = ends - ((ends > starts) & (octets[ends - 1] == _RETURN))
+    written = ~_blank(octets, starts, ends)
+    return Records(data, starts[written], ends[written], lengths[written], lines, lines - int(written.sum()))
+
+
+def _blank(octets: npt.NDArray[np.uint8], starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
+    blank = ends <= starts
+    suspects = np.flatnonzero(~blank & np.isin(octets[np.minimum(starts, len(octets) - 1)], _WHITE))
+    for index in suspects:
+        blank[index] = not octets[starts[index] : ends[index]].tobytes().strip()
+    return blank
+
+
+def join(records: Records, begins: npt.NDArray[np.bool_]) -> Records:
+    """Join each line that begins no record to the one before it; a first line begins one whatever it looks like."""
+    if not len(begins):
+        return records
+    begins = begins.copy()
+    begins[0] = True
+    firsts = np.flatnonzero(begins)
+    lasts = np.append(firsts[1:], len(begins)) - 1
+    starts, ends = records.starts[firsts], records.ends[lasts]
+    lengths = records.starts[lasts] + records.lengths[lasts] - starts
+    return Records(records.data, starts, ends, lengths, records.lines, records.blanks)
+
+
+def without_last(records: Records) -> Records:
+    """All but the last record, which may go on in the next chunk; its text is cut off from `data`."""
+    data = records.data[: records.starts[-1]]
+    kept = split(data, at_start=False)
+    upto = slice(len(records.starts) - 1)
+    return Records(data, records.starts[upto], records.ends[upto], records.lengths[upto], kept.lines, kept.blanks)
+
+
+def mend(records: Records) -> None:
+    """Make the text of every record valid UTF-8, without NULs in front, and note what was mended.
+
+    The bytes as they stood go into the notes, in base64, so that nothing is lost.
+    """
+    _strip_nuls(records)
+    try:
+        records._column().validate(full=True)
+    except pa.ArrowInvalid:
+        for index in _above_ascii(records).tolist():
+            _mend_utf8(records, index)
+
+
+def _strip_nuls(records: Records) -> None:
+    """Skip the NULs in front of a line: what a writer without O_APPEND leaves after a truncation."""
+    if not len(records.starts):
+        return
+    octets = np.frombuffer(records.data, np.uint8)
+    for index in np.flatnonzero(octets[records.starts] == 0).tolist():
+        text = records.text(index)
+        rest = text.lstrip(b"\0")
+        if rest:
+            records.mended[index] = rest
+            records.notes[index] = {"nul_bytes_skipped": len(text) - len(rest)}
+
+
+def _mend_utf8(records: Records, index: int) -> None:
+    before = records.mended.get(index) or records.text(index)
+    after = before.decode("utf-8", "replace").encode()
+    if after != before:
+        records.mended[index] = after
+        note = base64.b64encode(records.text(index)).decode()
+        records.notes.setdefault(index, {})["invalid_utf8_base64"] = note
+
+
+def _above_ascii(records: Records) -> Positions:
+    return _records_of(records, np.flatnonzero(np.frombuffer(records.data, np.uint8) >= 0x80))
+
+
+def _records_of(records: Records, offsets: npt.NDArray[np.int64] | npt.NDArray[np.intp]) -> Positions:
+    """The records in which bytes of the chunk stand."""
+    found = np.unique(np.searchsorted(records.starts, offsets, side="right") - 1)
+    return found[(found >= 0) & (found < len(records.starts))]
+
+
+def _views(octets: npt.NDArray[np.uint8], starts: Positions, ends: Positions, buffer: int = 0) -> npt.NDArray[np.int32]:
+    """Arrow's string views: https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout"""
+    lengths = ends - starts
+    views = np.zeros((len(starts), 4), np.int32)
+    views[:, 0] = lengths
+    long = lengths > 12
+    reach = len(octets) - 1
+    prefix = octets[np.minimum(starts[long, None] + np.arange(4), reach)]
+    views[long, 1] = prefix.view(np.int32)[:, 0] if len(prefix) else 0
+    views[long, 2] = buffer
+    views[long, 3] = starts[long]
+    short = np.flatnonzero(~long)
+    if len(short):
+        steps = np.arange(12)
+        inline = octets[np.minimum(starts[short, None] + steps, reach)]
+        inline[steps >= lengths[short, None]] = 0
+        views[short, 1:] = np.ascontiguousarray(inline).view(np.int32)
+    return views

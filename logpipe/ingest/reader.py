@@ -1,0 +1,151 @@
+"""Reading a file at a position, plain or compressed; positions count decompressed bytes."""
+
+import bz2
+import gzip
+import lzma
+import os
+import zlib
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, Self, cast
+
+import zstandard
+
+from logpipe.errors import InputError
+
+Compression = Literal["gzip", "zstd", "bz2", "xz"]
+
+_MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+)
+HEAD_BYTES = 4096
+_PIECE = 1 << 20
+_DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+def compression_of(path: str) -> Compression | None:
+    """How the file is compressed, by its first bytes and not by its name.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(6)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+class Reader:
+    """An open log file, read from front to back; `seek` goes elsewhere (compressed data is decompressed again for it).
+
+    The descriptor stays open through a rename or an unlink, so that what was written is still read.
+    """
+
+    def __init__(self, path: str, compression: Compression | None) -> None:
+        self.path = path
+        self.compression = compression
+        self.damage: str | None = None
+        """What is wrong with the compressed data, once it was met; all before it has been read."""
+        self.position = 0
+        """The next byte to be read."""
+        try:
+            self._raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        self._stream: BinaryIO = _decompressed(self._raw, compression) if compression else cast("BinaryIO", self._raw)
+
+    def seek(self, position: int) -> None:
+        """Go to a byte; the end of the data if there are fewer.
+
+        Raises:
+            InputError: reading failed.
+        """
+        if self.compression is None:
+            self._raw.seek(position)
+            self.position = position
+            return
+        if position < self.position:
+            self._raw.seek(0)
+            self._stream, self.position = _decompressed(self._raw, self.compression), 0
+        while self.position < position and self._read(min(position - self.position, _PIECE)):
+            pass
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with the next bytes; fewer than fit mean that there are no more now.
+
+        Raises:
+            InputError: reading failed.
+        """
+        filled = 0
+        while filled < len(buffer):
+            count = self._read_some(buffer[filled : filled + _PIECE])
+            if not count:
+                break
+            filled += count
+        return filled
+
+    def _read_some(self, buffer: memoryview) -> int:
+        if self.compression is not None:
+            piece = self._read(len(buffer))
+            buffer[: len(piece)] = piece
+            return len(piece)
+        try:
+            count = self._raw.readinto(buffer)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        self.position += count
+        return count
+
+    def _read(self, size: int) -> bytes:
+        try:
+            piece = self._stream.read(size)
+        except _DAMAGED as error:
+            self.damage = f"the {self.compression} data is damaged or cut off ({error})"
+            return b""
+        self.position += len(piece)
+        return piece
+
+    def peek(self) -> bytes:
+        """The first bytes of the file, decompressed, at most `HEAD_BYTES`."""
+        self.seek(0)
+        buffer = memoryview(bytearray(HEAD_BYTES))
+        return bytes(buffer[: self.read_into(buffer)])
+
+    def stat(self) -> os.stat_result:
+        """Of the open file, wherever its name points now."""
+        return os.fstat(self._raw.fileno())
+
+    def close(self) -> None:
+        self._stream.close()
+        self._raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _decompressed(raw: FileIO, compression: Compression) -> BinaryIO:
+    match compression:
+        case "gzip":
+            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+        case "bz2":
+            return cast("BinaryIO", bz2.BZ2File(raw))
+        case "xz":
+            return cast("BinaryIO", lzma.LZMAFile(raw))
+        case "zstd":
+            return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+
+
+def _unreadable(path: str, error: Exception) -> InputError:
+    return InputError(
+        f"cannot read {path}: {str(getattr(error, 'strerror', None) or error).lower()}",
+        remedy="check the name and its permissions" if Path(path).exists() else "check the name",
+        reason="unreadable",
+    )

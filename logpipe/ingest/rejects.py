@@ -1,0 +1,53 @@
+"""Lines that are no events: listing them, and writing them out as they stood."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logpipe.store import Store
+
+_FETCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A rejected line, by the file and byte at which it stands."""
+
+    path: str
+    source_id: int
+    source_pos: int
+    length: int
+    reason: str
+    detail: str | None
+    raw: bytes
+
+
+def count_by_reason(store: Store) -> list[tuple[str, str, int, int]]:
+    """(path, reason, lines, first byte) for each file and reason, most first."""
+    return [
+        (path, reason, lines, first)
+        for path, reason, lines, first in store.execute(
+            """
+            SELECT path, reason, count(*) AS lines, min(source_pos)::BIGINT
+            FROM rejects JOIN sources USING (source_id)
+            GROUP BY path, reason ORDER BY lines DESC, path, reason
+            """
+        )
+    ]
+
+
+def rejected(store: Store, *, reason: str | None = None, limit: int | None = None) -> Iterator[RejectedLine]:
+    """The rejected lines in the order of their files, in bounded memory."""
+    cursor = store.connection.cursor()
+    cursor.execute(
+        """
+        SELECT path, source_id, source_pos, bytes, reason, detail, raw
+        FROM rejects JOIN sources USING (source_id)
+        WHERE $reason IS NULL OR reason = $reason
+        ORDER BY source_id, source_pos
+        LIMIT $limit
+        """,
+        {"reason": reason, "limit": limit if limit is not None else 1 << 62},
+    )
+    while rows := cursor.fetchmany(_FETCH):
+        for row in rows:
+            yield RejectedLine(*row)

@@ -1,0 +1,142 @@
+"""The proof that nothing is missing: ledger, rows and files say the same."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from logpipe.errors import InputError
+from logpipe.ingest.lines import NEWLINE
+from logpipe.ingest.loader import digest
+from logpipe.ingest.reader import Reader, compression_of
+from logpipe.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A disagreement between the ledger, the rows and the file of a source."""
+
+    source_id: int
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was checked, and what did not agree."""
+
+    sources: int
+    files_read: int
+    bytes_read: int
+    lines: int
+    events: int
+    joined: int
+    blanks: int
+    rejects: int
+    lost_bytes: int
+    problems: tuple[Problem, ...]
+
+
+def verify(store: Store) -> Verdict:
+    """Check every source: the ledger has no hole, its counts equal the rows, and the file still holds the same bytes.
+
+    Files are read again where they still exist and still begin with what was read; a file that is gone or has been
+    overwritten is checked by ledger and rows alone.
+    """
+    problems: list[Problem] = []
+    files_read = bytes_read = 0
+    sources = store.execute("SELECT source_id, path, state FROM sources ORDER BY source_id")
+    for source_id, path, state in sources:
+        problems += _check_ledger(store, source_id, path)
+        problems += _check_rows(store, source_id, path)
+        if state != "gone" and os.path.exists(path):
+            files_read += 1
+            found, size = _check_file(store, source_id, path)
+            problems += found
+            bytes_read += size
+    [totals] = store.execute(
+        "SELECT coalesce(sum(lines), 0)::BIGINT, coalesce(sum(events), 0)::BIGINT, coalesce(sum(joined), 0)::BIGINT, "
+        "coalesce(sum(blanks), 0)::BIGINT, coalesce(sum(rejects), 0)::BIGINT FROM ledger"
+    )
+    [(lost,)] = store.execute(
+        "SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'"
+    )
+    lines, events, joined, blanks, rejects = totals
+    return Verdict(len(sources), files_read, bytes_read, lines, events, joined, blanks, rejects, lost, tuple(problems))
+
+
+def _check_ledger(store: Store, source_id: int, path: str) -> Iterator[Problem]:
+    [(expected,)] = store.execute(
+        "SELECT coalesce(max(to_pos), 0) FROM gaps WHERE source_id = ? AND reason LIKE 'copy_of_source_%'", [source_id]
+    )
+    for start, end, lines, parts in store.execute(
+        "SELECT from_pos, to_pos, lines, events + joined + blanks + rejects FROM ledger "
+        "WHERE source_id = ? ORDER BY from_pos, ledger_id",
+        [source_id],
+    ):
+        if start != expected:
+            yield Problem(source_id, path, "ledger_hole", f"expected an entry from byte {expected}, found {start}")
+        if lines != parts:
+            yield Problem(source_id, path, "unaccounted_lines", f"bytes {start} to {end}: {lines} read, {parts} kept")
+        expected = end
+
+
+def _check_rows(store: Store, source_id: int, path: str) -> Iterator[Problem]:
+    for table, column in (("events", "events"), ("rejects", "rejects")):
+        [(rows, places)] = store.execute(
+            f"SELECT count(*), count(DISTINCT source_pos) FROM {table} WHERE source_id = ?", [source_id]
+        )
+        [(entered,)] = store.execute(
+            f"SELECT coalesce(sum({column}), 0)::BIGINT FROM ledger WHERE source_id = ?", [source_id]
+        )
+        if rows != entered:
+            yield Problem(source_id, path, f"missing_{table}", f"the ledger has {entered}, the table {rows}")
+        if rows != places:
+            yield Problem(source_id, path, f"repeated_{table}", f"{rows - places} rows stand twice at one position")
+
+
+def _check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:
+    """Read what the ledger says was read, and compare hashes and the beginnings of lines."""
+    size = 0
+    try:
+        with Reader(path, compression_of(path)) as reader:
+            for start, end, lines, range_hash in store.execute(
+                "SELECT from_pos, to_pos, lines, range_hash FROM ledger WHERE source_id = ? ORDER BY from_pos",
+                [source_id],
+            ):
+                buffer = bytearray(end - start)
+                reader.seek(start)
+                read = reader.read_into(memoryview(buffer))
+                size += read
+                if read < end - start or digest(buffer) != range_hash:
+                    detail = f"bytes {start} to {end} are not those that were read"
+                    return [Problem(source_id, path, "file_changed", detail)], size
+                problem = _check_lines(store, source_id, path, buffer, start, lines)
+                if problem:
+                    return [problem], size
+    except InputError as error:
+        return [Problem(source_id, path, error.reason, error.message)], size
+    return [], size
+
+
+def _check_lines(store: Store, source_id: int, path: str, data: bytearray, start: int, lines: int) -> Problem | None:
+    """Every row begins where a line of the file begins, and the lines are as many as the ledger says."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == NEWLINE)
+    begins = np.concatenate(([0], ends + 1))
+    begins = begins[begins < len(data)] + start
+    if len(begins) != lines:
+        return Problem(source_id, path, "line_count", f"{len(begins)} lines in the file, {lines} in the ledger")
+    rows = store.connection.execute(
+        "SELECT source_pos::BIGINT AS pos FROM events WHERE source_id = $source AND source_pos >= $start "
+        "AND source_pos < $end UNION ALL SELECT source_pos::BIGINT FROM rejects WHERE source_id = $source "
+        "AND source_pos >= $start AND source_pos < $end",
+        {"source": source_id, "start": start, "end": start + len(data)},
+    ).fetchnumpy()["pos"]
+    # A byte-order mark at the very beginning belongs to the line, not to its text.
+    astray = np.setdiff1d(rows, begins)
+    astray = astray[astray != 3] if start == 0 else astray
+    if len(astray):
+        return Problem(source_id, path, "astray", f"{len(astray)} rows do not begin where a line does")
+    return None

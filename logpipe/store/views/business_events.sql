@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW business_events AS FROM business_events();

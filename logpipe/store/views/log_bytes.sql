@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW log_bytes AS FROM log_bytes();

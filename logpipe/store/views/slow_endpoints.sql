@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW slow_endpoints AS FROM slow_endpoints();

@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW slow_queries AS FROM slow_queries();

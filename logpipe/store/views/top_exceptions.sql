@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW top_exceptions AS FROM top_exceptions();

@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW volume_by_stream AS FROM volume_by_stream();

@@ -1,0 +1,217 @@
+"""Each line of a file comes in exactly once, through growth, rotation and compression."""
+
+import bz2
+import gzip
+import lzma
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from logpipe.ingest import flow, intake
+from logpipe.ingest.verify import verify
+from logpipe.store import Store
+from tests.ingest.logs import Take, line, rest, sequences
+
+
+def _write(path: Path, numbers: range, mode: str = "ab") -> None:
+    with path.open(mode) as file:
+        file.writelines(line(number) for number in numbers)
+
+
+def test_a_second_ingest_brings_nothing(take: Take, logs: Path, store: Store) -> None:
+    """What is in the store is not read again."""
+    _write(logs / "app.jsonl", range(100))
+    assert take().events == 100
+    again = take()
+    assert (again.events, again.bytes, again.files) == (0, 0, 1)
+    assert sequences(store) == list(range(100))
+
+
+def test_a_file_is_read_on_where_it_was_left(take: Take, logs: Path, store: Store) -> None:
+    """Growth brings only the new lines, however small the first part was."""
+    for begin in (0, 1, 2, 50, 51):
+        _write(logs / "app.jsonl", range(begin, {0: 1, 1: 2, 2: 50, 50: 51, 51: 200}[begin]))
+        take()
+    assert sequences(store) == list(range(200))
+    assert not verify(store).problems
+
+
+def test_a_last_line_without_its_newline_waits(take: Take, logs: Path, store: Store) -> None:
+    """Half a line of a file in use is not taken; with its other half it is one event."""
+    whole = line(1)
+    (logs / "app.jsonl").write_bytes(line(0) + whole[:20])
+    summary = take()
+    assert (summary.events, summary.rejects, summary.waiting_bytes) == (1, 0, 20)
+    with (logs / "app.jsonl").open("ab") as file:
+        file.write(whole[20:])
+    assert take().events == 1
+    assert sequences(store) == [0, 1]
+
+
+def test_a_last_line_of_a_resting_file_is_taken(take: Take, logs: Path, store: Store) -> None:
+    """A file that nobody writes to is whole; a newline that comes later adds nothing."""
+    path = logs / "app.jsonl"
+    path.write_bytes(line(0) + line(1).rstrip(b"\n"))
+    rest(path)
+    assert take().events == 2
+    with path.open("ab") as file:
+        file.write(b"\n" + line(2))
+    assert take().events == 1
+    assert sequences(store) == [0, 1, 2]
+    assert not verify(store).problems
+
+
+def test_the_rest_of_a_line_taken_too_early_is_a_reject(take: Take, logs: Path, store: Store) -> None:
+    """When a resting file's last line goes on after all, its rest is kept and named, not taken for a record."""
+    path = logs / "app.jsonl"
+    path.write_bytes(line(0) + b'{"half')
+    rest(path)
+    take()
+    with path.open("ab") as file:
+        file.write(b'":1}\n' + line(1))
+    take()
+    assert sequences(store) == [0, 1]
+    reasons = store.execute("SELECT reason, raw FROM rejects ORDER BY source_pos")
+    assert reasons == [("malformed_json", b'{"half'), ("continues_taken_line", b'":1}\n')]
+    assert not verify(store).problems
+
+
+@pytest.mark.parametrize("pause", [True, False])
+def test_rotation_by_rename(take: Take, logs: Path, store: Store, pause: bool) -> None:
+    """A renamed file is known again, its unread end is read, and the new one begins at its beginning."""
+    _write(logs / "app.log", range(100))
+    take()
+    _write(logs / "app.log", range(100, 150))
+    for generation in range(3):
+        for number in (2, 1):
+            if (logs / f"app.log.{number}").exists():
+                (logs / f"app.log.{number}").rename(logs / f"app.log.{number + 1}")
+        (logs / "app.log").rename(logs / "app.log.1")
+        _write(logs / "app.log", range(150 + generation * 50, 200 + generation * 50))
+        if pause:
+            take()
+    take()
+    assert sequences(store) == list(range(300))
+    assert not verify(store).problems
+
+
+def test_rotation_by_copy_and_truncation(take: Take, logs: Path, store: Store) -> None:
+    """The copy continues the source; the truncated file is a new one, even when it has grown past the old size."""
+    _write(logs / "app.log", range(100))
+    take()
+    _write(logs / "app.log", range(100, 120))
+    shutil.copy(logs / "app.log", logs / "app.log.1")
+    _write(logs / "app.log", range(120, 400), "wb")
+    take()
+    assert sequences(store) == list(range(400))
+    assert not verify(store).problems
+
+
+def test_a_copy_beside_the_file_is_not_read_twice(take: Take, logs: Path, store: Store) -> None:
+    """Between the copy and the truncation both hold the same lines; they come in once."""
+    _write(logs / "app.log", range(100))
+    take()
+    shutil.copy(logs / "app.log", logs / "app.log.1")
+    assert take().events == 0
+    _write(logs / "app.log", range(100, 130), "wb")
+    take()
+    assert sequences(store) == list(range(130))
+    assert not verify(store).problems
+
+
+def _zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", _zstd)]
+)
+def test_a_compressed_file_is_known_again(
+    take: Take, logs: Path, store: Store, suffix: str, compress: Callable[[bytes], bytes]
+) -> None:
+    """Compression after rotation brings in only what was not read before it."""
+    path = logs / "app.log"
+    _write(path, range(100))
+    take()
+    _write(path, range(100, 140))
+    (logs / f"app.log.1.{suffix}").write_bytes(compress(path.read_bytes()))
+    path.unlink()
+    take()
+    assert sequences(store) == list(range(140))
+    assert take().bytes == 0
+    assert not verify(store).problems
+
+
+def test_two_logs_with_the_same_lines_are_two(take: Take, logs: Path, store: Store) -> None:
+    """Files of different families are never taken for copies."""
+    for name in ("one.log", "two.log"):
+        _write(logs / name, range(50))
+    take()
+    assert store.execute("SELECT count(*) FROM events") == [(100,)]
+
+
+def test_equal_lines_are_all_kept(take: Take, logs: Path, store: Store) -> None:
+    """Nothing is judged a repetition by its content."""
+    (logs / "app.log").write_bytes(line(7) * 1000)
+    assert take().events == 1000
+    assert not verify(store).problems
+
+
+def test_links_and_hard_links_are_one_file(take: Take, logs: Path, store: Store) -> None:
+    """A file is read once, whatever its names."""
+    _write(logs / "app.log", range(50))
+    (logs / "link.log").symlink_to(logs / "app.log")
+    os.link(logs / "app.log", logs / "hard.log")
+    take()
+    assert sequences(store) == list(range(50))
+
+
+def test_overwriting_unread_lines_is_a_gap(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that were seen and are gone before they were read are told, not passed over."""
+    path = logs / "app.log"
+    path.write_bytes(line(0) + b'{"unfinished')
+    take()
+    path.write_bytes(line(5, message="another file altogether"))
+    summary = take()
+    assert summary.lost_bytes == len(b'{"unfinished')
+    assert store.execute("SELECT reason, to_pos - from_pos FROM gaps") == [("overwritten", 12)]
+    assert sequences(store) == [0, 5]
+
+
+@pytest.mark.parametrize("chunk", [64, 1000, 4096])
+def test_chunks_may_end_anywhere(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Whatever the size of the chunks, the lines are the same; a line longer than a chunk is a reject."""
+    for module in (flow, intake):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    _write(logs / "app.log", range(60))
+    take()
+    verdict = verify(store)
+    assert not verdict.problems
+    if chunk > len(line(59)):
+        assert sequences(store) == list(range(60))
+    else:
+        assert store.execute("SELECT DISTINCT reason, bytes, raw FROM rejects WHERE source_pos = 0") == [
+            ("line_too_long", len(line(0)), line(0)[:chunk])
+        ]
+        assert verdict.rejects == 60
+
+
+def test_positions_are_those_of_the_file(take: Take, logs: Path, store: Store) -> None:
+    """At the byte that an event names, its line stands."""
+    path = logs / "app.log"
+    path.write_bytes(b"\xef\xbb\xbf" + line(0) + b"\r\n\n" + line(1, message="é€").replace(b"\n", b"\r\n") + b"x\n")
+    _write(path, range(2, 30))
+    take()
+    data = path.read_bytes()
+    for position, length, message in store.execute("SELECT source_pos, bytes, message FROM events"):
+        assert message.encode() in data[position : position + length]
+    assert store.execute("SELECT source_pos, raw FROM rejects") == [(data.index(b"x\n"), b"x")]
+    assert not verify(store).problems
