@@ -19,7 +19,7 @@ class Damage:
     torn: tuple[int, ...]
     """Where the lines begin that end in the middle of a record; each is a record lost."""
     fused: tuple[int, ...]
-    """Where the lines begin that hold one record's beginning and another's end; each is two records lost."""
+    """Where the lines begin that hold the beginning of one record and then another; each is two records lost."""
     foreign: tuple[int, ...]
     """Where the lines begin that another program wrote."""
     invalid_utf8: tuple[int, ...]
@@ -57,7 +57,7 @@ def damage(path: Path, first_timestamp: bytes) -> Damage:
             case 0 | 7 | 15 | 21:
                 put(line[: len(line) // (2 + step % 3)] + b"\n", "torn")
             case 3 | 18:
-                put(line[: len(line) // 3] + next(rest)[40:], "fused")
+                put(line[: len(line) // 3] + next(rest), "fused")
             case 5 | 9 | 10 | 25:
                 put(FOREIGN[len(kinds["foreign"])], "foreign")
                 put(line)

@@ -60,8 +60,8 @@ class Day:
     """By service."""
     hits: list[Hit] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
-    jobs: list[tuple[float, str, str]] = field(default_factory=list)
-    """(when, job, order) that the shop leaves to the worker."""
+    orders: list[tuple[float, str]] = field(default_factory=list)
+    """(when, order) that the worker is to confirm."""
 
     def random(self, name: str) -> random.Random:
         """A generator of its own for each part, so that a change in one leaves the others as they are."""

@@ -116,7 +116,7 @@ FULL_DISK: Final = Incident(
     service="shop-api",
     subject="shop-api/performance.jsonl",
     start=second("20:12"),
-    end=second("20:14"),
+    end=second("20:12:30"),
     sentence="The disk runs full for a moment and another program writes into the same file: torn and foreign lines.",
 )
 

@@ -7,7 +7,7 @@ from logpipe import get_logger, log_business_event
 from sample_logs.day import Day
 from sample_logs.incidents import DAY_S, GROWING_CACHE, MISSING_TAX_RATE
 from sample_logs.requests import Query, Request, Route, begin, choose, finish, visitor
-from sample_logs.traffic import arrivals, latency_ms
+from sample_logs.traffic import arrivals, latency_ms, ticks
 
 SERVICE: Final = "shop-api"
 VERSION: Final = "5.3.1"
@@ -18,12 +18,13 @@ _BOOKING = Query("INSERT INTO pickups (order_id, slot) VALUES ({number}, '2026-0
 _ORDER = Query("SELECT status, total_cents FROM orders WHERE id = {number} AND email = '{email}'", 5)
 
 _SEARCH = Route("GET", "/api/v1/products/search", 0.5, 90, 0.28)
+_STOCK_LEVEL = Route("GET", "/api/v1/stock/{sku}", 0.14, 25, 0.35, (_STOCK,))
 _QUOTE = Route("POST", "/api/v1/cart/quote", 0.07, 60, 0.3, (_STOCK,))
 _BOOK = Route("POST", "/api/v1/bookings", 0.04, 140, 0.3, (_BOOKING,))
 _ROUTES = (
     _SEARCH,
     Route("GET", "/api/v1/products/{product_id}", 0.22, 35, 0.35, (_PRODUCT,)),
-    Route("GET", "/api/v1/stock/{sku}", 0.14, 25, 0.35, (_STOCK,)),
+    _STOCK_LEVEL,
     _QUOTE,
     _BOOK,
     Route("GET", "/api/v1/orders/{order_id}", 0.03, 50, 0.35, (_ORDER,)),
@@ -45,25 +46,30 @@ def simulate(day: Day) -> None:
     day.log(SERVICE, GROWING_CACHE.end or DAY_S, {}, started)
     for at in arrivals(rng, 66 * day.scale):
         _call(day, rng, draw(), at)
+    for at in ticks(rng, 900, 500):  # the fault of every day
+        request, values = _begin(rng, _STOCK_LEVEL, at)
+        day.log(SERVICE, request.end, request.context, warehouse_timed_out, values["sku"])
+        finish(day, rng, request, values, 504)
     for at in _northern_irish_quotes(rng):
         _untaxed(day, rng, at)
 
 
-def _call(day: Day, rng: random.Random, route: Route, at: float) -> None:
+def _begin(rng: random.Random, route: Route, at: float) -> tuple[Request, dict[str, str]]:
     duration_ms = latency_ms(rng, route.median_ms, route.sigma, at) * (_cache_walk(at) if route is _SEARCH else 1.0)
-    request, values = begin(rng, SERVICE, route, at, duration_ms, visitor(rng, app=True, known=0.7))
-    finish(day, rng, request, values, _status(day, rng, request, values))
+    return begin(rng, SERVICE, route, at, duration_ms, visitor(rng, app=True, known=0.7))
 
 
-def _status(day: Day, rng: random.Random, request: Request, values: dict[str, str]) -> int:
+def _call(day: Day, rng: random.Random, route: Route, at: float) -> None:
+    request, values = _begin(rng, route, at)
+    finish(day, rng, request, values, _status(day, rng, request))
+
+
+def _status(day: Day, rng: random.Random, request: Request) -> int:
     chance = rng.random()
-    if chance < 0.0009:
-        day.log(SERVICE, request.end, request.context, warehouse_timed_out, values["sku"])
-        return 504
-    if chance < 0.006:
+    if chance < 0.005:
         day.log(SERVICE, request.end, request.context, rate_limited, request.visitor.address)
         return 429
-    if chance < 0.011 and "{" in request.route.route:
+    if chance < 0.010 and "{" in request.route.route:
         return 404
     if request.route is _BOOK:
         day.log(SERVICE, request.end, request.context, booked, f"o{rng.randrange(10**7, 10**8)}", rng.randrange(1, 9))
@@ -88,10 +94,7 @@ def _northern_irish_quotes(rng: random.Random) -> list[float]:
 
 
 def _untaxed(day: Day, rng: random.Random, at: float) -> None:
-    duration_ms = latency_ms(rng, _QUOTE.median_ms, _QUOTE.sigma, at)
-    request, values = begin(
-        rng, SERVICE, _QUOTE, at - duration_ms / 1000, duration_ms, visitor(rng, app=True, known=1.0)
-    )
+    request, values = _begin(rng, _QUOTE, at)
     day.log(SERVICE, request.end, request.context, tax_rate_missing, f"c{rng.randrange(10**5, 10**6)}")
     finish(day, rng, request, values, 500)
 

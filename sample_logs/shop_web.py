@@ -7,7 +7,7 @@ from logpipe import get_logger, log_business_event
 from sample_logs.day import Day, Statement
 from sample_logs.incidents import PROVIDER_DOWN, SLOW_RELEASE
 from sample_logs.requests import Query, Request, Route, begin, choose, finish, visitor
-from sample_logs.traffic import arrivals, latency_ms
+from sample_logs.traffic import arrivals, latency_ms, ticks
 
 SERVICE: Final = "shop-web"
 OLD_VERSION: Final = "2.7.4"
@@ -31,6 +31,7 @@ _REVIEW = Query("INSERT INTO reviews (product_id, stars, body) VALUES ({number},
 
 _PAGE = Route("GET", "/products/{product_id}", 0.33, 120, 0.3, (_PRODUCT,))
 _CHECKOUT = Route("POST", "/checkout", 0.06, 640, 0.35, (_CART, _ORDER))
+_CART_PAGE = Route("GET", "/cart", 0.07, 60, 0.35, (_CART,))
 _LOGIN = Route("POST", "/login", 0.03, 170, 0.25, (_USER,))
 _REGISTRATION = Route("POST", "/register", 0.01, 210, 0.25, (_REGISTER,))
 _REVIEWS = Route("POST", "/products/{product_id}/reviews", 0.01, 90, 0.3, (_REVIEW,))
@@ -39,7 +40,7 @@ _ROUTES = (
     _PAGE,
     Route("GET", "/categories/{slug}", 0.16, 85, 0.35, (_CATEGORY,)),
     Route("GET", "/search", 0.06, 150, 0.4, (_SEARCH,)),
-    Route("GET", "/cart", 0.07, 60, 0.35, (_CART,)),
+    _CART_PAGE,
     Route("POST", "/cart/items", 0.05, 70, 0.35, (_ADD,)),
     _CHECKOUT,
     _LOGIN,
@@ -67,17 +68,31 @@ def simulate(day: Day) -> None:
     day.log(SERVICE, SLOW_RELEASE.start, {}, deployed, OLD_VERSION, NEW_VERSION)
     for at in arrivals(rng, 66 * day.scale):
         _visit(day, rng, draw(), at)
+    for index, at in enumerate(ticks(rng, 540, 300)):  # the faults of every day
+        _fail(day, rng, at, index % 3)
 
 
-def _visit(day: Day, rng: random.Random, route: Route, at: float) -> None:
+def _begin(rng: random.Random, route: Route, at: float) -> tuple[Request, dict[str, str]]:
     slower = 1.5 if route is _PAGE and SLOW_RELEASE.covers(at) else 1.0
     duration_ms = slower * latency_ms(rng, route.median_ms, route.sigma, at)
     who = visitor(rng, app=False, known=1.0 if route is _CHECKOUT else 0.4)
-    request, values = begin(rng, SERVICE, route, at, duration_ms, who)
-    chance = rng.random()
-    if chance < 0.0012:
-        status = _broken(day, rng, request, values)
-    elif route is _CHECKOUT:
+    return begin(rng, SERVICE, route, at, duration_ms, who)
+
+
+def _fail(day: Day, rng: random.Random, at: float, which: int) -> None:
+    """One of the three faults that come now and then."""
+    request, values = _begin(rng, (_PAGE, _CART_PAGE, _CHECKOUT)[which], at)
+    if which == 2:
+        order = f"o{rng.randrange(10**7, 10**8)}"
+        day.log(SERVICE, request.end, request.context, charge_failed, order, int(rng.lognormvariate(8.3, 0.7)))
+    else:
+        day.log(SERVICE, request.end, request.context, (unrendered, disconnected)[which], values["number"])
+    finish(day, rng, request, values, (500, 500, 502)[which])
+
+
+def _visit(day: Day, rng: random.Random, route: Route, at: float) -> None:
+    request, values = _begin(rng, route, at)
+    if route is _CHECKOUT:
         status = _check_out(day, rng, request, retries=2)
     elif route is _LOGIN:
         status = _log_in(day, rng, request, values)
@@ -87,22 +102,15 @@ def _visit(day: Day, rng: random.Random, route: Route, at: float) -> None:
         status = 303
         day.log(SERVICE, request.end, request.context, reviewed, values["number"], rng.choice((3, 4, 5, 5)))
     else:
-        status = 404 if chance > 0.994 and "{" in route.route else 200
+        status = 404 if rng.random() < 0.006 and "{" in route.route else 200
     finish(day, rng, request, values, status)
-
-
-def _broken(day: Day, rng: random.Random, request: Request, values: dict[str, str]) -> int:
-    fails = unrendered if rng.random() < 0.6 else disconnected
-    day.log(SERVICE, request.end, request.context, fails, values["number"])
-    return 500
 
 
 def _check_out(day: Day, rng: random.Random, request: Request, retries: int) -> int:
     order = f"o{rng.randrange(10**7, 10**8)}"
     cents = int(rng.lognormvariate(8.3, 0.7))
     by_invoice = rng.random() < 0.25
-    down = PROVIDER_DOWN.covers(request.at)
-    if not by_invoice and rng.random() < (0.8 if down else 0.008):
+    if not by_invoice and PROVIDER_DOWN.covers(request.at) and rng.random() < 0.8:
         day.log(SERVICE, request.end, request.context, charge_failed, order, cents)
         if retries and rng.random() < 0.7:
             _try_again(day, rng, request, retries - 1)
@@ -113,7 +121,7 @@ def _check_out(day: Day, rng: random.Random, request: Request, retries: int) -> 
     day.log(SERVICE, request.end - 0.002, request.context, order_placed, order, cents)
     if not by_invoice:
         day.log(SERVICE, request.end - 0.001, request.context, paid, order, cents)
-    day.jobs.append((request.end + 0.2, "send_confirmation", order))
+    day.orders.append((request.end + 0.2, order))
     if rng.random() < 0.04:
         day.log(
             SERVICE, request.end, request.context, low_stock, f"SKU-{rng.randrange(20_000):05d}", rng.randrange(1, 5)
