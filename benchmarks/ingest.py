@@ -2,8 +2,8 @@
 
     python benchmarks/ingest.py [--lines 1000000] [--rounds 5]
 
-The rival is `CREATE TABLE AS SELECT * FROM read_json(...)` with explicit columns: it keeps neither the place of a line nor
-a bad line, and neither roll-ups nor a ledger. Each measurement is a process of its own, with its peak of resident memory.
+The rival is `CREATE TABLE AS SELECT * FROM read_json(...)` with explicit columns: it keeps neither the place of a line
+nor a bad line, and neither roll-ups nor a ledger. Each measurement is a process of its own, with its peak of memory.
 """
 
 import argparse
@@ -144,8 +144,8 @@ def table(
             "| --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"Speed of logpipe as a share of `read_json`, round by round: median {statistics.median(ratios):.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f}).",
+            f"Speed of logpipe as a share of `read_json`, by round: median {statistics.median(ratios):.2f}, "
+            f"{min(ratios):.2f} to {max(ratios):.2f}.",
             "",
         ]
     )

@@ -91,7 +91,7 @@ def load(store: Store, chunk: Chunk) -> Loaded:
     try:
         try:
             return _load(store, chunk, len(table), checked=False)
-        except _Malformed:
+        except _MalformedError:
             return _load(store, chunk, len(table), checked=True)
     finally:
         with suppress(duckdb.Error):  # after a fatal error, which is what is being raised then
@@ -99,7 +99,7 @@ def load(store: Store, chunk: Chunk) -> Loaded:
             store.connection.unregister("lines")
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """A malformed line stands among those that were taken unchecked; the transaction is void."""
 
 
@@ -155,7 +155,7 @@ def _take_fast(connection: duckdb.DuckDBPyConnection, chunk: Chunk, *, checked: 
     except duckdb.InvalidInputException as error:
         if checked or "Malformed JSON" not in str(error):
             raise
-        raise _Malformed from error
+        raise _MalformedError from error
     return int(taken)
 
 

@@ -53,6 +53,10 @@ class LogfmtFormat:
         """See `Format`."""
         return sum(map(_is_logfmt, lines)) / len(lines) if lines else 0.0
 
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:  # noqa: ARG002 - none either way
+        """See `Format`."""
+        return None
+
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`."""
         columns = {
