@@ -132,6 +132,10 @@ def table(
         f"{count / s:,.0f} | {max(memory for _, memory in taken):,.0f} |"
         for name, taken in figures.items()
     ]
+    share = (
+        f"Speed of logpipe as a share of `read_json`, by round: median {statistics.median(ratios):.2f}, "
+        f"{min(ratios):.2f} to {max(ratios):.2f}."
+    )
     return "\n".join(
         [
             "## Ingest",
@@ -144,8 +148,7 @@ def table(
             "| --- | --- | --- | --- | --- |",
             *rows,
             "",
-            f"Speed of logpipe as a share of `read_json`, by round: median {statistics.median(ratios):.2f}, "
-            f"{min(ratios):.2f} to {max(ratios):.2f}.",
+            share,
             "",
         ]
     )

@@ -16,7 +16,7 @@ from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.base import Context
 from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import Chunk, Reject, begins, digest, load
-from logpipe.ingest.reader import Reader
+from logpipe.ingest.reader import TRANSCODED, Reader
 from logpipe.ingest.sources import Source
 from logpipe.store import Store
 
@@ -121,7 +121,8 @@ class Intake:
         size = flow.find_last_newline()
         if flow.more or flow.reader.damage:
             return size
-        final = flow.reader.compression is not None or (left_alone(file) and not self._options.following)
+        compressed = flow.reader.compression not in (None, *TRANSCODED)
+        final = compressed or (left_alone(file) and not self._options.following)
         return len(flow.data) if final else size
 
     def _records(self, flow: Flow, size: int, make: "_ChunkMaker") -> Iterator[Records]:
