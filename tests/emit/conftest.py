@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ Record = dict[str, Any]  # a JSON object
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of whoever runs the tests do not matter."""
-    for variable in ("LOG_LEVEL", "LOGPIPE_LEVEL", "LOGPIPE_SERVICE", "LOGPIPE_LOG_DIR", "LOGPIPE_CONSOLE"):
-        monkeypatch.delenv(variable, raising=False)
+    for variable in list(os.environ):
+        if variable == "LOG_LEVEL" or variable.startswith("LOGPIPE_"):
+            monkeypatch.delenv(variable)
 
 
 @pytest.fixture

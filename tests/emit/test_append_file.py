@@ -228,8 +228,9 @@ def test_a_forked_child_is_an_instance_of_its_own(shop: Logging, written: Writte
     assert all(record["process"] != os.getpid() for record in records if record["message"] == "child")
 
 
-def test_signal_handlers_may_log_at_any_moment(shop: Logging, written: Written) -> None:
+def test_signal_handlers_may_log_at_any_moment(start: Start, written: Written) -> None:
     """No deadlock and no loss, also in the middle of a write or a rotation."""
+    start(max_bytes=65536, keep_files=0)
     handled = 0
 
     def handle(number: int, frame: object) -> None:

@@ -48,7 +48,7 @@ def test_dict_config_gives_the_record_of_setup_logging(
     root: logging.Logger, shop: Logging, written: Written, tmp_path: Path
 ) -> None:
     """Line for line the same but for instance and seq, whichever way it is written."""
-    ours = [handler for handler in root.handlers if type(handler).__module__ == "logpipe.emit.setup"]
+    ours = [handler for handler in root.handlers if type(handler).__module__ == "logpipe.emit.installation"]
     configure(tmp_path / "out.log")
     for handler in ours:
         root.addHandler(handler)

@@ -100,6 +100,17 @@ def test_business_and_performance_are_written_at_any_level(start: Start, written
     assert [record["event"] for record in written()] == ["sold", "query"]
 
 
+def test_variables_set_up_what_arguments_leave_open(
+    start: Start, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container sets environment and level without a change of code."""
+    monkeypatch.setenv("LOGPIPE_ENVIRONMENT", "staging")
+    monkeypatch.setenv("LOG_LEVEL", "error")
+    assert start().settings.level == "ERROR"
+    get_logger().error("m")
+    assert written()[0]["environment"] == "staging"
+
+
 def test_two_services_share_a_folder(start: Start, written: Written) -> None:
     """Each has its own folder in it."""
     start(service="web")
