@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from logpipe import setup_logging
 from sample_logs import shop_api, shop_web, shop_worker
@@ -17,7 +17,7 @@ SEED: Final = 20260312
 ENVIRONMENT: Final = "production"
 HOST: Final = "shop-1"
 
-Truth = dict[str, object]
+Truth = dict[str, Any]
 
 _RUNS: Final = (
     (shop_web.SERVICE, shop_web.OLD_VERSION, 0.0, SLOW_RELEASE.start),

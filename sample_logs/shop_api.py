@@ -6,7 +6,7 @@ from typing import Final
 from logpipe import get_logger, log_business_event
 from sample_logs.day import Day
 from sample_logs.incidents import DAY_S, GROWING_CACHE, MISSING_TAX_RATE
-from sample_logs.requests import Query, Request, Route, begin, choose, finish, visitor
+from sample_logs.middleware import Query, Request, Route, begin, choose, finish, visitor
 from sample_logs.traffic import arrivals, latency_ms, ticks
 
 SERVICE: Final = "shop-api"
@@ -17,7 +17,7 @@ _STOCK = Query("SELECT warehouse, quantity FROM stock WHERE sku = '{sku}' AND qu
 _BOOKING = Query("INSERT INTO pickups (order_id, slot) VALUES ({number}, '2026-03-14 10:00:00+00')", 6)
 _ORDER = Query("SELECT status, total_cents FROM orders WHERE id = {number} AND email = '{email}'", 5)
 
-_SEARCH = Route("GET", "/api/v1/products/search", 0.5, 90, 0.28)
+_SEARCH = Route("GET", "/api/v1/products/search", 0.64, 90, 0.15)
 _STOCK_LEVEL = Route("GET", "/api/v1/stock/{sku}", 0.14, 25, 0.35, (_STOCK,))
 _QUOTE = Route("POST", "/api/v1/cart/quote", 0.07, 60, 0.3, (_STOCK,))
 _BOOK = Route("POST", "/api/v1/bookings", 0.04, 140, 0.3, (_BOOKING,))
@@ -37,6 +37,8 @@ _log_tax = get_logger("shop.api.tax")
 class TaxRateMissing(LookupError):  # noqa: N818 - named for what is missing
     """A country without a tax rate."""
 
+    __module__ = "shop.tax"
+
 
 def simulate(day: Day) -> None:
     """A day of the API."""
@@ -44,7 +46,7 @@ def simulate(day: Day) -> None:
     draw = choose(rng, _ROUTES)
     day.log(SERVICE, 0.7, {}, started)
     day.log(SERVICE, GROWING_CACHE.end or DAY_S, {}, started)
-    for at in arrivals(rng, 66 * day.scale):
+    for at in arrivals(rng, 78 * day.scale):
         _call(day, rng, draw(), at)
     for at in ticks(rng, 900, 500):  # the fault of every day
         request, values = _begin(rng, _STOCK_LEVEL, at)

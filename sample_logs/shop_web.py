@@ -6,7 +6,7 @@ from typing import Final
 from logpipe import get_logger, log_business_event
 from sample_logs.day import Day, Statement
 from sample_logs.incidents import PROVIDER_DOWN, SLOW_RELEASE
-from sample_logs.requests import Query, Request, Route, begin, choose, finish, visitor
+from sample_logs.middleware import Query, Request, Route, begin, choose, finish, visitor
 from sample_logs.traffic import arrivals, latency_ms, ticks
 
 SERVICE: Final = "shop-web"
@@ -55,9 +55,13 @@ _log_payment = get_logger("shop.web.payment")
 class PaymentProviderError(Exception):
     """The payment provider did not take a charge."""
 
+    __module__ = "shop.payment"
+
 
 class ConnectionLost(Exception):  # noqa: N818 - named as database drivers do
     """The database closed the connection."""
+
+    __module__ = "shop.database"
 
 
 def simulate(day: Day) -> None:
@@ -66,7 +70,7 @@ def simulate(day: Day) -> None:
     draw = choose(rng, _ROUTES)
     day.log(SERVICE, 0.5, {}, started, OLD_VERSION)
     day.log(SERVICE, SLOW_RELEASE.start, {}, deployed, OLD_VERSION, NEW_VERSION)
-    for at in arrivals(rng, 66 * day.scale):
+    for at in arrivals(rng, 60 * day.scale):
         _visit(day, rng, draw(), at)
     for index, at in enumerate(ticks(rng, 540, 300)):  # the faults of every day
         _fail(day, rng, at, index % 3)

@@ -6,7 +6,7 @@ from typing import Final
 from logpipe import get_logger, log_performance
 from sample_logs.day import Day
 from sample_logs.incidents import DAY_S, LOST_INDEX, WORKER_DOWN
-from sample_logs.requests import Query, run, some_values
+from sample_logs.middleware import Query, run, some_values
 from sample_logs.traffic import latency_ms, ticks
 
 SERVICE: Final = "shop-worker"
@@ -23,6 +23,8 @@ _log_mail = get_logger("shop.worker.mail")
 
 class MailServerGone(ConnectionError):  # noqa: N818 - named for what happened
     """The mail server hung up."""
+
+    __module__ = "shop.mail"
 
 
 def simulate(day: Day) -> None:

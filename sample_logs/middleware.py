@@ -1,4 +1,4 @@
-"""Requests of the two web services, as their middleware logs them."""
+"""Requests of the two web services, as their middleware and database driver log them."""
 
 import random
 from collections.abc import Callable
