@@ -10,7 +10,7 @@ import pytest
 
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
-from logpipe_shippers.loki import Scope, entries, events, payloads, stock
+from logpipe_shippers.loki import MIN_BATCH_BYTES, Scope, entries, events, payloads, stock
 from logpipe_shippers.loki.entries import MAX_STREAMS
 from logpipe_shippers.loki.payloads import MAX_LINE_BYTES
 
@@ -190,6 +190,24 @@ def test_streams_are_bounded(store: Store) -> None:
     assert [metadata["service"] for _, _, metadata in found[-1]["values"]] == [
         f"s{i}" for i in range(MAX_STREAMS, MAX_STREAMS + 5)
     ]
+
+
+def test_batches_are_filled_and_never_over(store: Store) -> None:
+    """The size is that of the encoded payload; a payload ends only where the next line would not fit."""
+    store.execute(
+        """
+        INSERT INTO events (ts, service, message, severity, source_id, source_pos, bytes)
+        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + i * INTERVAL 1 SECOND, 's' || (i % 50), 'line "' || i || '"',
+            0, 1, i, 1
+        FROM range(20_000) AS numbers(i)
+        """
+    )
+    made = list(payloads(entries(store, Scope()), MIN_BATCH_BYTES))
+    assert sum(payload.lines for payload in made) == 20_000
+    sizes = [len(payload.body) for payload in made]
+    assert len(sizes) > 3
+    assert max(sizes) <= MIN_BATCH_BYTES
+    assert min(sizes[:-1]) > MIN_BATCH_BYTES - 1_000
 
 
 def test_small_batches_are_refused(store: Store) -> None:

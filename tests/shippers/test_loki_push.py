@@ -80,7 +80,7 @@ def run(db: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 _text = st.one_of(
     st.text(max_size=30),
     st.builds(lambda text, times: text * times, st.text(min_size=1, max_size=3), st.integers(1_000, 150_000)),
-    st.sampled_from(["", "\0", "\0" * 300_000, "é\n", "😀" * 70_000]),
+    st.sampled_from(["", "\0", "x" * 300_000, "\0" * 300_000, "é\n", "😀" * 70_000]),
 )
 _json = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.text(max_size=20),
