@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from logpipe.errors import InputError
 from logpipe.ingest.discovery import LogFile, find, service_of
+from logpipe.ingest.flow import CHUNK_BYTES
 from logpipe.ingest.formats import FORMATS, detect
 from logpipe.ingest.intake import Intake, Options, Progress, Summary, left_alone
 from logpipe.ingest.reader import Reader, compression_of
@@ -119,10 +120,16 @@ class Ingester:
 
 
 def _detect(reader: Reader) -> str:
-    """The format by the first lines."""
-    buffer = memoryview(bytearray(_DETECTION_BYTES))
-    reader.seek(0)
-    text = bytes(buffer[: reader.read_into(buffer)]).decode("utf-8", "replace").lstrip("\ufeff\0")
+    """The format by the first lines; of at least one whole line, however long, as far as a line may be."""
+    size = _DETECTION_BYTES
+    while True:
+        buffer = memoryview(bytearray(size))
+        reader.seek(0)
+        head = bytes(buffer[: reader.read_into(buffer)])
+        if b"\n" in head or len(head) < size or size >= CHUNK_BYTES:
+            break
+        size *= 8
+    text = head.decode("utf-8", "replace").lstrip("\ufeff\0")
     whole = text.rpartition("\n")[0] or text
     lines = [line.removesuffix("\r") for line in whole.split("\n") if line.strip()]
     return detect(lines[:_DETECTION_LINES]).format.name

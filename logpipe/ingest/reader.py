@@ -6,9 +6,9 @@ import gzip
 import lzma
 import os
 import zlib
-from io import FileIO
+from io import BufferedIOBase, FileIO
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, Self, cast
+from typing import Final, Literal, Self, cast
 
 import zstandard
 
@@ -63,7 +63,9 @@ class Reader:
             self._raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
             raise _unreadable(path, error) from error
-        self._stream: BinaryIO = _decompressed(self._raw, compression) if compression else cast("BinaryIO", self._raw)
+        self._stream: BufferedIOBase = (
+            _decompressed(self._raw, compression) if compression else cast("BufferedIOBase", self._raw)
+        )
 
     def seek(self, position: int) -> None:
         """Go to a byte; the end of the data if there are fewer.
@@ -109,7 +111,7 @@ class Reader:
 
     def _read(self, size: int) -> bytes:
         try:
-            piece = self._stream.read(size)
+            piece = self._stream.read1(size)  # `read` would lose what stands before the damage
         except _DAMAGED as error:
             self.damage = f"the {self.compression} data is damaged or cut off ({error})"
             return b""
@@ -145,7 +147,7 @@ class _Transcoded:
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self._ready = b""
 
-    def read(self, size: int) -> bytes:
+    def read1(self, size: int) -> bytes:
         while not self._ready:
             piece = self._raw.read(_PIECE)
             self._ready = self._decoder.decode(piece, final=not piece).encode()
@@ -158,18 +160,18 @@ class _Transcoded:
         self._raw.close()
 
 
-def _decompressed(raw: FileIO, compression: Compression) -> BinaryIO:
+def _decompressed(raw: FileIO, compression: Compression) -> BufferedIOBase:
     match compression:
         case "utf-16-le" | "utf-16-be":
-            return cast("BinaryIO", _Transcoded(raw, compression))
+            return cast("BufferedIOBase", _Transcoded(raw, compression))
         case "gzip":
-            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+            return cast("BufferedIOBase", gzip.GzipFile(fileobj=raw))
         case "bz2":
-            return cast("BinaryIO", bz2.BZ2File(raw))
+            return cast("BufferedIOBase", bz2.BZ2File(raw))
         case "xz":
-            return cast("BinaryIO", lzma.LZMAFile(raw))
+            return cast("BufferedIOBase", lzma.LZMAFile(raw))
         case "zstd":
-            return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+            return cast("BufferedIOBase", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
 
 
 def _unreadable(path: str, error: Exception) -> InputError:

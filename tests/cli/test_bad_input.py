@@ -1,0 +1,258 @@
+"""Bad input gets one sentence with its remedy, the right exit code, and loses nothing."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from logpipe.store import SCHEMA_VERSION, Store
+from tests.ingest.logs import line, rest
+
+BIN = Path(sys.executable).with_name("logpipe")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([BIN, *arguments], cwd=folder, input=stdin, capture_output=True)
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """The one sentence of a command that fails with exit code 1."""
+    result = run(folder, *arguments)
+    assert result.returncode == 1, result.stderr
+    assert b"Traceback" not in result.stderr
+    errors = [text for text in result.stderr.decode().splitlines() if text.startswith("error: ")]
+    assert len(errors) == 1
+    return errors[0]
+
+
+def good(path: Path, lines: int = 20) -> None:
+    path.write_bytes(b"".join(line(number) for number in range(lines)))
+    rest(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'[{"a": 1},\n {"a": 2}]\n', "is one JSON array, not one object a line; turn it into lines first: jq -c"),
+        (b"\x7fELF\x02\x01\x01\0\0\0\0\nmore\0\n", "is binary"),
+    ],
+)
+def test_a_file_that_is_no_log_is_refused_and_the_others_go_on(folder: Path, content: bytes, says: str) -> None:
+    """One bad file does not stop the rest."""
+    (folder / "bad.log").write_bytes(content)
+    good(folder / "good.jsonl")
+    assert says in refused(folder, "ingest", "bad.log", "good.jsonl")
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*) FROM events") == [(20,)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "says"),
+    [
+        (["missing.log"], "missing.log does not exist; check the name"),
+        (["empty"], "empty holds no log file"),
+        (["*.nothing"], "no file matches *.nothing"),
+    ],
+)
+def test_what_is_not_there_is_named(folder: Path, paths: list[str], says: str) -> None:
+    """Missing files, folders without logs and patterns without a match."""
+    (folder / "empty").mkdir()
+    assert says in refused(folder, "ingest", *paths)
+
+
+def test_a_file_without_permission_is_named(folder: Path) -> None:
+    """Root reads everything, so the refusal is a folder in a file's place."""
+    good(folder / "good.jsonl")
+    if os.geteuid() == 0:
+        assert "does not exist" in refused(folder, "ingest", "good.jsonl/below.log")
+        return
+    (folder / "good.jsonl").chmod(0)
+    assert "cannot read" in refused(folder, "ingest", "good.jsonl")
+
+
+def test_an_empty_file_is_no_error(folder: Path) -> None:
+    """There is nothing to read yet."""
+    (folder / "empty.log").touch()
+    result = run(folder, "ingest", "empty.log")
+    assert result.returncode == 0
+    assert b"0 events" in result.stderr
+
+
+def test_a_line_of_twenty_megabytes_is_an_event(folder: Path) -> None:
+    """Length alone is no reason to refuse a line."""
+    (folder / "long.jsonl").write_bytes(line(1, message="x" * 20_000_000) + line(2))
+    assert run(folder, "ingest", "long.jsonl").returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT max(length(message)), count(*) FROM events WHERE level = 'INFO'") == [
+            (20_000_000, 2)
+        ]
+
+
+def test_a_damaged_gzip_file_gives_what_stands_before_the_damage(folder: Path) -> None:
+    """The lines before it come in once; mended, the file is read on from there."""
+    whole = gzip.compress(b"".join(line(number) for number in range(5000)))
+    path = folder / "app.jsonl.gz"
+    path.write_bytes(whole[: len(whole) // 2])
+    rest(path)
+    assert "the gzip data is damaged or cut off" in refused(folder, "ingest", "app.jsonl.gz")
+    with Store.open(folder / "logs.duckdb") as store:
+        [(before,)] = store.execute("SELECT count(*) FROM events")
+        assert store.execute("SELECT reason FROM gaps") == [("damaged",)]
+    assert 0 < before < 5000
+    path.write_bytes(whole)
+    assert run(folder, "ingest", "app.jsonl.gz").returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(5000, 5000)]
+
+
+def test_invalid_utf_8_is_kept(folder: Path) -> None:
+    """The event has U+FFFD in its place, and the bytes as they stood in its attributes."""
+    (folder / "app.jsonl").write_bytes(line(0, message="a?b").replace(b"?", b"\xff") + line(1))
+    assert run(folder, "ingest", "app.jsonl").returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        [(message, raw)] = store.execute(
+            "SELECT message, from_base64(attributes->>'invalid_utf8_base64') FROM events WHERE seq = 0"
+        )
+    assert message == "a\N{REPLACEMENT CHARACTER}b"
+    assert raw == line(0, message="a?b").replace(b"?", b"\xff").rstrip(b"\n")
+
+
+def test_a_database_in_use_names_its_owner(folder: Path) -> None:
+    """The second command says which process has it."""
+    good(folder / "app.jsonl")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import duckdb; c = duckdb.connect('logs.duckdb'); print(flush=True); input()"],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdin
+    assert holder.stdout
+    holder.stdout.readline()
+    try:
+        assert f"logs.duckdb is in use by process {holder.pid}" in refused(folder, "ingest", "app.jsonl")
+    finally:
+        holder.communicate(b"\n")
+
+
+def test_a_file_that_is_no_database_is_refused(folder: Path) -> None:
+    """It is not overwritten."""
+    (folder / "logs.duckdb").write_text("notes of mine\n" * 1000)
+    good(folder / "app.jsonl")
+    assert "is not a DuckDB database; choose another file with --db" in refused(folder, "ingest", "app.jsonl")
+    assert (folder / "logs.duckdb").read_text().startswith("notes of mine")
+
+
+def test_the_database_of_another_program_is_refused(folder: Path) -> None:
+    """Its tables are left alone."""
+    with duckdb.connect(str(folder / "logs.duckdb")) as connection:
+        connection.execute("CREATE TABLE accounts (id INTEGER)")
+    assert "not one of logpipe's" in refused(folder, "ingest", "app.jsonl")
+
+
+def test_a_newer_database_is_refused(folder: Path) -> None:
+    """What a later release wrote is not touched by this one."""
+    with Store.open(folder / "logs.duckdb") as store:
+        store.execute("UPDATE meta SET value = '999' WHERE key = 'schema_version'")
+    assert f"schema version 999, this release knows {SCHEMA_VERSION}" in refused(folder, "findings")
+
+
+def test_reading_makes_no_database(folder: Path) -> None:
+    """A mistyped name is told, and leaves no file behind."""
+    assert "there is no database at nowhere.duckdb" in refused(folder, "findings", "--db", "nowhere.duckdb")
+    assert not (folder / "nowhere.duckdb").exists()
+
+
+@pytest.fixture
+def small_volume(folder: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    volume = folder / "small"
+    volume.mkdir()
+    mounted = os.geteuid() == 0 and (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", volume], capture_output=True).returncode == 0
+    )
+    if not mounted:
+        pytest.skip("mounting a small file system needs root")
+    yield volume
+    subprocess.run(["umount", "-l", volume], check=True)
+
+
+def test_a_full_disk_loses_nothing(folder: Path, small_volume: Path) -> None:
+    """What was committed stays, and with room the ingest goes on to the exact count."""
+    with (folder / "app.jsonl").open("wb") as file:
+        for number in range(250_000):
+            file.write(line(number, noise=os.urandom(150).hex()))
+    database = small_volume / "logs.duckdb"
+    sentence = refused(folder, "ingest", "app.jsonl", "--db", str(database))
+    assert "no room left on the volume" in sentence
+    assert "free some space" in sentence
+    with Store.open(database) as store:
+        [(rows, entered)] = store.execute(
+            "SELECT (SELECT count(*) FROM events), (SELECT coalesce(sum(events), 0)::BIGINT FROM ledger)"
+        )
+        assert rows == entered < 250_000
+    subprocess.run(["mount", "-o", "remount,size=400m", small_volume], check=True)
+    assert run(folder, "ingest", "app.jsonl", "--db", str(database)).returncode == 0
+    with Store.open(database) as store:
+        assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(250_000, 250_000)]
+    assert run(folder, "verify", "--db", str(database)).returncode == 0
+
+
+def test_rejects_are_listed_written_out_and_taken_again(folder: Path) -> None:
+    """A torn line, mended in the file that `rejects -o` wrote, becomes an event."""
+    good(folder / "app.jsonl")
+    with (folder / "app.jsonl").open("ab") as file:
+        file.write(line(77)[:-2] + b"\n")
+    assert run(folder, "ingest", "app.jsonl", "--strict").returncode == 4
+    listed = run(folder, "rejects", "--json").stdout
+    assert b'"reason":"malformed_json"' in listed
+    assert run(folder, "rejects", "-o", "rejects.jsonl").returncode == 0
+    torn = (folder / "rejects.jsonl").read_bytes()
+    assert torn == line(77)[:-2] + b"\n"
+    (folder / "mended.jsonl").write_bytes(torn.rstrip(b"\n") + b"}\n")
+    assert run(folder, "ingest", "mended.jsonl").returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*) FROM events WHERE seq = 77") == [(1,)]
+
+
+def test_standard_input_is_a_log_like_any_other(folder: Path) -> None:
+    """A last line without a newline is whole there."""
+    result = run(folder, "ingest", "-", stdin=line(0) + line(1).rstrip(b"\n"))
+    assert result.returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*) FROM events") == [(2,)]
+
+
+def test_a_tampered_store_does_not_pass_verify(folder: Path) -> None:
+    """A row that is missing, twice or astray, and a file that was changed, are each found."""
+    good(folder / "app.jsonl")
+    run(folder, "ingest", "app.jsonl")
+    assert run(folder, "verify").returncode == 0
+    for damage, reason in (
+        ("DELETE FROM events WHERE seq = 3", b"missing_events"),
+        ("UPDATE events SET source_pos = 0 WHERE seq = 3", b"repeated_events"),
+        ("UPDATE events SET source_pos = source_pos + 1 WHERE seq = 3", b"astray"),
+        ("UPDATE ledger SET blanks = blanks + 1", b"unaccounted_lines"),
+    ):
+        shutil.copy(folder / "logs.duckdb", folder / "copy.duckdb")
+        with Store.open(folder / "copy.duckdb") as store:
+            store.execute(damage)
+        result = run(folder, "verify", "--db", "copy.duckdb")
+        assert result.returncode == 1
+        assert reason in result.stderr
+    data = (folder / "app.jsonl").read_bytes()
+    (folder / "app.jsonl").write_bytes(data.replace(b"order 5", b"order 6"))
+    result = run(folder, "verify")
+    assert result.returncode == 1
+    assert b"file_changed" in result.stderr
