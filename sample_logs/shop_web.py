@@ -30,7 +30,7 @@ _REGISTER = Query("INSERT INTO users (email, created_at) VALUES ('{email}', now(
 _REVIEW = Query("INSERT INTO reviews (product_id, stars, body) VALUES ({number}, 4, 'good')", 5)
 
 _PAGE = Route("GET", "/products/{product_id}", 0.33, 120, 0.3, (_PRODUCT,))
-_CHECKOUT = Route("POST", "/checkout", 0.06, 640, 0.35, (_CART, _ORDER))
+_CHECKOUT = Route("POST", "/checkout", 0.08, 640, 0.35, (_CART, _ORDER))
 _CART_PAGE = Route("GET", "/cart", 0.07, 60, 0.35, (_CART,))
 _LOGIN = Route("POST", "/login", 0.03, 170, 0.25, (_USER,))
 _REGISTRATION = Route("POST", "/register", 0.01, 210, 0.25, (_REGISTER,))
