@@ -43,7 +43,7 @@ class Place:
 def by_place(frame: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:
     """The rows of each service and environment."""
     for (service, environment), rows in frame.groupby(["service", "environment"], dropna=False, sort=True):
-        yield Place(str(service), None if pd.isna(environment) else str(environment)), rows
+        yield Place(str(service), environment if isinstance(environment, str) else None), rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Buckets:
     def shown(
         self, *, rolled: str, counted: str, relation: str, condition: str, since: datetime, until: datetime
     ) -> str:
-        """A statement for people: figures a bucket, `rolled` over a roll-up or, for short buckets, `counted` over events."""
+        """A statement for people: `rolled` figures a bucket over a roll-up; for short buckets `counted` over events."""
         column, table, figures = ("ts", "events", counted) if self.brief else ("minute", relation, rolled)
         width = self.range.bucket_us
         start = column if self.range.bucket == MINUTE else f"make_timestamptz(epoch_us({column}) // {width} * {width})"
@@ -114,7 +114,8 @@ class Buckets:
     def dense(self, index: "pd.Series[int]", values: "pd.Series[float]", first: int = 0) -> Floats:
         """One value a bucket, from bucket `first` to the end of the range; zero where there is none."""
         length = self.range.buckets - first
-        return np.bincount(index.to_numpy() - first, weights=values.to_numpy(np.float64), minlength=length)
+        weights = values.to_numpy(np.float64)
+        return np.bincount(index.to_numpy() - first, weights=weights, minlength=length).astype(np.float64)
 
     def operations(self, kinds: tuple[str, ...], min_events: int) -> Iterator[tuple[Place, Latency]]:
         """The latencies of each operation of these kinds with enough events; what is counted as `other` is left out."""
@@ -144,7 +145,7 @@ class Buckets:
         lowest, width = int(bucket.min()), int(bucket.max() - bucket.min()) + 1
         length = self.range.buckets - first
         flat = (rows["i"].to_numpy() - first) * width + (bucket.to_numpy() - lowest)
-        histogram = np.bincount(flat, weights=rows["events"].to_numpy(), minlength=length * width)
+        histogram = np.bincount(flat, weights=rows["events"].to_numpy(), minlength=length * width).astype(np.float64)
         return Latency(
             operation,
             kind,

@@ -1,6 +1,5 @@
 """The rows that show a finding. Only here, and for patterns, are events read."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from logpipe.store import Store
@@ -13,8 +12,11 @@ MAX_TEXT = 500
 ERRORS = "(severity >= 17 OR http_status >= 500)"
 """An event that counts as an error, as SQL over `events`."""
 
-ROLLUP_ERRORS = "CASE WHEN severity >= 17 THEN events ELSE server_errors END"
-"""The same of a row of the roll-up."""
+LOGGED = "coalesce(sum(events) FILTER (severity >= 17), 0)"
+"""Error records, as SQL over the roll-up."""
+
+SERVED = "coalesce(sum(server_errors), 0)"
+"""Responses of status 500 and above, as SQL over the roll-up."""
 
 _HTTP = "(coalesce(http_route, http_method) IS NOT NULL OR http_status IS NOT NULL)"
 
@@ -23,7 +25,8 @@ left(coalesce(
     nullif(concat_ws(': ', exception_type, exception_message), ''),
     CASE WHEN db_statement IS NOT NULL THEN concat_ws(' ', round(duration_ms, 1) || ' ms', db_statement) END,
     CASE WHEN {_HTTP} AND message IS NULL
-        THEN concat_ws(' ', http_method, coalesce(http_path, http_route), http_status, round(duration_ms, 1) || ' ms') END,
+        THEN concat_ws(' ', http_method, coalesce(http_path, http_route), http_status, round(duration_ms, 1) || ' ms')
+    END,
     message, event, ''), {MAX_TEXT})
 """
 
@@ -69,8 +72,3 @@ def examples(
     return tuple(
         Example(source_id, pos, datetime.fromtimestamp(us / 1e6, UTC), text) for source_id, pos, us, text in rows
     )
-
-
-def leading(rows: Sequence[tuple[str, float]], total: float, share: float = 0.5) -> tuple[str, float] | None:
-    """The first name if it makes up at least a share of the whole."""
-    return rows[0] if rows and total > 0 and rows[0][1] >= share * total else None

@@ -11,7 +11,7 @@ import duckdb
 import orjson
 
 from logpipe.store import Store
-from logpipe_analysis.finding import Example, Finding
+from logpipe_analysis.finding import Example, Finding, Status
 
 _COLUMNS = tuple(field.name for field in fields(Finding))
 _TIMES = ("started_at", "ended_at")
@@ -51,7 +51,13 @@ def load(
     severity: str | None = None,
 ) -> list[Finding]:
     """Stored findings, newest onset first; a filter that is None lets all pass."""
-    wanted = {"finding_id": finding_id, "status": status, "kind": kind, "service": service, "severity": severity}
+    wanted: dict[str, object] = {
+        "finding_id": finding_id,
+        "status": status,
+        "kind": kind,
+        "service": service,
+        "severity": severity,
+    }
     chosen = {column: value for column, value in wanted.items() if value is not None}
     condition = " AND ".join(f"{column} = ${column}" for column in chosen) or "true"
     rows = store.execute(
@@ -80,7 +86,7 @@ def record(
     pairs, unmatched = _paired(found, stored, until, adjoining)
     new, updated, resolved, unchanged = [], [], [], []
     for finding, before in pairs:
-        status = "resolved" if finding.ended_at else "open"
+        status: Status = "resolved" if finding.ended_at else "open"
         finding_id = before.finding_id if before else short_id(finding)
         current = replace(finding, finding_id=finding_id, status=status)
         if before is None:

@@ -6,8 +6,9 @@ finest buckets there are.
 """
 
 import itertools
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -22,6 +23,7 @@ Bools = npt.NDArray[np.bool_]
 
 _FACTORS = (1, 2, 5, 10, 15, 30, 60)
 _DAY = timedelta(days=1)
+_METRICS = ("p50", "p95", "mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,21 @@ class _Elevation:
     start: int
     end: int | None
     p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A broken line, in buckets."""
+
+    metric: str
+    onset: int
+    top: int
+    gradual: bool
+    trend: ramps.Trend
+    """Of the climb, a bucket."""
+    rise: float
+    noise: float
+    """Variance around it, of a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +147,7 @@ def _series(
     if len(rows) < settings.min_bins:
         return
     per_day = int(_DAY / bucket / factor)
-    for metric in ("p50", "p95", "mean"):
+    for metric in _METRICS:
         values = _metric(metric, binned[rows], latency.lowest)
         if len(rows) >= settings.season_days * per_day:
             phases = (latency.first // factor + rows) % per_day * 24 // per_day
@@ -175,7 +192,8 @@ def _elevations(series: _Series, factor: int, settings: LatencySettings, steps: 
             and (series.rows[start] - series.rows[base]) * factor >= settings.min_baseline_buckets
         ):
             p_value = change_points.step_p_value(series.values[base:start], series.values[start:stop])
-            yield _Elevation(series.metric, base, start, end, p_value)
+            if p_value <= settings.p_value:
+                yield _Elevation(series.metric, base, start, end, p_value)
         if after is None:
             return
         base, run, index = edges[after], after + 1, after + 1
@@ -204,26 +222,20 @@ def _refined(
     begin = int(series.rows[elevation.base]) * factor
     rough = int(series.rows[elevation.start]) * factor
     stop = len(histogram) if elevation.end is None else int(series.rows[elevation.end]) * factor
-    fine = 1 if elevation.metric == "mean" else factor
-    binned = histograms.merged(histogram[begin:stop], fine)
-    events = binned.sum(axis=1)
-    rows = np.flatnonzero(events >= (1 if fine == 1 and elevation.metric == "mean" else settings.bin_events / 2))
-    values = _metric(elevation.metric, binned[rows], latency.lowest)
-    values = change_points.without_outliers(values, window=steps.hampel_window, limit=steps.hampel_limit)
-    ramp = ramps.fit_ramp(values, events[rows])
-    place = np.append(rows, rows[-1] + 1).astype(np.float64)
-    onset = begin + round(float(np.interp(ramp.onset, np.arange(len(place)), place)) * fine)
-    top = begin + round(float(np.interp(ramp.top, np.arange(len(place)), place)) * fine)
-    climb = values[int(ramp.onset) : max(int(ramp.top), int(ramp.onset) + 2)]
-    slope = ramps.trend(climb)
-    gradual = (
-        top - onset >= settings.min_ramp_buckets
-        and slope.p_value < settings.trend_alpha
-        and ramps.is_gradual(values, ramp, ramps.step_residual(values, events[rows]), alpha=settings.trend_alpha)
-    )
+    fits = (_fit(latency, histogram[begin:stop], factor, metric, settings, steps) for metric in _METRICS)
+    fit = max(fits, key=_clarity)
+    if fit.gradual:
+        # Once more from nearer by: over hours the level before wanders with the load, and would draw the onset along.
+        reach = max(fit.top - fit.onset, settings.min_ramp_reach_buckets)
+        first, last = max(begin, begin + fit.onset - reach), min(stop, begin + fit.top + reach // 2)
+        closer = _fit(latency, histogram[first:last], factor, fit.metric, settings, steps)
+        if closer.gradual:
+            fit = replace(closer, onset=first - begin + closer.onset, top=first - begin + closer.top)
+    onset, top = begin + fit.onset, begin + fit.top
+    gradual = top - onset >= settings.min_ramp_buckets and fit.gradual
     if gradual:
         high = max(onset + 1, min(top, stop - 1) - max((top - onset) // 4, 1))
-        p_value, growth = slope.p_value, float(np.exp(slope.slope / fine))
+        p_value, growth = fit.trend.p_value, float(np.exp(fit.trend.slope))
     else:
         near = 3 * factor + 2
         first, last = max(rough - near, begin + 1), min(rough + near, stop - 1)
@@ -238,7 +250,7 @@ def _refined(
         latency.first + onset,
         None if elevation.end is None else latency.first + stop,
         gradual,
-        elevation.metric,
+        fit.metric if gradual else elevation.metric,
         before,
         after,
         p_value,
@@ -247,6 +259,33 @@ def _refined(
     grown = figure(after, rise.metric) - figure(before, rise.metric)
     enough = after.events >= settings.min_events and before.events >= settings.min_events
     return rise if enough and rise.ratio() >= settings.min_ratio and grown >= settings.min_added_ms else None
+
+
+def _fit(
+    latency: Latency, histogram: Floats, factor: int, metric: str, settings: LatencySettings, steps: StepSettings
+) -> _Fit:
+    """The broken line through one metric: of the mean in single buckets, of quantiles in bins that hold enough."""
+    size = 1 if metric == "mean" else factor
+    binned = histograms.merged(histogram, size)
+    events = binned.sum(axis=1)
+    rows = np.flatnonzero(events >= (1 if metric == "mean" else settings.bin_events / 2))
+    values = _metric(metric, binned[rows], latency.lowest)
+    values = change_points.without_outliers(values, window=steps.hampel_window, limit=steps.hampel_limit)
+    weights = events[rows]
+    ramp = ramps.fit_ramp(values, weights)
+    place = np.append(rows, rows[-1] + 1) * size
+    onset, top = (round(float(np.interp(at, np.arange(len(place)), place))) for at in (ramp.onset, ramp.top))
+    climb = ramps.trend(values[int(ramp.onset) : max(int(ramp.top), int(ramp.onset) + 2)])
+    gradual = climb.p_value < settings.trend_alpha and ramps.is_gradual(
+        values, ramp, ramps.step_residual(values, weights), alpha=settings.trend_alpha
+    )
+    noise = ramp.residual / weights.sum()
+    return _Fit(metric, onset, top, gradual, ramps.Trend(climb.slope / size, climb.p_value), ramp.rise, noise * size)
+
+
+def _clarity(fit: _Fit) -> float:
+    """How well the rise stands out of the noise of a bucket."""
+    return fit.rise / math.sqrt(fit.noise + 1e-12)
 
 
 def level_of(latency: Latency, start: int, end: int) -> Level:

@@ -64,6 +64,10 @@ class LatencySettings:
     """Buckets of the level before."""
     min_ramp_buckets: int = 10
     """Buckets that a gradual rise takes at least; a shorter one is a step."""
+    min_ramp_reach_buckets: int = 60
+    """Buckets of the level before, and half as many of the level after, that a trend's onset is sought in at least."""
+    p_value: float = 1e-6
+    """The chance of a rise, above which it is not reported: many operations are looked at, every minute of the day."""
     trend_alpha: float = 1e-3
     """The chance of taking a step for a trend, and of a trend where there is none."""
     season_days: int = 2
@@ -116,8 +120,8 @@ class NewPatternSettings:
     """The same as a share of the service's history in the store."""
     p_value: float = 1e-3
     """The chance that a pattern that was always there shows itself only so late."""
-    many_events: int = 20
-    """An error that has come so often is new whatever the chance: bursts are no independent events."""
+    burst_events: int = 20
+    """An error that has come so often, and three times a minute, is new whatever the chance."""
     quiet_minutes: int = 30
     """Minutes without it after which it is over, or five times its usual pause."""
 
@@ -130,6 +134,8 @@ class SilenceSettings:
     """Empty buckets at least."""
     history_buckets: int = 120
     """Trailing buckets that the rate is taken from."""
+    factors: tuple[int, ...] = (1, 5, 15)
+    """Buckets to a longer one, in which thinner events are looked at."""
     min_history_buckets: int = 30
     """Buckets since the first event, without which nothing is steady."""
     min_occupancy: float = 0.9
@@ -150,7 +156,7 @@ class Settings:
     """The resolution of every series, and so of onsets."""
     island_days: int = 30
     """Days without one event that part the data into stretches; the newest large one is analysed by default."""
-    island_share: float = 0.01
+    island_share: float = 0.1
     """The share of all events that makes a stretch large."""
     max_buckets: int = 200_000
     """Buckets of a range at most: 139 days of minutes."""

@@ -1,7 +1,8 @@
 """`error_spike`: more errors than the volume and the past explain.
 
 Cells are a service as a whole, each of its streams and each of its operations; what overlaps in time within a service
-is one finding. An error is a record of severity ERROR or above, or a response of status 500 or above.
+is one finding. Errors are records of severity ERROR or above, or responses of status 500 or above, whichever are more:
+a request that fails is often logged as both.
 """
 
 import math
@@ -14,10 +15,10 @@ import numpy.typing as npt
 
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets, Place, by_place
-from logpipe_analysis.evidence import ERRORS, ROLLUP_ERRORS
+from logpipe_analysis.causes import Causes
+from logpipe_analysis.evidence import ERRORS, LOGGED, SERVED
 from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.literals import literal
 from logpipe_analysis.settings import ErrorSpikeSettings
 from logpipe_analysis.statistics import counts
 from logpipe_analysis.statistics.counts import Episode
@@ -70,15 +71,15 @@ def _cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[_Cell]:
         f"SELECT service, environment, i, sum(events)::DOUBLE AS events FROM {buckets.counts} GROUP BY ALL ORDER BY ALL"
     )
     errors = buckets.frame(
-        "SELECT service, environment, operation_kind, coalesce(operation, '') AS operation, coalesce(stream, '') AS stream, "
-        f"i, sum({ROLLUP_ERRORS})::DOUBLE AS errors FROM {buckets.counts} "
+        "SELECT service, environment, coalesce(operation, '') AS operation, coalesce(stream, '') AS stream, "
+        f"i, {LOGGED}::DOUBLE AS logged, {SERVED}::DOUBLE AS served FROM {buckets.counts} "
         "WHERE severity >= 17 OR server_errors > 0 GROUP BY ALL ORDER BY ALL"
     )
     own_volumes = buckets.frame(
         "SELECT service, environment, operation, i, sum(events)::DOUBLE AS events "
         f"FROM {buckets.counts} WHERE operation IS NOT NULL AND (service, operation) IN ("
         f"SELECT (service, operation) FROM {buckets.counts} WHERE operation IS NOT NULL GROUP BY service, operation "
-        f"HAVING sum({ROLLUP_ERRORS}) >= {settings.min_errors}) GROUP BY ALL ORDER BY ALL"
+        f"HAVING {LOGGED} + {SERVED} >= {settings.min_errors}) GROUP BY ALL ORDER BY ALL"
     )
     erring = dict(by_place(errors))
     operations = dict(by_place(own_volumes))
@@ -90,10 +91,11 @@ def _cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[_Cell]:
         volume = buckets.dense(rows["i"], rows["events"], first)
         volume_of = dict(list(operations[place].groupby("operation"))) if place in operations else {}
         for name, part in [(None, own), *own.groupby("stream"), *own.groupby("operation")]:
-            total = part["errors"].sum()
+            logged, served = (buckets.dense(part["i"], part[column], first) for column in ("logged", "served"))
+            observed = np.maximum(logged, served)
+            total = observed.sum()
             if name == "" or total < settings.min_errors:
                 continue
-            observed = buckets.dense(part["i"], part["errors"], first)
             shape = volume
             # Where only failures name their operation, the service's volume stands in for the operation's.
             if name in volume_of and volume_of[name]["events"].sum() >= 2 * total:
@@ -159,12 +161,12 @@ def _finding(buckets: Buckets, settings: ErrorSpikeSettings, group: list[_Surge]
     stop = buckets.range.until if lasts else buckets.range.at(lead.end)
     length = stop - start
     minutes = length / timedelta(minutes=1)
-    causes = _causes(buckets, place, lead, length)
-    subject = _subject(causes, lead)
+    causes = Causes.of(buckets, place, start, length)
+    subject = causes.operation or causes.exception or lead.cell.name
     explanation = (
         f"{place.service}: {phrases.number(lead.errors)} errors in {phrases.duration(length)} where "
         f"{phrases.number(lead.expected)} were expected ({phrases.times(lead.errors, lead.expected)})"
-        f"{_mostly(causes, lead)}; {phrases.span(start, None if lasts else stop, bucket)}."
+        f"{causes.told(lead.cell.name)}; {phrases.span(start, None if lasts else stop, bucket)}."
     )
     condition = f"{place.condition()} AND {evidence.within(start, stop)} AND {ERRORS}"
     return Finding(
@@ -198,74 +200,14 @@ def _severity(lead: _Surge) -> Severity:
     return "warning" if lead.excess >= 10 else "info"
 
 
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    exception: str | None
-    operation: str | None
-    message: str | None
-    excess: float
-
-
-def _causes(buckets: Buckets, place: Place, lead: _Surge, length: timedelta) -> list[_Cause]:
-    """Exceptions, operations and messages of the episode by their excess over the stretch before it."""
-    start, stop = buckets.range.at(lead.start), buckets.range.at(lead.start) + length
-    before = max(buckets.range.since, start - max(6 * length, timedelta(hours=1)))
-    scale = length / (start - before) if start > before else 0.0
-    rows = buckets.store.execute(
-        f"""
-        SELECT exception_type,
-            coalesce(CASE WHEN http_route IS NOT NULL OR http_status IS NOT NULL
-                THEN concat_ws(' ', http_method, http_route) END, event) AS operation,
-            left(coalesce(template, message_template(message)), 200) AS message,
-            count(*) FILTER (ts >= {literal(start)}) - {scale!r}::DOUBLE * count(*) FILTER (ts < {literal(start)}) AS excess
-        FROM events
-        WHERE {place.condition()} AND {evidence.within(before, stop)} AND {ERRORS}
-        GROUP BY ALL
-        HAVING excess > 0
-        ORDER BY excess DESC, 1, 2, 3
-        LIMIT 100
-        """
-    )
-    return [_Cause(exception, operation or None, message, excess) for exception, operation, message, excess in rows]
-
-
-def _top(causes: list[_Cause], part: str) -> tuple[str, float] | None:
-    """The name with the most excess, if it makes up a third of it or more."""
-    sums: dict[str, float] = {}
-    for cause in causes:
-        name = getattr(cause, part)
-        if name:
-            sums[name] = sums.get(name, 0.0) + cause.excess
-    ranked = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    return evidence.leading(ranked, sum(cause.excess for cause in causes), share=1 / 3)
-
-
-def _subject(causes: list[_Cause], lead: _Surge) -> str | None:
-    top = _top(causes, "operation") or _top(causes, "exception")
-    return top[0] if top else lead.cell.name
-
-
-def _mostly(causes: list[_Cause], lead: _Surge) -> str:
-    exception, operation, message = (_top(causes, part) for part in ("exception", "operation", "message"))
-    parts = []
-    if exception:
-        parts.append(f"{exception[0]} ({round(exception[1]):,})")
-    if operation:
-        parts.append(f"on {phrases.shortened(operation[0])}")
-    if message:
-        parts.append(f"saying “{phrases.shortened(message[0])}”")
-    if not parts and lead.cell.name:
-        parts.append(f"in {lead.cell.name}")
-    return f"; mostly {' '.join(parts)}" if parts else ""
-
-
 def _sql(buckets: Buckets, place: Place, lead: _Surge) -> str:
     """Errors and events a bucket, from a little before the onset to a little after the end."""
     since = buckets.range.at(max(lead.start - 10, 0))
     until = buckets.range.at(min(lead.end + 5, buckets.range.buckets))
     return buckets.shown(
-        rolled=f"sum({ROLLUP_ERRORS})::BIGINT AS errors, sum(events)::BIGINT AS events",
-        counted=f"count(*) FILTER ({ERRORS}) AS errors, count(*) AS events",
+        rolled=f"greatest({LOGGED}, {SERVED})::BIGINT AS errors, sum(events)::BIGINT AS events",
+        counted="greatest(count(*) FILTER (severity >= 17), count(*) FILTER (http_status >= 500)) AS errors, "
+        "count(*) AS events",
         relation="rollup_minute",
         condition=place.condition(),
         since=since,

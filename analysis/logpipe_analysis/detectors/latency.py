@@ -11,7 +11,7 @@ import numpy.typing as npt
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.deployments import Deployment, deployments, nearest
-from logpipe_analysis.finding import Finding, Kind, Severity
+from logpipe_analysis.finding import Example, Finding, Kind, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.literals import literal
 from logpipe_analysis.rises import Rise, figure, rises
@@ -152,7 +152,7 @@ def score(rise: Rise) -> float:
     return round(-math.log10(max(rise.p_value, 1e-300)), 2)
 
 
-def slowest(buckets: Buckets, risen: Risen) -> tuple[evidence.Example, ...]:
+def slowest(buckets: Buckets, risen: Risen) -> tuple[Example, ...]:
     """The slowest events of the rise."""
     start = buckets.range.at(risen.rise.onset)
     end = buckets.range.until if risen.rise.end is None else buckets.range.at(risen.rise.end)

@@ -98,8 +98,8 @@ def _new(buckets: Buckets, settings: NewPatternSettings) -> list[_Pattern]:
         if before_s < warm_s or before_s <= 0:
             continue
         p_value = max(after, 1e-12) ** minutes
-        many = severity >= ERROR_SEVERITY and events >= settings.many_events
-        if p_value <= settings.p_value or many:
+        burst = severity >= ERROR_SEVERITY and events >= settings.burst_events and events >= 3 * minutes
+        if p_value <= settings.p_value or burst:
             first_seen, last_seen = (datetime.fromtimestamp(us / 1e6, UTC) for us in (first_us, last_us))
             patterns.append(
                 _Pattern(

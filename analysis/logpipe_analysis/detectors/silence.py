@@ -1,11 +1,11 @@
 """`silence`: a service, a stream or an event that came steadily and stopped, while the rest of the store went on.
 
-What was to be expected in the gap is its trailing share of everything else times everything else in the gap: so a
-quiet night is no silence, and neither is the end of the data.
+What was to be expected in the gap is its own trailing rate, times how busy everything else is in the gap beside what it
+was before: so a quiet night is no silence, and neither is the end of the data.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -76,14 +76,23 @@ _WIDTH = ("service", "stream", "event")
 def detect(buckets: Buckets, settings: SilenceSettings) -> list[Finding]:
     """One finding for the widest thing that stopped."""
     cells = list(_cells(buckets))
-    everything = np.sum([cell.events for cell in cells if cell.what == "service"], axis=0) if cells else np.zeros(0)
     kept: list[_Gap] = []
     for what in _WIDTH:
         for cell in (cell for cell in cells if cell.what == what):
-            for gap in _gaps(buckets, cell, everything, settings):
+            for gap in _gaps(buckets, cell, list(_rest(cell, cells)), settings):
                 if not any(_inside(gap, wider, buckets.range.buckets) for wider in kept):
                     kept.append(gap)
     return [_finding(buckets, gap) for gap in kept]
+
+
+def _rest(cell: _Cell, cells: Sequence[_Cell]) -> Iterator[Floats]:
+    """What else there is to compare with: the other services, and the other streams of its own."""
+    for other in cells:
+        elsewhere = other.place != cell.place
+        if (other.what == "service" and elsewhere) or (
+            other.what == "stream" and not elsewhere and cell.what != "service" and other.name != cell.name
+        ):
+            yield other.events
 
 
 def _cells(buckets: Buckets) -> Iterator[_Cell]:
@@ -104,37 +113,51 @@ def _cells(buckets: Buckets) -> Iterator[_Cell]:
                     yield _Cell(place, what, str(name), buckets.dense(part["i"], part["events"]))
 
 
-def _gaps(buckets: Buckets, cell: _Cell, everything: Floats, settings: SilenceSettings) -> Iterator[_Gap]:
+def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: SilenceSettings) -> Iterator[_Gap]:
     present = np.flatnonzero(cell.events)
-    if len(present) < settings.min_history_buckets:
+    if len(present) < settings.min_history_buckets or not rest:
         return
-    rest = everything - cell.events
-    last_rest = int(np.flatnonzero(rest)[-1]) + 1 if rest.any() else 0
-    ends = np.append(present[1:], last_rest)
+    going_on = np.flatnonzero(np.sum(rest, axis=0))
+    ends = np.append(present[1:], int(going_on[-1]) + 1 if len(going_on) else 0)
     for before, after in zip(present, ends, strict=True):
         start, end = int(before) + 1, int(after)
         if end - start < settings.min_buckets:
             continue
         history = slice(max(start - settings.history_buckets, 0), start)
-        if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, history, settings):
+        if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, end, settings):
             continue
         if _usual(cell, start, end, _DAY // buckets.range.bucket):
             continue
-        share = cell.events[history].sum() / max(rest[history].sum(), 1.0)
-        # Both bounds: what the rest's volume asks for, and no more than the cell's own rate a bucket with any rest.
         rate = float(cell.events[history].mean())
-        expected = float(np.minimum(share * rest[start:end], rate).sum())
+        expected = rate * (end - start) * _activity(rest, start, end, history)
         p_value = float((1 + settings.dispersion * expected) ** (-1 / settings.dispersion))
         if p_value <= settings.p_value:
             open_ended = start > present[-1]
             yield _Gap(cell, start, None if open_ended else end, expected, rate, p_value)
 
 
-def _steady(cell: _Cell, start: int, history: slice, settings: SilenceSettings) -> bool:
-    """It came in nearly every bucket lately, and was there for most of the time before: a job that ran once was not."""
-    recent = (cell.events[history] > 0).mean()
-    known = (cell.events[:start] > 0).mean()
-    return bool(recent >= settings.min_occupancy and known >= settings.min_presence)
+def _activity(rest: Sequence[Floats], start: int, end: int, history: slice) -> float:
+    """How busy everything else is in the gap, as a share of what it was before, at most 1; the median of them."""
+    ratios = [
+        float(other[start:end].mean() / other[history].mean()) for other in rest if (other[history] > 0).mean() >= 0.5
+    ]
+    return min(float(np.median(ratios)), 1.0) if ratios else 0.0
+
+
+def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> bool:
+    """It came in nearly every bucket lately, and was there for most of the time before: a job that ran once was not.
+
+    What is thinner is looked at in longer buckets; the gap must be as much longer.
+    """
+    for factor in settings.factors:
+        if end - start < settings.min_buckets * factor:
+            return False
+        length = start // factor
+        binned = cell.events[start - length * factor : start].reshape(length, factor).sum(axis=1) > 0
+        recent = binned[-settings.history_buckets // factor :]
+        if length >= 2 * settings.min_buckets and recent.mean() >= settings.min_occupancy:
+            return bool(binned.mean() >= settings.min_presence)
+    return False
 
 
 def _usual(cell: _Cell, start: int, end: int, day: int) -> bool:
@@ -178,8 +201,9 @@ def _finding(buckets: Buckets, gap: _Gap) -> Finding:
         ),
         explanation=(
             f"{cell.place.service}: {'the whole service' if cell.name is None else what} fell silent at "
-            f"{phrases.clock(start, bucket)} for {phrases.duration(length)}, where {phrases.number(per_minute)} events/min "
-            f"came before and about {phrases.number(gap.expected)} were expected, while the rest went on{back}."
+            f"{phrases.clock(start, bucket)} for {phrases.duration(length)}, where {phrases.number(per_minute)} "
+            f"events/min came before and about {phrases.number(gap.expected)} were expected, while the rest went on"
+            f"{back}."
         ),
         evidence=evidence.examples(buckets.store, f"{cell.condition} AND {before}", order="-epoch_us(ts)", limit=3),
         sql=buckets.shown(

@@ -105,7 +105,7 @@ def _dispersion(observed: Floats, mean: Floats, history: int, length: int) -> Fl
     squares = trailing_sum(mean**2, history)
     surplus = trailing_sum((observed - mean) ** 2 - mean, history)
     if length > 1:  # the windows just before overlap the one judged
-        squares, surplus = (np.concatenate((np.zeros(length), part[:-length])) for part in (squares, surplus))
+        squares, surplus = (np.concatenate((np.zeros(length), part))[: len(part)] for part in (squares, surplus))
     return np.clip(np.where(squares > 0, surplus / np.maximum(squares, 1e-12), 0.0), 0.0, 100.0)
 
 
@@ -113,7 +113,7 @@ def _upper_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
     """P(count >= observed) of a negative binomial with that mean and dispersion."""
     size = 1.0 / np.maximum(dispersion, 1e-6)
     mean = np.maximum(mean, 1e-12)
-    tail: Floats = stats.nbinom.sf(observed - 1, size, size / (size + mean))
+    tail = np.asarray(stats.nbinom.sf(observed - 1, size, size / (size + mean)), dtype=np.float64)
     return np.where(observed <= 0, 1.0, tail)
 
 

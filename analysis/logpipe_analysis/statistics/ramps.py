@@ -54,7 +54,7 @@ def _best_ramp(values: Floats, weights: Floats, exponential: bool) -> Ramp:
     corners = np.unique(np.linspace(0, count, _GRID + 1).round())
     onset, top = min(
         ((float(start), float(end)) for start in corners[:-1] for end in corners[corners > start]),
-        key=lambda corner: _fitted(values, weights, positions, *corner, exponential)[2],
+        key=lambda corner: _fitted(values, weights, positions, corner[0], corner[1], exponential)[2],
     )
     cell = count / _GRID
 

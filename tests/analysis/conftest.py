@@ -1,0 +1,112 @@
+"""Stores with known truth: minutes of traffic, seeded, inserted with their roll-ups and ledger as ingest does."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from logpipe.store import Store, rollup
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+Traffic = Callable[..., pd.DataFrame]
+Filled = Callable[..., Store]
+
+
+@pytest.fixture
+def at() -> Callable[[float], datetime]:
+    """The time so many minutes after the beginning of the data."""
+    return lambda minutes: START + timedelta(minutes=minutes)
+
+
+@pytest.fixture
+def traffic() -> Traffic:
+    """Makes events: so many a minute, by a Poisson process, with columns given as values or as functions of minutes."""
+
+    def make(seed: int, minutes: int, per_minute: float | Callable[[Any], Any], **columns: object) -> pd.DataFrame:
+        generator = np.random.default_rng(seed)
+        rate = np.broadcast_to(per_minute(np.arange(minutes)) if callable(per_minute) else per_minute, minutes)
+        minute = np.repeat(np.arange(minutes), generator.poisson(rate))
+        when = np.sort(minute + generator.random(len(minute)))
+        frame = pd.DataFrame({"ts": pd.Timestamp(START) + pd.to_timedelta(when * 60, unit="s")})
+        frame["severity"], frame["level"], frame["stream"], frame["service"] = 9, "INFO", "app", "shop"
+        for name, value in columns.items():
+            values: Any = value(when, generator) if callable(value) else value
+            frame[name] = values
+        frame.loc[frame["severity"] >= 17, ["level", "stream"]] = ["ERROR", "error"]
+        return frame
+
+    return make
+
+
+@pytest.fixture
+def filled() -> Iterator[Filled]:
+    """Makes a store of frames; given a store, adds to it as a later ingest does."""
+    opened = []
+
+    def make(*frames: pd.DataFrame, store: Store | None = None) -> Store:
+        if store is None:
+            store = Store.open(":memory:")
+            opened.append(store)
+        rows = pd.concat(frames).sort_values("ts", kind="stable")
+        first = int(store.execute("SELECT coalesce(max(source_pos) + 100, 0) FROM events")[0][0])
+        rows["source_id"], rows["bytes"] = 1, 100
+        rows["source_pos"] = first + np.arange(len(rows)) * 100
+        with store.transaction() as connection:
+            connection.register("incoming", rows)
+            connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
+            connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
+            connection.execute("INSERT INTO events SELECT * FROM batch")
+            rollup.roll_up(connection, "batch")
+            connection.execute("DROP TABLE batch")
+            connection.unregister("incoming")
+            connection.execute(
+                "INSERT INTO ledger VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, '', '', now())",
+                {"from": first, "to": first + len(rows) * 100, "n": len(rows)},
+            )
+            connection.execute("DELETE FROM sources")
+            connection.execute(
+                "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, state, "
+                "first_seen_at) "
+                "VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'active', now())"
+            )
+        return store
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def quiet(traffic: Traffic, filled: Filled) -> Callable[[int], Store]:
+    """Makes a shop without an incident: requests, queries, jobs and a few errors, over eight hours of a rising day."""
+
+    def make(seed: int) -> Store:
+        def lognormal(median: float) -> Callable[[Any, np.random.Generator], Any]:
+            return lambda when, generator: median * np.exp(0.5 * generator.normal(size=len(when)))
+
+        def severity(when: Any, generator: np.random.Generator) -> Any:
+            return np.where(generator.random(len(when)) < 0.005, 17, 9)
+
+        def rate(per_minute: float) -> Callable[[Any], Any]:
+            return lambda minutes: per_minute * (0.5 + 0.5 * np.sin(minutes / 480 * np.pi / 2))
+
+        return filled(
+            traffic(
+                seed,
+                480,
+                rate(40),
+                http_method="GET",
+                http_route="/",
+                severity=severity,
+                duration_ms=lognormal(60),
+                message=lambda when, generator: [f"request {number} done" for number in range(len(when))],
+            ),
+            traffic(seed + 1, 480, rate(20), db_statement="SELECT 1", duration_ms=lognormal(4), stream="performance"),
+            traffic(seed + 2, 480, 4, event="mail_sent", service="worker", duration_ms=lognormal(200)),
+        )
+
+    return make

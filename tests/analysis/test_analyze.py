@@ -1,0 +1,147 @@
+"""The analysis as a whole: nothing on a quiet day, everything once, and no crash on what is thin or odd."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logpipe.store import Store
+from logpipe_analysis.analyze import analyze
+from logpipe_analysis.settings import Settings
+
+Traffic = Callable[..., pd.DataFrame]
+Filled = Callable[..., Store]
+At = Callable[[float], datetime]
+
+
+def _failing(first: float, last: float) -> Callable[[Any, np.random.Generator], Any]:
+    """Severities: one error in two hundred, one in three from minute `first` to `last`."""
+
+    def severity(when: Any, generator: np.random.Generator) -> Any:
+        odds = np.where((when >= first) & (when < last), 0.33, 0.005)
+        return np.where(generator.random(len(when)) < odds, 17, 9)
+
+    return severity
+
+
+@pytest.mark.parametrize("seed", [10, 20, 30])
+def test_a_day_without_incidents_has_no_findings(quiet: Callable[[int], Store], seed: int) -> None:
+    """Traffic that follows the day, with its usual errors, is not reported."""
+    analysis = analyze(quiet(seed))
+    assert [finding.explanation for finding in analysis.findings] == []
+    assert analysis.notes == ()
+
+
+def test_an_empty_store_says_so() -> None:
+    """There is nothing to look at, and that is said rather than raised."""
+    with Store.open(":memory:") as store:
+        analysis = analyze(store)
+    assert (analysis.findings, analysis.notes) == ([], ("there are no events in that range",))
+
+
+def test_one_event_is_still_learning(traffic: Traffic, filled: Filled) -> None:
+    """Where there is no history there is no judgement, and a note says why."""
+    analysis = analyze(filled(traffic(1, 1, 5).head(1)))
+    assert analysis.findings == []
+    assert "shop: still learning" in analysis.notes[0]
+
+
+def test_events_without_any_optional_field_are_analysed(filled: Filled) -> None:
+    """All columns but time and service may be NULL."""
+    times = pd.date_range("2026-01-05", periods=500, freq="30s", tz="UTC")
+    assert analyze(filled(pd.DataFrame({"ts": times, "service": "x", "severity": 0}))).findings == []
+
+
+def test_a_second_run_changes_nothing(traffic: Traffic, filled: Filled) -> None:
+    """The table, its times of update included, is the same after a second run on the same data."""
+    store = filled(traffic(1, 240, 30, severity=_failing(150, 160), message="down"))
+    first = analyze(store)
+    before = store.execute("SELECT * FROM findings")
+    second = analyze(store)
+    assert len(first.changes.new) == 1
+    assert store.execute("SELECT * FROM findings") == before
+    assert (second.changes.new, second.changes.updated, second.changes.resolved) == ((), (), ())
+    assert second.changes.unchanged == first.changes.new
+
+
+def test_a_finding_is_resolved_when_its_cause_ends(traffic: Traffic, filled: Filled) -> None:
+    """What lasts is open; a later ingest that shows its end resolves it under the same id."""
+    whole = traffic(1, 300, 30, severity=_failing(150, 160), message="down")
+    early = whole["ts"] < whole["ts"].iloc[0] + timedelta(minutes=155)
+    store = filled(whole[early])
+    [opened] = analyze(store).changes.new
+    assert (opened.status, opened.ended_at) == ("open", None)
+    filled(whole[~early], store=store)
+    analysis = analyze(store)
+    [resolved] = analysis.changes.resolved
+    assert (resolved.finding_id, resolved.status) == (opened.finding_id, "resolved")
+    assert analysis.changes.new == ()
+    assert store.execute("SELECT count(*) FROM findings") == [(1,)]
+
+
+def test_a_record_with_a_wrong_clock_does_not_stretch_the_range(traffic: Traffic, filled: Filled) -> None:
+    """A handful of events years away is left out, and named in a note."""
+    sane = traffic(1, 240, 30, severity=_failing(150, 160), message="down")
+    astray = sane.head(3).assign(ts=pd.Timestamp("2077-01-01", tz="UTC"))
+    analysis = analyze(filled(sane, astray))
+    assert [finding.kind for finding in analysis.findings] == ["error_spike"]
+    assert "3 events lie more than 30 days apart" in analysis.notes[0]
+
+
+def test_only_findings_of_the_asked_time_and_kind_are_reported(traffic: Traffic, filled: Filled, at: At) -> None:
+    """The range chooses findings, while baselines reach back before it."""
+    store = filled(traffic(1, 300, 30, severity=_failing(150, 160), message="down"))
+    assert analyze(store, since=at(200)).findings == []
+    assert analyze(store, kinds=["silence"]).findings == []
+    assert [finding.kind for finding in analyze(store, since=at(140)).findings] == ["error_spike"]
+
+
+def test_every_statement_of_a_finding_runs_again(traffic: Traffic, filled: Filled) -> None:
+    """The SQL needs no parameters and shows rows, in minutes and in shorter buckets."""
+    store = filled(
+        traffic(1, 240, 60, severity=_failing(150, 160), message='it\'s "down"', service="o'shop \x00"),
+        traffic(2, 240, lambda minutes: 20 * (minutes < 200), event="tick", service="worker"),
+    )
+    for bucket in (timedelta(minutes=1), timedelta(seconds=30), timedelta(minutes=2)):
+        found = analyze(store, settings=Settings(bucket=bucket)).findings
+        assert {finding.kind for finding in found} == {"error_spike", "silence"}
+        for finding in found:
+            assert store.execute(finding.sql), finding.sql
+            assert finding.evidence
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 300),
+            st.sampled_from([0, 9, 13, 17, 21]),
+            st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)),
+            st.one_of(st.none(), st.text(max_size=20)),
+            st.sampled_from([None, 200, 503]),
+        ),
+        max_size=60,
+    ),
+    copies=st.integers(1, 20),
+)
+def test_no_series_crashes_the_analysis(
+    filled: Filled, rows: list[tuple[int, int, float | None, str | None, int | None]], copies: int
+) -> None:
+    """Sparse, odd and hostile records give findings or none, twice the same."""
+    if not rows:
+        return
+    frame = pd.DataFrame(rows * copies, columns=["minute", "severity", "duration_ms", "message", "http_status"])
+    frame["ts"] = pd.Timestamp("2026-01-05", tz="UTC") + pd.to_timedelta(frame.pop("minute"), unit="min")
+    frame["http_status"] = frame["http_status"].astype("Int64")
+    frame["service"] = "shop"
+    frame["exception_type"] = frame["message"].where(frame["severity"] >= 17)
+    frame["db_statement"] = frame["message"].where(frame["severity"] == 0)
+    store = filled(frame)
+    first, second = analyze(store), analyze(store)
+    assert second.changes.unchanged == first.changes.new
+    store.close()
