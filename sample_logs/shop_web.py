@@ -70,6 +70,7 @@ def simulate(day: Day) -> None:
     draw = choose(rng, _ROUTES)
     day.log(SERVICE, 0.5, {}, started, OLD_VERSION)
     day.log(SERVICE, SLOW_RELEASE.start, {}, deployed, OLD_VERSION, NEW_VERSION)
+    day.log(SERVICE, SLOW_RELEASE.start + 0.4, {}, started, NEW_VERSION)
     for at in arrivals(rng, 60 * day.scale):
         _visit(day, rng, draw(), at)
     for index, at in enumerate(ticks(rng, 540, 300)):  # the faults of every day
@@ -172,7 +173,6 @@ def started(version: str) -> None:
 def deployed(before: str, after: str) -> None:
     """After a release."""
     log_business_event("deployment", message=f"deployed {after} over {before}", previous_version=before)
-    started(after)
 
 
 def order_placed(order: str, cents: int) -> None:
