@@ -31,7 +31,7 @@ GROUP BY ALL ORDER BY server_errors DESC LIMIT 5"""
 NEXT: Final = f"""\
 What to try next, from here:
 
-  export LOGPIPE_DB={DATABASE}
+  . .venv/bin/activate; export LOGPIPE_DB={DATABASE}
   logpipe explain ID                          any finding above, with the SQL that shows it again
   logpipe ingest demo/logs                    once more: nothing is read twice
   logpipe report                              the list of reports
