@@ -74,12 +74,11 @@ class Day:
         if at < DAY_S:
             self.moments[service].append(Moment(at, context, call, args))
 
-    def play(self, service: str, clock: VirtualClock, start: float, end: float) -> int:
-        """Log the service's moments of a stretch in their order; the number of calls."""
+    def play(self, service: str, clock: VirtualClock, start: float, end: float) -> None:
+        """Log the service's moments of a stretch in their order."""
         begin = DATE.timestamp()
         chosen = sorted((one for one in self.moments[service] if start <= one.at < end), key=itemgetter(0))
         for at, context, call, args in chosen:
             clock.now = begin + at
             with log_context(**context):
                 call(*args)
-        return len(chosen)

@@ -31,7 +31,7 @@ GROUP BY ALL ORDER BY server_errors DESC LIMIT 5"""
 NEXT: Final = f"""\
 What to try next, from here:
 
-  export LOGPIPE_DB={DATABASE}
+  . .venv/bin/activate; export LOGPIPE_DB={DATABASE}
   logpipe explain ID                          any finding above, with the SQL that shows it again
   logpipe ingest demo/logs                    once more: nothing is read twice
   logpipe report                              the list of reports
@@ -64,7 +64,7 @@ def main() -> int:
     logpipe("query", DEAREST_MINUTES, "--db", DATABASE)
     heading("To Prometheus and Loki")
     logpipe("export", "prometheus", "-o", "demo/prometheus.prom", "--db", DATABASE)
-    logpipe("export", "loki", "-o", "demo/loki.jsonl", "--db", DATABASE)
+    logpipe("export", "loki", "--since", "1h", "-o", "demo/loki.jsonl", "--db", DATABASE)
     for name in ("prometheus.prom", "loki.jsonl"):
         path = DEMO / name
         print(f"demo/{name}: {count_lines(path):,} lines, {path.stat().st_size / 1e6:.1f} MB")
@@ -111,7 +111,7 @@ def compare(truth: dict[str, Any], findings: list[Row]) -> bool:
     seen = [*findings, *rejects(truth)]
     incidents = truth["incidents"]
     judged = judge(incidents, seen)
-    print(f"\n{'incident':<15}{'service':<13}{'since':<10}{'found':<8}{'onset off by':<14}what happened")
+    print(f"\n{'incident':<15}{'service':<13}{'since':<10}{'found':<8}{'onset off by':>13}")
     for judgement in judged:
         print(line(judgement))
     others = list(extra(incidents, seen))
@@ -122,14 +122,12 @@ def compare(truth: dict[str, Any], findings: list[Row]) -> bool:
 
 
 def line(judged: Judgement) -> str:
-    """A row of the table."""
+    """A row of the table, and below it what happened."""
     incident, found = judged.incident, judged.found
     off = "-" if judged.off is None else signed(judged.off)
     mark = styled(f"{'yes' if found else 'NO':<8}", GREEN if found else RED)
-    return (
-        f"{incident['kind']:<15}{incident['service']:<13}{onset(incident):%H:%M:%S}  {mark}{off:<14}"
-        f"{incident['sentence']}"
-    )
+    figures = f"{incident['kind']:<15}{incident['service']:<13}{onset(incident):%H:%M:%S}  {mark}{off:>13}"
+    return f"{figures}\n    {incident['sentence']}"
 
 
 def signed(off: timedelta) -> str:

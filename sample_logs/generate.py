@@ -1,7 +1,9 @@
 """Generate the day: `generate(folder)` writes the logs and returns the ground truth."""
 
 import json
+import multiprocessing
 from dataclasses import asdict
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +21,15 @@ HOST: Final = "shop-1"
 
 Truth = dict[str, Any]
 
-_RUNS: Final = (
-    (shop_web.SERVICE, shop_web.OLD_VERSION, 0.0, SLOW_RELEASE.start),
-    (shop_web.SERVICE, shop_web.NEW_VERSION, SLOW_RELEASE.start, DAY_S),
-    (shop_api.SERVICE, shop_api.VERSION, 0.0, DAY_S),
-    (shop_worker.SERVICE, shop_worker.VERSION, 0.0, DAY_S),
-)
-"""Service, version, and the seconds of the day in which it ran."""
+_RUNS: Final = {
+    shop_web.SERVICE: (
+        (shop_web.OLD_VERSION, 0.0, SLOW_RELEASE.start),
+        (shop_web.NEW_VERSION, SLOW_RELEASE.start, DAY_S),
+    ),
+    shop_api.SERVICE: ((shop_api.VERSION, 0.0, DAY_S),),
+    shop_worker.SERVICE: ((shop_worker.VERSION, 0.0, DAY_S),),
+}
+"""Of each service the versions, and the seconds of the day in which they ran."""
 
 
 def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
@@ -38,35 +42,48 @@ def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
     shop_web.simulate(day)
     shop_api.simulate(day)
     shop_worker.simulate(day)
+    writers = [_start(day, folder, service) for service in _RUNS]
     records = {
-        "services": sum(_emit(day, folder, *run) for run in _RUNS),
+        "services": sum(len(moments) for moments in day.moments.values()),
         "nginx": write_nginx(day, folder / "nginx.access.log"),
         "postgresql": write_postgresql(day, folder / f"postgresql-{DATE:%Y-%m-%d}.log"),
         "billing": write_billing(day, folder / "billing.log"),
     }
+    for writer in writers:
+        writer.join()
+        if writer.exitcode:
+            raise RuntimeError(f"{writer.name} could not write its logs: exit code {writer.exitcode}")
     truth = _truth(folder, records)
     path = folder.parent / "truth.json"
     path.write_text(json.dumps({"seed": seed, "scale": scale, **truth}, indent=2) + "\n", encoding="utf-8")
     return truth
 
 
-def _emit(day: Day, folder: Path, service: str, version: str, start: float, end: float) -> int:
-    with VirtualClock(moment(start).timestamp()) as clock:
-        logging = setup_logging(
-            service=service,
-            environment=ENVIRONMENT,
-            version=version,
-            host=HOST,
-            log_dir=folder,
-            level="INFO",
-            console=False,
-            rotate_every="never",
-            max_bytes="4G",
-        )
-        try:
-            return day.play(service, clock, start, end)
-        finally:
-            logging.close()
+def _start(day: Day, folder: Path, service: str) -> ForkProcess:
+    """A process of its own for each service, as they have in life; forked, for the day need not be copied then."""
+    process = multiprocessing.get_context("fork").Process(target=_emit, args=(day, folder, service), name=service)
+    process.start()
+    return process
+
+
+def _emit(day: Day, folder: Path, service: str) -> None:
+    for version, start, end in _RUNS[service]:
+        with VirtualClock(moment(start).timestamp()) as clock:
+            logging = setup_logging(
+                service=service,
+                environment=ENVIRONMENT,
+                version=version,
+                host=HOST,
+                log_dir=folder,
+                level="INFO",
+                console=False,
+                rotate_every="never",
+                max_bytes="4G",
+            )
+            try:
+                day.play(service, clock, start, end)
+            finally:
+                logging.close()
 
 
 def _truth(folder: Path, records: dict[str, int]) -> Truth:

@@ -30,7 +30,7 @@ _REGISTER = Query("INSERT INTO users (email, created_at) VALUES ('{email}', now(
 _REVIEW = Query("INSERT INTO reviews (product_id, stars, body) VALUES ({number}, 4, 'good')", 5)
 
 _PAGE = Route("GET", "/products/{product_id}", 0.33, 120, 0.3, (_PRODUCT,))
-_CHECKOUT = Route("POST", "/checkout", 0.06, 640, 0.35, (_CART, _ORDER))
+_CHECKOUT = Route("POST", "/checkout", 0.08, 640, 0.35, (_CART, _ORDER))
 _CART_PAGE = Route("GET", "/cart", 0.07, 60, 0.35, (_CART,))
 _LOGIN = Route("POST", "/login", 0.03, 170, 0.25, (_USER,))
 _REGISTRATION = Route("POST", "/register", 0.01, 210, 0.25, (_REGISTER,))
@@ -70,6 +70,7 @@ def simulate(day: Day) -> None:
     draw = choose(rng, _ROUTES)
     day.log(SERVICE, 0.5, {}, started, OLD_VERSION)
     day.log(SERVICE, SLOW_RELEASE.start, {}, deployed, OLD_VERSION, NEW_VERSION)
+    day.log(SERVICE, SLOW_RELEASE.start + 0.4, {}, started, NEW_VERSION)
     for at in arrivals(rng, 60 * day.scale):
         _visit(day, rng, draw(), at)
     for index, at in enumerate(ticks(rng, 540, 300)):  # the faults of every day
@@ -172,7 +173,6 @@ def started(version: str) -> None:
 def deployed(before: str, after: str) -> None:
     """After a release."""
     log_business_event("deployment", message=f"deployed {after} over {before}", previous_version=before)
-    started(after)
 
 
 def order_placed(order: str, cents: int) -> None:
