@@ -174,6 +174,16 @@ def test_a_range_takes_its_beginning_and_leaves_its_end(store: Store, monkeypatc
     assert (stock(store, early).events, stock(store, late).events) == (4, 6)
 
 
+def test_repeats_are_told_apart_and_always_alike(store: Store) -> None:
+    """Loki drops a line that repeats another of its time, so repeats are a nanosecond apart, each time alike."""
+    for position, message in enumerate(["tick", "tick", "tock", "tick"]):
+        insert(store, message=message, source_pos=position)
+    found = [(entry.line, entry.ns % 1000) for entry in entries(store, Scope())]
+    assert found == [("tick", 0), ("tick", 1), ("tock", 0), ("tick", 2)]
+    insert(store, message="tick", source_pos=9)
+    assert [(entry.line, entry.ns % 1000) for entry in entries(store, Scope())] == [*found, ("tick", 3)]
+
+
 def test_streams_are_bounded(store: Store) -> None:
     """Past the bound the service is `other`, and its name is metadata."""
     store.execute(

@@ -31,8 +31,9 @@ OMITTED: Final = "logpipe_omitted_fields"
 
 _RESERVED: Final = frozenset({SERVICE, ENVIRONMENT, STREAM, OMITTED})
 """Names that metadata may not hide."""
-_UNKNOWN_SERVICE: Final = "unknown_service"
-_OTHER: Final = "other"
+OTHER_STREAMS: Final = orjson.dumps({SERVICE: "other"})
+"""The label set of what is past `MAX_STREAMS`."""
+
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _MAX_NAME_CHARACTERS: Final = 200
 
@@ -44,7 +45,8 @@ class Entry:
     labels: bytes
     """The label set, encoded as a JSON object."""
     ns: int
-    """Nanoseconds since 1970."""
+    """Nanoseconds since 1970. Loki drops a line that repeats another of its stream and time, so the repeats of a record
+    within a microsecond are a nanosecond apart, in the order of their files: the same at each export."""
     line: str
     """Whole; a payload cuts it where it must."""
     metadata: Mapping[str, str]
@@ -54,32 +56,18 @@ class Streams:
     """The label sets of one export: few, bounded, each encoded once."""
 
     def __init__(self) -> None:
-        self._encoded: dict[tuple[str | None, str | None, str | None], bytes] = {}
-        self._overflow = orjson.dumps({SERVICE: _OTHER})
+        self._encoded: dict[tuple[str, str | None, str | None], bytes] = {}
 
-    def labels(self, service: str | None, environment: str | None, stream: str | None) -> bytes:
-        """The encoded label set of an event; past `MAX_STREAMS` that of the service `other`."""
+    def labels(self, service: str, environment: str | None, stream: str | None) -> bytes | None:
+        """The encoded label set; None past `MAX_STREAMS` of them."""
         key = (service, environment, stream)
         known = self._encoded.get(key)
-        if known is not None:
+        if known is not None or len(self._encoded) >= MAX_STREAMS:
             return known
-        if len(self._encoded) >= MAX_STREAMS:
-            return self._overflow
-        labels = {SERVICE: service or _UNKNOWN_SERVICE, ENVIRONMENT: environment, STREAM: stream}
-        encoded = orjson.dumps({name: value[:MAX_LABEL_CHARACTERS] for name, value in labels.items() if value})
+        labels = {SERVICE: service, ENVIRONMENT: environment, STREAM: stream}
+        encoded = orjson.dumps({name: value for name, value in labels.items() if value is not None})
         self._encoded[key] = encoded
         return encoded
-
-    def is_exact(self, labels: bytes, *values: str | None) -> bool:
-        """Whether the label set shows the service, environment and stream whole."""
-        return labels is not self._overflow and all(len(value) <= MAX_LABEL_CHARACTERS for value in values if value)
-
-
-def line(message: str, stacktrace: str | None) -> str:
-    """The message with the stack trace below it, unless it is there already."""
-    if stacktrace and stacktrace not in message:
-        return f"{message}\n{stacktrace}" if message else stacktrace
-    return message
 
 
 def metadata(fields: Iterable[tuple[str, str]], attributes: str | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ import duckdb
 
 from logpipe.record import COLUMNS
 from logpipe.store import Store
-from logpipe_shippers.loki.entries import Entry, Streams, line, metadata
+from logpipe_shippers.loki.entries import MAX_LABEL_CHARACTERS, OTHER_STREAMS, Entry, Streams, metadata
 
 WINDOW_EVENTS: Final = 100_000
 """Events that are sorted at a time, about: whole minutes, as the roll-ups count them."""
@@ -20,7 +20,8 @@ _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(2262, 4, 11, tzinfo=UTC)
 """Loki's times are nanoseconds since 1970 in 64 bits."""
 
-_NOT_METADATA: Final = {"ts", "service", "environment", "stream", "message", "exception_stacktrace"}
+_LABELLED: Final = ("service", "environment", "stream")
+_NOT_METADATA: Final = {"ts", *_LABELLED, "message", "exception_stacktrace"}
 _METADATA: Final = (*(name for name in COLUMNS if name not in _NOT_METADATA), "source_id", "source_pos")
 
 
@@ -83,8 +84,8 @@ def entries(store: Store, scope: Scope) -> Iterator[Entry]:
     streams = Streams()
     with Store(store.connection.cursor(), store.url, read_only=True) as own, own.transaction() as connection:
         for start, end in _windows(own, scope):
-            for epoch_us, texts in _rows(connection, scope, start, end):
-                yield _entry(streams, epoch_us, texts)
+            for ns, texts in _rows(connection, scope, start, end):
+                yield _entry(streams, ns, texts)
 
 
 def _windows(store: Store, scope: Scope) -> Iterator[tuple[datetime, datetime]]:
@@ -110,15 +111,31 @@ def _windows(store: Store, scope: Scope) -> Iterator[tuple[datetime, datetime]]:
 _OF_SERVICES: Final = "(len($services) = 0 OR list_contains($services, service))"
 
 _EVENTS: Final = f"""
+WITH shown AS (
+    SELECT
+        *,
+        left(coalesce(nullif(service, ''), 'unknown_service'), $label) AS service_label,
+        left(nullif(environment, ''), $label) AS environment_label,
+        left(nullif(stream, ''), $label) AS stream_label,
+        coalesce(message, db_statement, event, '') AS body,
+        CASE
+            WHEN coalesce(exception_stacktrace, '') = '' OR contains(body, exception_stacktrace) THEN body
+            WHEN body = '' THEN exception_stacktrace
+            ELSE concat(body, chr(10), exception_stacktrace)
+        END AS entry_line
+    FROM events
+    WHERE ts >= $start AND ts < $end AND {_OF_SERVICES}
+)
 SELECT
-    epoch_us(ts) AS epoch_us,
-    service, environment, stream,
-    coalesce(message, db_statement, event) AS line,
-    exception_stacktrace,
-    attributes::VARCHAR AS attributes,
-    {", ".join(f"{name}::VARCHAR AS {name}" for name in _METADATA)}
-FROM events
-WHERE ts >= $start AND ts < $end AND {_OF_SERVICES}
+    epoch_us(ts) * 1000 - 1 + row_number() OVER (
+        PARTITION BY ts, hash(service_label, environment_label, stream_label, entry_line)
+        ORDER BY source_id, source_pos
+    ) AS ns,
+    service_label, environment_label, stream_label, entry_line,
+    attributes::VARCHAR,
+    {", ".join(f"CASE WHEN length({name}) > $label THEN {name} END" for name in _LABELLED)},
+    {", ".join(f"{name}::VARCHAR" for name in _METADATA)}
+FROM shown
 ORDER BY ts, source_id, source_pos
 """
 
@@ -126,18 +143,21 @@ ORDER BY ts, source_id, source_pos
 def _rows(
     connection: duckdb.DuckDBPyConnection, scope: Scope, start: datetime, end: datetime
 ) -> Iterator[tuple[int, tuple[str | None, ...]]]:
-    """Microseconds since 1970, and the texts."""
-    result = connection.execute(_EVENTS, {"start": start, "end": end, "services": list(scope.services)})
-    for batch in result.to_arrow_reader(_BATCH_ROWS):
-        epoch_us, *texts = (column.to_pylist() for column in batch.columns)
-        yield from zip(epoch_us, zip(*texts, strict=True), strict=True)
+    """Nanoseconds since 1970, and the texts."""
+    parameters = {"start": start, "end": end, "services": list(scope.services), "label": MAX_LABEL_CHARACTERS}
+    for batch in connection.execute(_EVENTS, parameters).to_arrow_reader(_BATCH_ROWS):
+        ns, *texts = (column.to_pylist() for column in batch.columns)
+        yield from zip(ns, zip(*texts, strict=True), strict=True)
 
 
-def _entry(streams: Streams, epoch_us: int, texts: tuple[str | None, ...]) -> Entry:
-    service, environment, stream, message, stacktrace, attributes, *values = texts
+def _entry(streams: Streams, ns: int, texts: tuple[str | None, ...]) -> Entry:
+    service, environment, stream, line, attributes, *values = texts
+    assert service is not None
+    assert line is not None
+    names = (*_LABELLED, *_METADATA)
+    fields = [(name, value) for name, value in zip(names, values, strict=True) if value is not None]
     labels = streams.labels(service, environment, stream)
-    fields = [(name, value) for name, value in zip(_METADATA, values, strict=True) if value is not None]
-    if not streams.is_exact(labels, service, environment, stream):
-        whole = (("service", service), ("environment", environment), ("stream", stream))
-        fields += [(name, value) for name, value in whole if value]
-    return Entry(labels, epoch_us * 1000, line(message or "", stacktrace), metadata(fields, attributes))
+    if labels is None:
+        unlabelled = zip(_LABELLED, (service, environment, stream), strict=True)
+        fields = [*((name, value) for name, value in unlabelled if value is not None), *fields]
+    return Entry(labels or OTHER_STREAMS, ns, line, metadata(fields, attributes))
