@@ -9,7 +9,7 @@ from importlib import resources
 
 from logpipe.errors import QueryError
 from logpipe.store import Store
-from logpipe.store.query import Result, stream
+from logpipe.store.reading import Result, stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    view = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name, is_numeric in zip(columns, numeric, strict=True):
         view.add_column(Text(harmless(name)), justify="right" if is_numeric else "left", overflow="fold")
     for row in texts:

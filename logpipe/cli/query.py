@@ -28,7 +28,7 @@ def query(
     """
     from logpipe.cli.output import note
     from logpipe.cli.results import Destination
-    from logpipe.store import query as reading
+    from logpipe.store import reading
 
     if (sql is None) == (file is None):
         raise typer.BadParameter("give either the SQL or, with -f, a file that holds it")

@@ -16,7 +16,7 @@ from logpipe.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from logpipe.store.query import Result
+    from logpipe.store.reading import Result
 
 _ROWS = 20
 
@@ -39,7 +39,7 @@ def report(
     """
     from logpipe.cli.results import Destination
     from logpipe.cli.times import parse_time
-    from logpipe.store.query import open_sealed
+    from logpipe.store.reading import open_sealed
     from logpipe_analysis import reports
 
     destination = Destination.of(output, form, db)
@@ -58,7 +58,7 @@ def report(
 def _list() -> "Result":
     import pyarrow as pa
 
-    from logpipe.store.query import Result
+    from logpipe.store.reading import Result
     from logpipe_analysis.reports import all_reports
 
     found = all_reports()

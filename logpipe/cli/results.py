@@ -18,7 +18,7 @@ from logpipe.errors import InputError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from logpipe.store.query import Result
+    from logpipe.store.reading import Result
 
 TABLE_ROWS: Final = 1000
 """Rows of a table unless --limit says otherwise; more than a person reads, and it is laid out in memory."""

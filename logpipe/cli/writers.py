@@ -15,7 +15,7 @@ import pyarrow as pa
 from logpipe.cli.options import Format
 from logpipe.cli.output import harmless
 from logpipe.errors import QueryError
-from logpipe.store.query import BATCH_ROWS, Result
+from logpipe.store.reading import BATCH_ROWS, Result
 
 _MACROS: Final = r"""
 CREATE MACRO rfc3339(moment, zone) AS
@@ -46,12 +46,13 @@ def write(result: Result, form: Format, out: BinaryIO) -> int:
     head, line = _LINES[form](names, _columns(result))
     terminal = out.isatty()
     out.write(_safe(head.encode()) if terminal else head.encode())
+    out.flush()
     rows = 0
     for lines in _text(result, [line]):
         data = _joined(lines.column(0))
         out.write(_safe(data) if terminal else data)
+        out.flush()
         rows += lines.num_rows
-    out.flush()
     return rows
 
 
@@ -137,9 +138,18 @@ def _text(result: Result, expressions: list[str]) -> Iterator[pa.Table]:
         scratch.execute("SET TimeZone = 'UTC'")
         scratch.execute(_MACROS)
         for batch in result.batches:
-            columns = [_flat(column) for column in batch.columns]
+            columns = [_flat(_without_zone(column)) for column in batch.columns]
             scratch.register("batch", pa.Table.from_arrays(columns, names=names))
-            yield scratch.execute(select).to_arrow_table()
+            yield _evaluated(scratch, select)
+
+
+def _evaluated(scratch: duckdb.DuckDBPyConnection, select: str) -> pa.Table:
+    try:
+        return scratch.execute(select).to_arrow_table()
+    except RuntimeError as error:  # how the engine tells of Ctrl-C
+        raise KeyboardInterrupt from error
+    except duckdb.Error as error:
+        raise QueryError(f"a value cannot be written as text: {error}", remedy="cast it in the query") from error
 
 
 def _flat(column: pa.Array) -> pa.Array:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ def stream(store: Store, statement: str | duckdb.Statement, parameters: Paramete
         QueryError: the statement was refused or failed, also while its rows are read.
     """
     connection = store.connection
-    with ThreadPoolExecutor(1, "query") as worker:
+    with futures.ThreadPoolExecutor(1, "query") as worker:
 
         def wait(step: Callable[[], _T]) -> _T:
             with _translated():
@@ -87,7 +87,10 @@ def stream(store: Store, statement: str | duckdb.Statement, parameters: Paramete
             reader, json_columns = wait(start)
             yield Result(reader.schema, json_columns, _batches(lambda: wait(lambda: next(reader, None))))
         finally:
-            connection.interrupt()
+            idle = worker.submit(lambda: None)
+            while not idle.done():  # asked again and again: a statement that had not begun would not notice
+                connection.interrupt()
+                futures.wait([idle], timeout=0.05)
 
 
 def _batches(read: Callable[[], Any]) -> Iterator[pa.RecordBatch]:
@@ -112,5 +115,7 @@ def _query_error(text: str) -> QueryError:
             remedy="write its result with: logpipe query SQL -o FILE",
             reason="no_files",
         )
+    if text.startswith("INTERRUPT Error"):  # where several threads meet an error, DuckDB may report a bystander's
+        return QueryError("the statement failed while its rows were read, and why was lost", remedy="run it again")
     message = _CLASS.sub("", text.strip()).replace("\n\n", "\n")
     return QueryError(message[:1].lower() + message[1:] if message[1:2].islower() else message)
