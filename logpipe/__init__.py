@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from logpipe.emit.context import log_context
 from logpipe.emit.events import get_logger, log_business_event, log_performance, timed
-from logpipe.emit.setup import Logging, setup_logging
+from logpipe.emit.setup import setup_logging
 from logpipe.errors import LogpipeError, SettingError
 
 if TYPE_CHECKING:
     from logpipe.emit.formatter import JsonFormatter
+    from logpipe.emit.installation import Logging
 
 __all__ = [
     "JsonFormatter",
@@ -32,4 +33,8 @@ def __getattr__(name: str) -> object:
         from logpipe.emit.formatter import JsonFormatter
 
         return JsonFormatter
+    if name == "Logging":
+        from logpipe.emit.installation import Logging
+
+        return Logging
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli import export
 from logpipe.cli.analyze import analyze
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
@@ -52,6 +53,7 @@ app.command()(report)
 app.command()(analyze)
 app.command()(findings)
 app.command()(explain)
+app.add_typer(export.app, name="export")
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ class AppendFile:
         rotated: Callable[[], None],
     ) -> None:
         self.path = path
+        self._name = str(path)  # what system calls take: a Path would be converted for each record
         self._max_bytes = max_bytes
         self._period_s = period_s
         self._lost = lost
@@ -151,7 +152,7 @@ class AppendFile:
             fd = self._fd if self._fd is not None else self._open()
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
-                status = os.stat(self.path)
+                status = os.stat(self._name)
                 if (status.st_dev, status.st_ino) == self._inode:
                     return fd, status.st_size
             except FileNotFoundError:

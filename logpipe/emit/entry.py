@@ -8,11 +8,13 @@ import weakref
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from logpipe.emit.settings import Settings
 from logpipe.emit.values import Entry, text
 from logpipe.record import APP, ERROR, FIELDS
+
+if TYPE_CHECKING:
+    from logpipe.emit.settings import Settings
 
 ExceptionInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
@@ -25,10 +27,20 @@ _RESERVED_WHEN_RAISED: Final = _RESERVED | _EXCEPTION
 _ERROR_LEVELS: Final = ("ERROR", "CRITICAL")
 
 
+class Call(NamedTuple):
+    """What `log_performance` and `log_business_event` hand on, as the attribute `logpipe_call` of their LogRecord.
+
+    One attribute, because a field of a caller may have any name, and those of a LogRecord's own attributes are refused.
+    """
+
+    stream: str
+    fields: Mapping[str, object]
+
+
 class Resource:
     """What all records of this process share, and their count."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: "Settings") -> None:
         names = ("service", "environment", "version", "host")
         self.fields: Entry = {name: getattr(settings, name) for name in names if getattr(settings, name)}
         self._begin()

@@ -7,8 +7,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
-from logpipe.emit.entry import type_name
-from logpipe.emit.stdlib import Call
+from logpipe.emit.entry import Call, type_name
 from logpipe.emit.values import text
 from logpipe.record import BUSINESS, PERFORMANCE
 

@@ -37,7 +37,8 @@ class JsonFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of JSON, without a newline."""
-        entry = {**self.defaults, **from_log_record(record, self._resource), **self.static_fields}
+        entry = from_log_record(record, self._resource)
+        entry |= {key: value for key, value in self.defaults.items() if key not in entry} | self.static_fields
         renamed = {self.rename_fields.get(key, key): value for key, value in entry.items()}
         return self.serialize_log_record(self.process_log_record(renamed))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from logpipe.emit import context
 from logpipe.emit.entry import Resource, compose, describe, stream_of, timestamp
-from logpipe.emit.settings import LEVELS, level_of
+from logpipe.emit.levels import LEVELS, level_of
 from logpipe.emit.values import Entry
 
 if TYPE_CHECKING:

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from logpipe.emit.levels import LEVELS, level_of
 from logpipe.errors import SettingError
-
-LEVELS: Final = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
-"""Python's number of each level of the record."""
 
 PERIODS: Final = {"never": None, "hour": 3600, "day": 86400}
 """Seconds after which a file is rotated, counted from midnight UTC."""
@@ -175,15 +173,6 @@ def load(given: Mapping[str, object], environ: Mapping[str, str] = os.environ) -
             raise SettingError(f"{origin} is {_shown(value)}", remedy=f"give {expects}") from error
     values["host"] = values["host"] or os.uname().nodename
     return Settings(**values)
-
-
-def level_of(number: int) -> str:
-    """The level of the record at or below a number of Python's; TRACE where there is none."""
-    name = "TRACE"
-    for candidate, least in LEVELS.items():
-        if number >= least:
-            name = candidate
-    return name
 
 
 def _shown(value: object) -> str:

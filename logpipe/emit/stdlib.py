@@ -1,12 +1,12 @@
 """The front end for `logging`: from a LogRecord to the record, and the handler that takes it."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from logpipe.emit import context
-from logpipe.emit.entry import Resource, compose, describe, stream_of, timestamp
-from logpipe.emit.settings import LEVELS, level_of
+from logpipe.emit.entry import Call, Resource, compose, describe, stream_of, timestamp
+from logpipe.emit.levels import LEVELS, level_of
 from logpipe.emit.values import Entry, text
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
@@ -17,16 +17,6 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "logpipe_call",
 }
 _LEVEL_BY_NUMBER: Final = {number: name for name, number in LEVELS.items()}
-
-
-class Call(NamedTuple):
-    """What `log_performance` and `log_business_event` hand on, as the attribute `logpipe_call` of their LogRecord.
-
-    One attribute, because a field of a caller may have any name, and those of a LogRecord's own attributes are refused.
-    """
-
-    stream: str
-    fields: Mapping[str, object]
 
 
 Take = Callable[[Callable[[logging.LogRecord, Resource], Entry], logging.LogRecord], None]
@@ -54,8 +44,9 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     attributes = record.__dict__
     call: Call | None = attributes.get("logpipe_call")
     level = _LEVEL_BY_NUMBER.get(record.levelno) or level_of(record.levelno)
-    given: dict[str, object] = dict(context.current())
-    given.update((key, attributes[key]) for key in attributes if key not in _STANDARD)
+    given: dict[str, object] = {key: value for key, value in attributes.items() if key not in _STANDARD}
+    if around := context.current():
+        given = {**around, **given}
     if record.levelno not in _LEVEL_BY_NUMBER:
         given["level_name"] = record.levelname
     if record.stack_info:

@@ -11,6 +11,12 @@ from logpipe.errors import InputError
 _SUFFIXES = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 # .1 .2 or a date with an optional time, wherever it stands: app.log.1, app.log-20260312, app.2026-03-12T00.jsonl
 _ROTATION = re.compile(r"[._-](?:\d{1,3}(?=\.|$)|\d{4}-?\d\d-?\d\d(?:[T._-]?\d[\d._-]*)?Z?(?:[.-]\d+)*(?=\.|$))")
+_CONTENT_NAMES = frozenset(
+    (
+        *("access", "app", "business", "current", "error", "errors", "log", "logs"),
+        *("main", "messages", "output", "performance", "server", "stderr", "stdout"),
+    )
+)
 _NEVER_LOGS = re.compile(r"\.(?:duckdb|wal|lock|db|sqlite3?|parquet|png|jpe?g|gif|pdf|zip|tar|so|pyc)$", re.IGNORECASE)
 
 
@@ -52,9 +58,16 @@ def family_of(path: str) -> str:
 
 
 def service_of(path: str) -> str:
-    """The service that a file's name suggests, for records that name none: its family's name up to the first dot."""
-    name = os.path.basename(family_of(path))
-    return name.split(".", 1)[0] or name
+    """The service that a file's place suggests, for records that name none.
+
+    The family's name up to the first dot; where that says only what is in the file, as in `nginx/access.log`, the
+    folder's name.
+    """
+    folder, name = os.path.split(family_of(path))
+    stem = name.split(".", 1)[0]
+    if stem.lower() in _CONTENT_NAMES:
+        return os.path.basename(folder) or stem
+    return stem or name
 
 
 def _expand(path: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from logpipe.ingest import lines
 from logpipe.ingest.loader import TAIL_BYTES
 from logpipe.ingest.reader import Reader
 
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES = 96 << 20
 """The most that one transaction takes, and the longest line that can be an event."""
 
 

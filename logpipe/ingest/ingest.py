@@ -47,6 +47,7 @@ class Ingester:
             )
         self.summary = Summary()
         self._options = options
+        self._seen: set[tuple[int, int]] = set()
         self._sources = Sources(store)
         self._intake = Intake(store, options, self.summary, progress or (lambda _: None))
 
@@ -55,11 +56,12 @@ class Ingester:
         matches = self._match(files)
         self._close_overwritten(matches)
         for file in matches:
-            self.summary.files += 1
+            self._seen.add((file.device, file.inode))
             try:
                 self._take(file, matches)
             except InputError as error:
                 self.summary.errors.append(error)
+        self.summary.files = len(self._seen)
 
     def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
         readable = []

@@ -1,7 +1,7 @@
 """One file's new bytes into the store, chunk by chunk, each chunk in one transaction."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,12 +16,15 @@ from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.base import Context
 from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import Chunk, Reject, begins, digest, load
-from logpipe.ingest.reader import Reader
+from logpipe.ingest.reader import TRANSCODED, Reader
 from logpipe.ingest.sources import Source
 from logpipe.store import Store
 
 FINAL_AFTER_S = 5.0
 """A last line without a newline is taken once its file has been left alone for this long."""
+
+CHUNK_ROWS = 2 * lines.ROW_GROUP
+"""The most rows that one transaction inserts: a row group for each of two threads."""
 
 REJECT_BYTES = 64 << 10
 """Of a line too long to be read whole, this much is kept."""
@@ -105,7 +108,8 @@ class Intake:
                 continue
             size = self._whole_lines(flow, file)
             if size:
-                yield self._records(flow, size, make)
+                for records in self._records(flow, size, make):
+                    yield make(flow, len(records.data), records)
             elif flow.full:
                 yield self._long_line(flow, make)
             elif not flow.more:
@@ -117,19 +121,28 @@ class Intake:
         size = flow.find_last_newline()
         if flow.more or flow.reader.damage:
             return size
-        final = flow.reader.compression is not None or (left_alone(file) and not self._options.following)
+        compressed = flow.reader.compression not in (None, *TRANSCODED)
+        final = compressed or (left_alone(file) and not self._options.following)
         return len(flow.data) if final else size
 
-    def _records(self, flow: Flow, size: int, make: "_ChunkMaker") -> Chunk:
+    def _records(self, flow: Flow, size: int, make: "_ChunkMaker") -> Iterator[Records]:
+        """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
         records = lines.split(flow.data[:size], at_start=flow.position == 0)
+        count = len(records.starts)
         start = make.format.start
-        if start is not None and len(records.starts):
+        if start is not None and count:
             records = lines.join(records, begins(self._matcher, records, start))
             may_go_on = flow.more or (self._options.following and not left_alone(make.file))
-            if may_go_on and len(records.starts) > 1:
-                records = lines.without_last(records)
-        lines.mend(records)
-        return make(flow, len(records.data), records)
+            count = len(records.starts) - (may_go_on and len(records.starts) > 1)
+        first = 0
+        while first == 0 or first < count:
+            last = min(first + CHUNK_ROWS, count)
+            if first and last - first < CHUNK_ROWS and flow.more:
+                return  # too few for now: these go with those that follow
+            piece = records.piece(first, last)
+            lines.mend(piece)
+            yield piece
+            first = max(last, 1)
 
     def _rest_of_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:
         """The line went on after its beginning was taken as the last of its file."""

@@ -4,6 +4,7 @@ A format may offer a fast SELECT for rows that need nothing special; these go st
 through its full SELECT into a small table, where missing times are filled in and rejects are told apart.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -28,6 +29,8 @@ _SEVERITY = (
     + " ELSE 0 END"
 )
 _SAMPLE = 256
+_MOST_MENDED = 1000
+"""Above this, picking out the mended rows costs more than the fast way saves."""
 _PLAIN_COLUMNS = ", ".join(column for column in COLUMNS if column not in ("service", "stream"))
 
 
@@ -86,17 +89,28 @@ def load(store: Store, chunk: Chunk) -> Loaded:
     # A join would push its filter down into PyArrow, which cannot filter string views.
     store.connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
     try:
-        with store.transaction() as connection:
-            taken = _take_fast(connection, chunk)
-            rest = len(table) - taken
-            rejects = _take_rest(connection, chunk, taken) if rest else 0
-            roll_up(connection, _new_events(connection, chunk))
-            rejects += _insert_rejects(connection, chunk)
-            loaded = Loaded(len(table) + len(chunk.surplus) - rejects, rejects)
-            _enter(connection, chunk, loaded)
+        try:
+            return _load(store, chunk, len(table), checked=False)
+        except _MalformedError:
+            return _load(store, chunk, len(table), checked=True)
     finally:
-        store.connection.execute("RESET disabled_optimizers")
-        store.connection.unregister("lines")
+        with suppress(duckdb.Error):  # after a fatal error, which is what is being raised then
+            store.connection.execute("RESET disabled_optimizers")
+            store.connection.unregister("lines")
+
+
+class _MalformedError(Exception):
+    """A malformed line stands among those that were taken unchecked; the transaction is void."""
+
+
+def _load(store: Store, chunk: Chunk, records: int, *, checked: bool) -> Loaded:
+    with store.transaction() as connection:
+        taken = _take_fast(connection, chunk, checked=checked)
+        rejects = _take_rest(connection, chunk, taken) if taken < records else 0
+        roll_up(connection, _new_events(connection, chunk))
+        rejects += _insert_rejects(connection, chunk)
+        loaded = Loaded(records + len(chunk.surplus) - rejects, rejects)
+        _enter(connection, chunk, loaded)
     return loaded
 
 
@@ -122,18 +136,26 @@ def _finished(chunk: Chunk, selection: str) -> str:
     """
 
 
-def _take_fast(connection: duckdb.DuckDBPyConnection, chunk: Chunk) -> int:
+def _take_fast(connection: duckdb.DuckDBPyConnection, chunk: Chunk, *, checked: bool) -> int:
     """Insert what the format's fast SELECT takes; the rest stays for `_take_rest`."""
     records = chunk.records
-    if not len(records.starts) or records.mended:
+    if not len(records.starts):
         return 0
-    selection = chunk.format.fast_select(records.sample(_SAMPLE))
-    if selection is None:
+    selection = chunk.format.fast_select(records.sample(_SAMPLE), checked=checked)
+    if selection is None or len(records.mended) > _MOST_MENDED:
         return 0
     columns = ", ".join(EVENT_COLUMNS)
-    [(taken,)] = connection.execute(
-        f"INSERT INTO events ({columns}) SELECT {columns} FROM ({_finished(chunk, selection)}) WHERE ts IS NOT NULL"
-    ).fetchall()
+    mended = [chunk.from_pos + int(records.starts[index]) for index in records.mended]
+    statement = (
+        f"INSERT INTO events ({columns}) SELECT {columns} FROM ({_finished(chunk, selection)}) "
+        "WHERE ts IS NOT NULL AND NOT list_contains(?::UBIGINT[], source_pos)"
+    )
+    try:
+        [(taken,)] = connection.execute(statement, [mended]).fetchall()
+    except duckdb.InvalidInputException as error:
+        if checked or "Malformed JSON" not in str(error):
+            raise
+        raise _MalformedError from error
     return int(taken)
 
 

@@ -1,6 +1,7 @@
 """Reading a file at a position, plain or compressed; positions count decompressed bytes."""
 
 import bz2
+import codecs
 import gzip
 import lzma
 import os
@@ -13,13 +14,18 @@ import zstandard
 
 from logpipe.errors import InputError
 
-Compression = Literal["gzip", "zstd", "bz2", "xz"]
+Compression = Literal["gzip", "zstd", "bz2", "xz", "utf-16-le", "utf-16-be"]
+"""How the bytes of a file stand for UTF-8 text: compressed, or in another encoding with its byte-order mark."""
+
+TRANSCODED: Final = ("utf-16-le", "utf-16-be")
 
 _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"BZh", "bz2"),
     (b"\xfd7zXZ\x00", "xz"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 HEAD_BYTES = 4096
 _PIECE = 1 << 20
@@ -131,8 +137,31 @@ class Reader:
         self.close()
 
 
+class _Transcoded:
+    """A file in UTF-16 as a stream of UTF-8; what cannot be decoded becomes U+FFFD."""
+
+    def __init__(self, raw: FileIO, encoding: str) -> None:
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._ready = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._ready:
+            piece = self._raw.read(_PIECE)
+            self._ready = self._decoder.decode(piece, final=not piece).encode()
+            if not piece:
+                break
+        taken, self._ready = self._ready[:size], self._ready[size:]
+        return taken
+
+    def close(self) -> None:
+        self._raw.close()
+
+
 def _decompressed(raw: FileIO, compression: Compression) -> BinaryIO:
     match compression:
+        case "utf-16-le" | "utf-16-be":
+            return cast("BinaryIO", _Transcoded(raw, compression))
         case "gzip":
             return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
         case "bz2":

@@ -45,6 +45,7 @@ ANTI JOIN operations USING (service, operation_kind, operation)
 LEFT JOIN (SELECT service, count(*) AS known FROM operations GROUP BY service) AS counted USING (service)
 QUALIFY coalesce(known, 0)
     + row_number() OVER (PARTITION BY service ORDER BY events DESC, operation_kind, operation) <= ?
+ORDER BY events DESC -- the table keeps this order, by which readers with a smaller cap choose
 """
 
 _BOUNDED = """

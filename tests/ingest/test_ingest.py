@@ -215,3 +215,18 @@ def test_positions_are_those_of_the_file(take: Take, logs: Path, store: Store) -
         assert message.encode() in data[position : position + length]
     assert store.execute("SELECT source_pos, raw FROM rejects") == [(data.index(b"x\n"), b"x")]
     assert not verify(store).problems
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_as_text(take: Take, logs: Path, store: Store, encoding: str) -> None:
+    """A file in UTF-16 with its mark is read like any other, and read on as it grows."""
+    path = logs / "app.log"
+    path.write_bytes("\ufeff".encode(encoding))
+    for begin in (0, 50):
+        with path.open("ab") as file:
+            for number in range(begin, begin + 50):
+                file.write(line(number, message="é€😀").decode().encode(encoding))
+        take()
+    assert sequences(store) == list(range(100))
+    assert store.execute("SELECT DISTINCT message FROM events") == [("é€😀",)]
+    assert not verify(store).problems

@@ -109,7 +109,7 @@ def _demonstrate(stack: ExitStack, minutes: float, *, with_pipeline: bool) -> in
         _say("the logs are in demo/real/logs, what was done is in demo/real/truth.json")
         return 0
     time.sleep(FOLLOWER_CATCHES_UP_S)
-    follower.stop()
+    pipeline.end(follower)
     return _judge(pipeline, truths)
 
 
@@ -167,9 +167,10 @@ def _judge(pipeline: Pipeline, truths: Sequence[Truth]) -> int:
     print("\nWhat was done, and where it was found\n")
     for truth in truths:
         _print_verdict(truth, found[truth.kind])
-    print("Findings that begin at no fault")
-    for finding in unexplained(truths, findings):
-        print(f"  {finding['service']:<10} {finding['started_at']}  {finding['title']}")
+    others = unexplained(truths, findings)
+    print(f"Findings that begin at no fault: {len(others)}")
+    for finding in others:
+        print(f"  {finding['service']:<10} {str(finding['started_at'])[11:19]}  {finding['title']}")
     in_own_log = [truth for truth in truths if any(seen.service == truth.service for seen in found[truth.kind])]
     print(f"\n{len(in_own_log)} of {len(truths)} faults were found in the log of the server that had them.")
     return 0 if len(in_own_log) == len(truths) else 1

@@ -64,7 +64,7 @@ class Deployment:
     def prepare(cls, folder: Path, programs: Programs) -> "Deployment":
         """Make the folder anew."""
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "logs" / "shop").mkdir(parents=True)
+        (folder / "logs").mkdir(parents=True)
         database_folder = folder / "postgresql"
         database_folder.mkdir()
         account = "postgres" if os.geteuid() == 0 else None
@@ -128,7 +128,7 @@ class Deployment:
             "PYTHONPATH": str(HERE.parent),
             "SHOP_DATABASE_URL": self.database_url("shop"),
             "SHOP_REDIS_URL": f"redis://:{self.password}@127.0.0.1:{self.ports['redis_port']}/0",
-            "SHOP_LOG_DIR": str(self.logs / "shop"),
+            "SHOP_LOG_DIR": str(self.logs),  # in which each service has a folder
         }
         return Server(
             "gunicorn",

@@ -41,6 +41,15 @@ class Pipeline:
             signal.SIGINT,
         )
 
+    def end(self, follower: Server) -> None:
+        """End the follower and print what it said; PipelineError when it failed."""
+        code = follower.stop()
+        print(
+            f"\n$ logpipe {shlex.join(follower.command[1:])}\n{follower.output.read_text('utf-8').strip()}", flush=True
+        )
+        if code != 0:
+            raise PipelineError(f"{follower.name} ended with exit code {code}")
+
     def show(self, *words: str) -> None:
         """Run a command on the database before the user's eyes; PipelineError when it fails."""
         command = [*words, "--db", self._shown(self.database)]

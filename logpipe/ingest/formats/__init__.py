@@ -5,15 +5,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from logpipe.ingest.formats.access_log import ACCESS_LOG
+from logpipe.ingest.formats.apache_error import APACHE_ERROR
 from logpipe.ingest.formats.base import Context, Format
 from logpipe.ingest.formats.docker_json import DOCKER_JSON
 from logpipe.ingest.formats.generic_json import GENERIC_JSON
+from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
+from logpipe.ingest.formats.logfmt import LOGFMT
 from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
 from logpipe.ingest.formats.loguru_json import LOGURU_JSON
+from logpipe.ingest.formats.loguru_text import LOGURU_TEXT
+from logpipe.ingest.formats.nginx_error import NGINX_ERROR
 from logpipe.ingest.formats.plain import PLAIN
+from logpipe.ingest.formats.postgresql import POSTGRESQL
 from logpipe.ingest.formats.python_json_logger import PYTHON_JSON_LOGGER
 from logpipe.ingest.formats.python_text import PYTHON_TEXT
+from logpipe.ingest.formats.redis import REDIS
 from logpipe.ingest.formats.structlog_json import STRUCTLOG_JSON
+from logpipe.ingest.formats.syslog import SYSLOG
+from logpipe.ingest.formats.uvicorn import UVICORN
 
 __all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect"]
 
@@ -25,7 +34,16 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     STRUCTLOG_JSON,
     GENERIC_JSON,
     ACCESS_LOG,
+    NGINX_ERROR,
+    APACHE_ERROR,
+    POSTGRESQL,
+    REDIS,
+    GUNICORN_ERROR,
+    LOGURU_TEXT,
     PYTHON_TEXT,
+    UVICORN,
+    SYSLOG,
+    LOGFMT,
     PLAIN,
 )
 

@@ -15,7 +15,7 @@ REQUEST = (
 """A request line; one that is none (a probe's bytes, a TLS handshake, `-`) is taken as it is."""
 
 AFTER_CLIENT = (
-    r" (?P<identity>\S+) (?P<user>[^\[\"]*?) \[(?P<time>[^\]\"]+)\] "
+    r" (?P<identity>\S+) (?P<user>[^\s\"\[]+(?: [^\s\"\[]+)?) \[(?P<time>[^\]\"]+)\] "
     rf'"(?P<request>{REQUEST})" (?P<status>\d{{3}}|-) (?P<size>\d+|-)'
     rf'(?: "(?P<referer>{QUOTED})" "(?P<user_agent>{QUOTED})")?(?P<rest> .*)?$'
 )

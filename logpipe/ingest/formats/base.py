@@ -54,11 +54,12 @@ class Format(Protocol):
     def select(self, _connection: duckdb.DuckDBPyConnection, _context: Context, /) -> str:
         """The SELECT over `lines`, which the connection already sees."""
 
-    def fast_select(self, _sample: Sequence[str], /) -> str | None:
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:
         """A cheaper SELECT for the rows of `lines` that need nothing special, with the same result for these.
 
-        It leaves out every other row, which then goes through `select`; None where there is no cheaper way. The
-        sample holds some of the records, spread over the chunk.
+        It leaves out every other row, which then goes through `select`; None where there is no cheaper way. The sample
+        holds some of the records, spread over the chunk. Unless `checked`, it may fail as a whole where a row is
+        malformed, and is then asked for again.
         """
 
 

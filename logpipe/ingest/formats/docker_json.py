@@ -18,4 +18,5 @@ DOCKER_JSON = JsonFormat(
     title="Docker's json-file",
     columns={"ts": candidates("time"), "message": (Candidate("log", "rtrim({}, chr(13) || chr(10))"),)},
     marks=_is_record,
+    redundant={"log": "message"},
 )

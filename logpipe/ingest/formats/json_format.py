@@ -45,6 +45,6 @@ class JsonFormat:
         """See `Format`; looks at the keys of the lines first."""
         return select_sql(connection, context, self.columns, self.redundant)
 
-    def fast_select(self, _sample: Sequence[str]) -> str | None:
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:  # noqa: ARG002 - none either way
         """See `Format`."""
         return None

@@ -6,7 +6,7 @@ that do not fit their column, and texts that say more than the column holds (`NO
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import duckdb
@@ -22,13 +22,15 @@ NOT_AN_OBJECT: Final = "not_an_object"
 
 _SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
 
+_NO_PATH: Final = "'$[0]'"
+
 _LONE_SURROGATE: Final = (
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
 """Half of a pair of UTF-16, as Python writes undecodable bytes; DuckDB calls the line malformed. Group 1 is sound."""
 
-_OBJECTS: Final = f"""
-    SELECT pos, bytes, raw, mended,
+OBJECTS: Final = f"""
+    SELECT pos, bytes, raw, mended <> raw AS is_altered,
         CASE WHEN valid AND starts_with(ltrim(mended, ' ' || chr(9) || chr(10) || chr(13)), '{{')
             THEN mended END AS json,
         CASE WHEN NOT valid THEN '{MALFORMED}' WHEN json IS NULL THEN '{NOT_AN_OBJECT}' END AS reason
@@ -36,10 +38,11 @@ _OBJECTS: Final = f"""
         SELECT *, json_valid(mended) AS valid
         FROM (
             SELECT *,
-                CASE WHEN NOT json_valid(raw) AND contains(raw, '\\ud')
+                CASE WHEN (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)
                     THEN regexp_replace(raw, '{_LONE_SURROGATE}', '\\1', 'g') ELSE raw END AS mended
             FROM lines))"""
-"""`json` is the text of an object, or NULL with a reason. No other string may reach a JSON function: it would raise."""
+"""The relation that is typed. `json` is the text of an object, or NULL with a reason: no other string may reach a JSON
+function, for it would raise. `is_altered`: the object says less than the line, which is then kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class _Place:
             return level_is_exact_sql(f"texts[{self.index}]")
         if self.column == "ts":
             return is_microseconds_sql(f"texts[{self.index}]")
+        if self.reading is not None and self.column != "level" and _SQL_TYPES[self.column] == "VARCHAR":
+            return f"value_{self.index} = texts[{self.index}]"
         return "true"
 
 
@@ -111,15 +116,18 @@ class _Branch:
         for key, branch in self.below.items():
             inner_path = f'{path}."{key}"'
             nothing, opening = text_literal(f'"{key}":null'), text_literal(f'"{key}":{{')
-            takes_all = " OR ".join([*branch.conditions, *branch._takes_all(inner_path)])
             inner = f"concat_ws(',', {', '.join(branch.members(inner_path)) or 'NULL'})"
-            yield f"CASE WHEN {takes_all} THEN {nothing} ELSE {opening} || nullif({inner}, '') || '}}' END"
+            rest = f"{opening} || nullif({inner}, '') || '}}'"
+            yield f"CASE WHEN {branch._is_taken(inner_path)} THEN {nothing} ELSE {rest} END"
 
-    def _takes_all(self, path: str) -> Iterator[str]:
-        """Whether nothing is left below, so that no empty object stays behind."""
-        if self.below and not any(branch.below for branch in self.below.values()):
-            taken = " + ".join(f"({' OR '.join(branch.conditions)})::INTEGER" for branch in self.below.values())
-            yield f"{taken} > 0 AND {taken} = len(json_keys(json, {text_literal(path)}))"
+    def _is_taken(self, path: str) -> str:
+        """Whether the value goes, or all that is below it: no empty object stays behind."""
+        ways = list(self.conditions)
+        if self.below:
+            below = (branch._is_taken(f'{path}."{key}"') for key, branch in self.below.items())
+            taken = " + ".join(f"({is_taken})::INTEGER" for is_taken in below)
+            ways.append(f"nullif({taken}, 0) = len(json_keys(json, {text_literal(path)}))")
+        return f"coalesce({' OR '.join(ways)}, false)"
 
 
 def select_sql(
@@ -127,22 +135,29 @@ def select_sql(
     context: Context,
     columns: Mapping[str, tuple[Candidate, ...]],
     redundant: Mapping[str, str],
+    objects: str = OBJECTS,
 ) -> str:
-    """The SELECT of a `Format`.
+    """The SELECT of a `Format` over the relation `objects`.
 
     `redundant` gives the paths that only repeat others, with the column that must have a value for them to be left out.
     """
-    keys, repeats = _keys_of_lines(connection)
-    places = list(_places(columns, keys))
-    paths = ", ".join(text_literal(_json_path(place.keys)) for place in places) or "'$.\"\"'"
+    keys, repeats = _keys_of_lines(connection, objects)
+    places = _found_places(connection, objects, list(_candidate_places(columns, keys)))
+    paths = _path_list(places)
     values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
     chosen = [f"{sql} AS {column}" for column, sql in _column_values(places).items()]
+    taken = [f"{sql} AS taken_{index}" for index, sql in _taken(places).items()]
+    rest = f"json_merge_patch(json, {_patch(places, redundant)}) AS rest"
+    changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
     return (
-        f"SELECT {', '.join(COLUMNS)}, {_attributes(places, redundant, repeats)} AS attributes, pos, bytes, reason"
-        f" FROM (SELECT {', '.join(('*', *chosen))}"
+        f"SELECT {', '.join(COLUMNS)}, nullif(rest, '{{}}'::JSON) AS attributes, pos, bytes, reason"
+        f" FROM (SELECT * REPLACE (CASE WHEN json IS NOT NULL AND ({changed})"
+        " THEN json_merge_patch(rest, json_object('_raw', raw)) ELSE rest END AS rest)"
+        f" FROM (SELECT *, {rest}"
+        f" FROM (SELECT {', '.join(('*', *chosen, *taken))}"
         f" FROM (SELECT {', '.join(('*', *values))}"
-        f" FROM (SELECT *, json_extract_string(json, [{paths}]) AS texts, json_type(json, [{paths}]) AS types"
-        f" FROM ({_OBJECTS}))))"
+        f" FROM (SELECT *, json_extract_string(json, {paths}) AS texts, json_type(json, {paths}) AS types"
+        f" FROM ({objects}))))))"
     )
 
 
@@ -161,10 +176,10 @@ def fitting_sql(column: str, text: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, '-?\\d+') THEN TRY_CAST({text} AS {sql_type}) END"
 
 
-def _keys_of_lines(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str], bool]:
+def _keys_of_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple[frozenset[str], bool]:
     """The keys at the top level of the lines, and whether any line has one key twice."""
     row = connection.execute(
-        f"WITH shapes AS (SELECT DISTINCT json_keys(json) AS keys FROM ({_OBJECTS}))"
+        f"WITH shapes AS (SELECT DISTINCT json_keys(json) AS keys FROM ({objects}))"
         " SELECT (SELECT list(DISTINCT key) FROM (SELECT unnest(keys) AS key FROM shapes)),"
         " (SELECT coalesce(bool_or(len(keys) <> list_unique(keys)), false) FROM shapes)"
     ).fetchone()
@@ -172,7 +187,7 @@ def _keys_of_lines(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str
     return frozenset(row[0] or ()), row[1]
 
 
-def _places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:
+def _candidate_places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:
     index = 0
     for column, found in columns.items():
         for candidate in found:
@@ -180,6 +195,23 @@ def _places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -
                 if spelling[0] in keys:
                     index += 1
                     yield _Place(column, spelling, candidate.reading, index)
+
+
+def _found_places(connection: duckdb.DuckDBPyConnection, objects: str, places: list[_Place]) -> list[_Place]:
+    """The places that any line has: of a nested one only its first key is known yet."""
+    if all(len(place.keys) == 1 for place in places):
+        return places
+    found = ", ".join(f"bool_or(types[{place.index}] IS NOT NULL)" for place in places)
+    row = connection.execute(
+        f"SELECT {found} FROM (SELECT json_type(json, {_path_list(places)}) AS types FROM ({objects}))"
+    ).fetchone()
+    assert row is not None  # an aggregate yields a row
+    there = [place for place, is_there in zip(places, row, strict=True) if is_there]
+    return [replace(place, index=index) for index, place in enumerate(there, 1)]
+
+
+def _path_list(places: list[_Place]) -> str:
+    return f"[{', '.join(text_literal(_json_path(place.keys)) for place in places) or _NO_PATH}]"
 
 
 def _spellings(path: str) -> list[tuple[str, ...]]:
@@ -206,21 +238,24 @@ def _column_values(places: list[_Place]) -> dict[str, str]:
     }
 
 
-def _attributes(places: list[_Place], redundant: Mapping[str, str], repeats: bool) -> str:
-    """What no column has taken; of a line with one key twice also the line itself, for no one knows which is meant."""
-    taken = _Branch()
+def _taken(places: list[_Place]) -> dict[int, str]:
+    """By place, whether its value went into the column, whole, so that it need not stay in the attributes."""
+    conditions: dict[int, str] = {}
     before: dict[str, list[str]] = {}
     for place in places:
+        value = f"value_{place.index}"
         earlier = before.setdefault(place.column, [])
-        none_earlier = [f"{value} IS NULL" for value in earlier]
-        taken.add(place.keys, " AND ".join([f"value_{place.index} IS NOT NULL", place.is_whole_sql, *none_earlier]))
-        earlier.append(f"value_{place.index}")
+        none_earlier = [f"{other} IS NULL" for other in earlier]
+        conditions[place.index] = " AND ".join([f"{value} IS NOT NULL", place.is_whole_sql, *none_earlier])
+        earlier.append(value)
+    return conditions
+
+
+def _patch(places: list[_Place], redundant: Mapping[str, str]) -> str:
+    """The RFC 7396 merge patch that leaves of an object what no column has taken."""
+    tree = _Branch()
+    for place in places:
+        tree.add(place.keys, f"taken_{place.index}")
     for path, column in redundant.items():
-        taken.add(tuple(path.split(".")), f"{column} IS NOT NULL")
-    members = ", ".join(taken.members()) or "NULL"
-    rest = f"json_merge_patch(json, '{{' || concat_ws(',', {members}) || '}}')"
-    changed = (
-        "mended <> raw" if not repeats else "(mended <> raw OR len(json_keys(json)) <> list_unique(json_keys(json)))"
-    )
-    rest = f"CASE WHEN {changed} THEN json_merge_patch({rest}, json_object('_raw', raw)) ELSE {rest} END"
-    return f"CAST(nullif(({rest})::VARCHAR, '{{}}') AS JSON)"
+        tree.add(tuple(path.split(".")), f"{column} IS NOT NULL")
+    return f"'{{' || concat_ws(',', {', '.join(tree.members()) or 'NULL'}) || '}}'"

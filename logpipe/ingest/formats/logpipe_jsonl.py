@@ -25,7 +25,7 @@ _PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {
 class LogpipeJsonl(JsonFormat):
     """logpipe's own JSON lines."""
 
-    def fast_select(self, sample: Sequence[str]) -> str | None:
+    def fast_select(self, sample: Sequence[str], /, *, checked: bool) -> str | None:
         """See `Format`; none where the sample has values of other types than the record's, or very many keys."""
         objects = _objects(sample)
         keys = dict.fromkeys(key for record in objects for key in record)
@@ -37,12 +37,13 @@ class LogpipeJsonl(JsonFormat):
             return None
         # As text, so that a time of more digits than a microsecond's is left to the full SELECT.
         members = {**typed, "timestamp": "VARCHAR", **dict.fromkeys(extra, "JSON")}
+        raw = "CASE WHEN json_valid(raw) THEN raw END" if checked else "raw"
         return f"""
             SELECT {", ".join(_column(field.key, field.column, field.sql_type, typed) for field in FIELDS)},
                 {_object(extra)} AS attributes, pos, bytes, NULL AS reason
             FROM (
                 SELECT pos, bytes, len(json_keys(raw)) AS keys, json_transform(raw, {_structure(members)}) AS record
-                FROM (SELECT pos, bytes, CASE WHEN json_valid(raw) THEN raw END AS raw FROM lines)
+                FROM (SELECT pos, bytes, {raw} AS raw FROM lines)
             )
             WHERE CASE WHEN {" + ".join(f"({_member(key)} IS NOT NULL)::INT" for key in members)} = keys
                 THEN {" AND ".join(_conditions(typed))} END

@@ -5,12 +5,7 @@ https://docs.python.org/3/library/logging.html#logrecord-attributes
 
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import ISO
-from logpipe.ingest.formats.traceback import (
-    before_traceback_sql,
-    exception_message_sql,
-    exception_type_sql,
-    traceback_sql,
-)
+from logpipe.ingest.formats.traceback import EXCEPTION_COLUMNS, STACKTRACE
 
 LEVEL = r"(?:TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|Level \d+)"
 LOGGER = r"[A-Za-z_][\w.\-]*"
@@ -50,9 +45,9 @@ PYTHON_TEXT = TextFormat(
     title="Python's logging as text, tracebacks joined",
     start=rf"^(?:\[?{ISO}|\[?{LEVEL}\]?:? +\[?\d{{4}}-\d\d-\d\d|{LEVEL}:[\w.\-]+:)",
     layouts=LAYOUTS,
-    derived={"stacktrace": traceback_sql("text")},
+    derived=STACKTRACE,
     columns={
-        "message": before_traceback_sql("text"),
+        **EXCEPTION_COLUMNS,
         "logger": '"logger"',
         "module": '"module"',
         "function": '"function"',
@@ -60,9 +55,6 @@ PYTHON_TEXT = TextFormat(
         "process": 'TRY_CAST("process" AS INTEGER)',
         "thread": '"thread"',
         "request_id": '"request_id"',
-        "exception_type": exception_type_sql("stacktrace"),
-        "exception_message": exception_message_sql("stacktrace"),
-        "exception_stacktrace": "stacktrace",
     },
     attributes={"process_name": "process_name"},
 )

@@ -49,7 +49,7 @@ class TextFormat:
     read_time: TimeSql = iso_sql
     start: str | None = None
 
-    def fast_select(self, _sample: Sequence[str]) -> str | None:
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:  # noqa: ARG002 - none either way
         """See `Format`."""
         return None
 

@@ -33,13 +33,13 @@ def epoch_sql(text: str) -> str:
 
     Nothing before 1973 is taken: small numbers are durations and counters, not times.
     """
-    number = f"TRY_CAST({text} AS DECIMAL(28, 9))"
-    scales = ((1e8, 1e11, "1000000"), (1e11, 1e14, "1000"), (1e14, 1e17, "1"), (1e17, 9e18, "0.001"))
-    branches = (
-        f"WHEN {number} >= {low:.0f} AND {number} < {high:.0f} THEN floor({number} * {scale})"
-        for low, high, scale in scales
+    number = f"TRY_CAST({text} AS DOUBLE)"  # 53 bits hold microseconds until 2255; nanoseconds need an integer
+    microseconds = (
+        f"CASE WHEN {number} < 1e8 THEN NULL WHEN {number} < 1e11 THEN round({number} * 1e6)::BIGINT"
+        f" WHEN {number} < 1e14 THEN round({number} * 1e3)::BIGINT WHEN {number} < 1e17 THEN {number}::BIGINT"
+        f" WHEN {number} < 9e18 THEN TRY_CAST({text} AS BIGINT) // 1000 END"
     )
-    return f"make_timestamptz(CAST(CASE {' '.join(branches)} END AS BIGINT))"
+    return f"make_timestamptz({microseconds})"
 
 
 def instant_sql(text: str, context: Context) -> str:
@@ -81,3 +81,40 @@ def yearless_sql(text: str, context: Context) -> str:
     limit = f"TIMESTAMPTZ '{context.modified_at.isoformat(sep=' ')}' + INTERVAL 1 DAY"
     latest_first = [in_year(year + 1), in_year(year), in_year(year - 1)]
     return f"CASE {' '.join(f'WHEN {time} <= {limit} THEN {time}' for time in latest_first)} END"
+
+
+_OFFSETS = {
+    "WET": "+00",
+    "WEST": "+01",
+    "BST": "+01",
+    "CET": "+01",
+    "CEST": "+02",
+    "EET": "+02",
+    "EEST": "+03",
+    "MSK": "+03",
+    "EST": "-05",
+    "EDT": "-04",
+    "CST": "-06",
+    "CDT": "-05",
+    "MST": "-07",
+    "MDT": "-06",
+    "PST": "-08",
+    "PDT": "-07",
+    "JST": "+09",
+    "KST": "+09",
+    "HKT": "+08",
+    "SGT": "+08",
+    "AEST": "+10",
+    "AEDT": "+11",
+    "NZST": "+12",
+    "NZDT": "+13",
+}
+"""Abbreviations that servers write for their own zone, as PostgreSQL's default set has them."""
+
+
+def abbreviated_zone_sql(text: str, context: Context) -> str:
+    """`2026-03-14 10:00:00.123 CEST`: ISO 8601 with a blank and an offset or an abbreviation."""
+    zone = f"regexp_extract({text}, ' ([A-Z]{{3,4}})$', 1)"
+    branches = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in _OFFSETS.items())
+    numeric = f"regexp_extract({text}, '^(\\S+ \\S+)', 1) || CASE {zone} {branches} END"
+    return iso_sql(f"coalesce({numeric}, {text})", context)

@@ -45,3 +45,15 @@ def _part_sql(stacktrace: str, group: int) -> str:
         f" WHEN contains({stacktrace}, '{HEADER}')"
         f" THEN regexp_extract(rtrim({stacktrace}, chr(10)), '{_LAST_LINES}', {group}) END, '')"
     )
+
+
+STACKTRACE: Final = {"stacktrace": traceback_sql("text")}
+"""`derived` of a text format whose records may end in a traceback; its message is the group `text`."""
+
+EXCEPTION_COLUMNS: Final = {
+    "message": before_traceback_sql("text"),
+    "exception_type": exception_type_sql("stacktrace"),
+    "exception_message": exception_message_sql("stacktrace"),
+    "exception_stacktrace": "stacktrace",
+}
+"""`columns` of such a format."""

@@ -1,0 +1,64 @@
+"""What `setup_logging` installs, and how it is taken back."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from logpipe.emit import loguru_sink, uncaught
+from logpipe.emit.emitter import Emitter
+from logpipe.emit.levels import LEVELS
+from logpipe.emit.settings import Settings
+from logpipe.emit.stdlib import LogpipeHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Logging:
+    """What `setup_logging` installed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._emitter = Emitter(settings)
+        self.paths: dict[str, Path] = self._emitter.paths
+        """The file of each stream."""
+        self._handler = _RootHandler(self, self._emitter)
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Takes the place of an earlier setup."""
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            if isinstance(handler, _RootHandler):
+                handler.logging.close()
+        level = root.level
+        self._emitter.open()
+        root.addHandler(self._handler)
+        root.setLevel(LEVELS[self.settings.level])
+        self._undo.append(lambda: root.setLevel(level))
+        if self.settings.loguru:
+            self._undo.append(loguru_sink.install(self._emitter.take, self.settings.level))
+        if self.settings.uncaught:
+            self._undo.append(uncaught.install())
+
+    def flush(self) -> None:
+        """Says what was dropped, if anything, and waits until what was written is on the disk."""
+        self._emitter.flush()
+
+    def close(self) -> None:
+        """Undoes the setup, waits for the compression of rotated files, and closes the files."""
+        logging.getLogger().removeHandler(self._handler)
+        while self._undo:
+            self._undo.pop()()
+        self._emitter.close()
+
+
+class _RootHandler(LogpipeHandler):
+    def __init__(self, logging: Logging, emitter: Emitter) -> None:
+        super().__init__(emitter.take)
+        self.logging = logging
+        self._emitter = emitter
+
+    def flush(self) -> None:
+        """Called by `logging.shutdown` at the end of the process: the last chance to report drops."""
+        self._emitter.report()

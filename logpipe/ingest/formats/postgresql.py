@@ -1,0 +1,80 @@
+"""PostgreSQL's log on standard error, under the prefixes in use; its continuation lines begin with a tab.
+
+https://www.postgresql.org/docs/current/runtime-config-logging.html
+"""
+
+from typing import Final
+
+from logpipe.ingest.formats.levels import level_sql
+from logpipe.ingest.formats.text_format import TextFormat
+from logpipe.ingest.formats.times import abbreviated_zone_sql
+
+KINDS: Final = (
+    r"(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]?|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE)"
+)
+"""Severities, and the lines that follow a message as records of their own."""
+
+TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,5}|[+-]\d\d(?::?\d\d)?)"
+
+TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (statement|parse|bind|execute)(?: ([^:]*))?: (.*))?$"
+PID: Final = r"(?:^|[\[: ])(\d+)(?:-\d+)?(?:\]|[: ]|$)"
+USER: Final = ("user=([^,@ ]+)", r"(?:^|[ :])([^\s:=@,\[\]]+|\[unknown\])@")
+DATABASE: Final = ("db=([^,@ ]+)", r"@([^\s:=@,\[\]]+|\[unknown\])(?:[ :]|$)")
+APPLICATION: Final = "app=([^,]+?)(?:,| *$)"
+CLIENT: Final = "(?:client|host)=([^,() ]+)"
+TOLD_PREFIX: Final = (
+    r" ?\[\d+\]:? ?(?:[^\s@]*@[^\s@]* |user=[^,\s]*,db=[^,\s]*(?:,app=[^,]*?)?(?:,(?:client|host)=[^,\s]*)? )?"
+)
+"""A prefix of which every part has a column or an attribute of its own."""
+
+LAYOUT: Final = (
+    rf"^(?:(?P<remote>\S+) )??(?P<time>{TIME})(?P<prefix>[^\n]*?\d[^\n]*?)(?P<kind>{KINDS}):  ?(?s:(?P<text>.*))$"
+)
+LOGGED: Final = r"(?s)^(?:statement|execute [^:]*): (.*)$"
+
+
+def _of_prefix(*patterns: str) -> str:
+    """What the first pattern finds that finds anything; PostgreSQL writes `[unknown]` where it knows nothing."""
+    found = (f"nullif(nullif(regexp_extract(prefix, '{pattern}', 1), ''), '[unknown]')" for pattern in patterns)
+    return f"coalesce({', '.join(found)})"
+
+
+POSTGRESQL = TextFormat(
+    name="postgresql",
+    title="PostgreSQL server log",
+    start=r"^[^\t]",
+    layouts=(
+        rf"^(?:(?P<remote>\S+) )??(?P<time>{TIME})(?P<prefix>[^\n]*?\d[^\n]*?)(?P<kind>{KINDS}):  ?(?s:(?P<text>.*))$",
+    ),
+    read_time=abbreviated_zone_sql,
+    derived={
+        "body": "replace(text, chr(10) || chr(9), chr(10))",
+        "timed": f"CASE WHEN starts_with(text, 'duration: ') THEN"
+        f" regexp_extract(body, '{TIMED}', ['ms', 'step', 'name', 'sql']) END",
+        "spent_ms": "TRY_CAST(nullif(timed['ms'], '') AS DOUBLE)",
+        "is_whole": "coalesce(timed['step'] NOT IN ('parse', 'bind'), true)",
+        "sql_text": "CASE WHEN kind IN ('STATEMENT', 'QUERY') THEN body"
+        " WHEN timed IS NOT NULL THEN nullif(timed['sql'], '')"
+        f" WHEN kind = 'LOG' THEN nullif(regexp_extract(body, '{LOGGED}', 1), '') END",
+    },
+    columns={
+        "level": level_sql("kind"),
+        "message": "body",
+        "stream": "CASE WHEN spent_ms IS NOT NULL AND is_whole THEN 'performance' END",
+        "duration_ms": "CASE WHEN is_whole THEN spent_ms END",
+        "db_statement": "sql_text",
+        "db_system": "CASE WHEN sql_text IS NOT NULL OR spent_ms IS NOT NULL THEN 'postgresql' END",
+        "process": f"TRY_CAST({_of_prefix(PID)} AS INTEGER)",
+    },
+    attributes={
+        "kind": "CASE WHEN kind NOT IN ('ERROR', 'WARNING', 'INFO') THEN kind END",
+        "db_user": _of_prefix(*USER),
+        "db_name": _of_prefix(*DATABASE),
+        "application": f"nullif(trim({_of_prefix(APPLICATION)}), '')",
+        "prefix": f"CASE WHEN NOT regexp_full_match(prefix, '{TOLD_PREFIX}') THEN trim(prefix) END",
+        "client_address": f"coalesce(remote, {_of_prefix(CLIENT)})",
+        "statement_name": "CASE WHEN timed['name'] <> '' THEN timed['name'] END",
+        "step": "CASE WHEN NOT is_whole THEN timed['step'] END",
+        "step_ms": "CASE WHEN NOT is_whole THEN spent_ms END",
+    },
+)

@@ -1,0 +1,27 @@
+"""uvicorn's console: its own messages and its access lines, neither with a time. https://www.uvicorn.org/"""
+
+from logpipe.ingest.formats.access_log import REQUEST
+from logpipe.ingest.formats.text_format import TextFormat
+from logpipe.ingest.formats.traceback import EXCEPTION_COLUMNS, STACKTRACE
+
+LEVEL = r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)"
+
+UVICORN = TextFormat(
+    name="uvicorn",
+    title="uvicorn's console, tracebacks joined",
+    start=rf"^{LEVEL}: +\S",
+    layouts=(
+        rf'^(?P<level>{LEVEL}): +(?P<client>\S+) - "(?P<request>{REQUEST})" (?P<status>\d{{3}})(?: [\w \'-]*)?$',
+        rf"^(?P<level>{LEVEL}): +(?s:(?P<text>.*))$",
+    ),
+    derived=STACKTRACE,
+    columns={
+        **EXCEPTION_COLUMNS,
+        "message": f"coalesce(request, {EXCEPTION_COLUMNS['message']})",
+        "stream": "CASE WHEN request IS NOT NULL THEN 'access' END",
+        "http_method": "method",
+        "http_path": "path",
+        "http_status": "TRY_CAST(status AS USMALLINT)",
+    },
+    attributes={"client_address": "client", "query": "query", "protocol": "protocol"},
+)

@@ -1,0 +1,77 @@
+"""Generate the day: `generate(folder)` writes the logs and returns the ground truth."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from logpipe import setup_logging
+from sample_logs import shop_api, shop_web, shop_worker
+from sample_logs.clock import VirtualClock
+from sample_logs.damage import damage
+from sample_logs.day import Day
+from sample_logs.incidents import DATE, DAY_S, FULL_DISK, INCIDENTS, SLOW_RELEASE, moment
+from sample_logs.servers import write_billing, write_nginx, write_postgresql
+
+SEED: Final = 20260312
+ENVIRONMENT: Final = "production"
+HOST: Final = "shop-1"
+
+Truth = dict[str, Any]
+
+_RUNS: Final = (
+    (shop_web.SERVICE, shop_web.OLD_VERSION, 0.0, SLOW_RELEASE.start),
+    (shop_web.SERVICE, shop_web.NEW_VERSION, SLOW_RELEASE.start, DAY_S),
+    (shop_api.SERVICE, shop_api.VERSION, 0.0, DAY_S),
+    (shop_worker.SERVICE, shop_worker.VERSION, 0.0, DAY_S),
+)
+"""Service, version, and the seconds of the day in which it ran."""
+
+
+def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
+    """Write the logs of the day into an empty folder, and the ground truth beside it as `truth.json`.
+
+    `scale` is the traffic as a share of the whole day's; what runs by a timer hardly shrinks.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    day = Day(seed, scale)
+    shop_web.simulate(day)
+    shop_api.simulate(day)
+    shop_worker.simulate(day)
+    records = {
+        "services": sum(_emit(day, folder, *run) for run in _RUNS),
+        "nginx": write_nginx(day, folder / "nginx.access.log"),
+        "postgresql": write_postgresql(day, folder / f"postgresql-{DATE:%Y-%m-%d}.log"),
+        "billing": write_billing(day, folder / "billing.log"),
+    }
+    truth = _truth(folder, records)
+    path = folder.parent / "truth.json"
+    path.write_text(json.dumps({"seed": seed, "scale": scale, **truth}, indent=2) + "\n", encoding="utf-8")
+    return truth
+
+
+def _emit(day: Day, folder: Path, service: str, version: str, start: float, end: float) -> int:
+    with VirtualClock(moment(start).timestamp()) as clock:
+        logging = setup_logging(
+            service=service,
+            environment=ENVIRONMENT,
+            version=version,
+            host=HOST,
+            log_dir=folder,
+            level="INFO",
+            console=False,
+            rotate_every="never",
+            max_bytes="4G",
+        )
+        try:
+            return day.play(service, clock, start, end)
+        finally:
+            logging.close()
+
+
+def _truth(folder: Path, records: dict[str, int]) -> Truth:
+    damaged = damage(folder / str(FULL_DISK.subject), f"{moment(FULL_DISK.start):%Y-%m-%dT%H:%M:%S}".encode())
+    rejects = {"lines": damaged.rejects, **asdict(damaged)}
+    incidents = [one.as_json() | (rejects if one is FULL_DISK else {}) for one in INCIDENTS]
+    records["services"] -= damaged.lost
+    return {"date": f"{DATE:%Y-%m-%d}", "records": records, "incidents": incidents}

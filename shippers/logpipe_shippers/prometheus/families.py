@@ -1,0 +1,121 @@
+"""The metric families: their names, what they mean, and the statement that returns their series.
+
+Names follow https://prometheus.io/docs/practices/naming/. All values come from roll-ups and from the small tables,
+never from `events`, so that a scrape costs the same after ten million events as after ten thousand in the same minutes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from logpipe.record import SEVERITY_BY_LEVEL, STREAMS
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A counter or gauge."""
+
+    name: str
+    """A counter's name is without `_total`, which the exposition adds."""
+    documentation: str
+    type: Literal["counter", "gauge"]
+    labels: tuple[str, ...]
+    statement: str
+    """The SQL file that returns one row a series: the values of `labels`, then the number."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyFamily:
+    """A histogram of durations in seconds."""
+
+    name: str
+    documentation: str
+    operation_kind: Literal["http", "db", "event"]
+    labels: tuple[str, ...]
+    """After `service`; the operation's name is split into as many: the route and the method of `http`."""
+
+
+EVENTS: Final = Family(
+    "logpipe_events",
+    "Events in the store, by service, stream and level.",
+    "counter",
+    ("service", "stream", "level"),
+    "events",
+    {"streams": list(STREAMS), "levels": list(SEVERITY_BY_LEVEL)},
+)
+
+HTTP: Final = (
+    Family(
+        "logpipe_http_requests",
+        "Logged HTTP requests, with and without a duration.",
+        "counter",
+        ("service", "method", "route"),
+        "http_requests",
+    ),
+    Family(
+        "logpipe_http_server_errors",
+        "Logged HTTP requests that were answered with a status of 500 or above.",
+        "counter",
+        ("service", "method", "route"),
+        "http_server_errors",
+    ),
+)
+
+LATENCIES: Final = (
+    LatencyFamily(
+        "logpipe_http_request_duration_seconds", "Duration of logged HTTP requests.", "http", ("method", "route")
+    ),
+    LatencyFamily(
+        "logpipe_db_query_duration_seconds",
+        "Duration of logged database queries, by the query without its values.",
+        "db",
+        ("operation",),
+    ),
+    LatencyFamily(
+        "logpipe_event_duration_seconds",
+        "Duration of other events that carry one, by the event's name.",
+        "event",
+        ("operation",),
+    ),
+)
+
+FINDINGS: Final = Family(
+    "logpipe_findings",
+    "Open findings of the analysis.",
+    "gauge",
+    ("kind", "severity", "service", "status"),
+    "open_findings",
+)
+
+HEALTH: Final = (
+    Family(
+        "logpipe_last_event_timestamp_seconds",
+        "Beginning of the minute of the latest event.",
+        "gauge",
+        ("service",),
+        "last_event",
+    ),
+    Family(
+        "logpipe_last_ingest_timestamp_seconds",
+        "When lines were last taken in.",
+        "gauge",
+        (),
+        "last_ingest",
+    ),
+    Family("logpipe_read_bytes", "Bytes of logs read, decompressed.", "counter", (), "read_bytes"),
+    Family("logpipe_lines", "Lines read, by what became of them.", "counter", ("class",), "ledger_lines"),
+    Family("logpipe_rejects", "Rejected lines that the store keeps, by reason.", "gauge", ("reason",), "rejects"),
+    Family("logpipe_sources", "Log files known, by state; each generation counts.", "gauge", ("state",), "sources"),
+    Family("logpipe_gaps", "Ranges of log files known to be lost.", "counter", (), "gaps"),
+    Family("logpipe_gap_bytes", "Bytes known to be lost, where the length is known.", "counter", (), "gap_bytes"),
+    Family(
+        "logpipe_export_operations_folded",
+        "Operations past the limit, which are exported together as operation or route 'other'.",
+        "gauge",
+        ("service", "operation_kind"),
+        "folded_operations",
+    ),
+)
+
+FAMILIES: Final = (EVENTS, *HTTP, *LATENCIES, FINDINGS, *HEALTH)

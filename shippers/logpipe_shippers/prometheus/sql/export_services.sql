@@ -1,0 +1,8 @@
+-- The label of each service. The first ones keep their names, by when they came into the store and not by their counts: a
+-- service that moved into or out of `other` would make its counter fall, which reads as a restart.
+CREATE OR REPLACE TEMP TABLE export_services AS
+SELECT
+    service,
+    CASE WHEN row_number() OVER (ORDER BY min(rowid)) > $services THEN 'other' ELSE label_value(service) END AS label
+FROM rollup_minute
+GROUP BY service

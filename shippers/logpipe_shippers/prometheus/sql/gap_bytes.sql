@@ -1,0 +1,1 @@
+SELECT coalesce(sum(to_pos - from_pos), 0) FROM gaps

@@ -1,0 +1,1 @@
+SELECT epoch(max(committed_at)) FROM ledger HAVING count(*) > 0

@@ -1,0 +1,74 @@
+"""A service that logs into a folder of its own, and what it wrote."""
+
+import gzip
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logpipe import Logging, setup_logging
+
+Record = dict[str, Any]  # a JSON object
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of whoever runs the tests do not matter."""
+    for variable in list(os.environ):
+        if variable == "LOG_LEVEL" or variable.startswith("LOGPIPE_"):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Logging]]:
+    """`setup_logging` for the service `shop`, without console, undone after the test."""
+    started: list[Logging] = []
+
+    def setup(**settings: Any) -> Logging:
+        defaults: dict[str, Any] = {"service": "shop", "log_dir": tmp_path, "console": False}
+        started.append(setup_logging(**(defaults | settings)))
+        return started[-1]
+
+    yield setup
+    for installed in reversed(started):
+        installed.close()
+
+
+@pytest.fixture
+def shop(start: Callable[..., Logging]) -> Logging:
+    """The service, set up with the defaults."""
+    return start(level="TRACE")
+
+
+@pytest.fixture
+def alone() -> Callable[[], None]:
+    """Takes the handlers of pytest, which raise what formatting raises, off the root logger for the rest of a test."""
+
+    def remove() -> None:
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            if type(handler).__module__.startswith("_pytest"):
+                root.removeHandler(handler)
+
+    return remove
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., list[Record]]:
+    """The records in the service's files, live and rotated, of one stream or of all, in the order of seq."""
+
+    def read(stream: str = "*", service: str = "shop") -> list[Record]:
+        records = []
+        for path in (tmp_path / service).glob(f"{stream}.*"):
+            if path.name.startswith(".") or (path.suffix != ".gz" and path.with_name(f"{path.name}.gz").exists()):
+                continue
+            data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            assert data == b"" or data.endswith(b"\n"), f"{path.name} ends in the middle of a line"
+            records += [json.loads(line) for line in data.splitlines()]
+        return sorted(records, key=lambda record: (record["instance"], record["seq"]))
+
+    return read

@@ -1,0 +1,83 @@
+"""Arguments, variables and defaults."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from logpipe import SettingError
+from logpipe.emit.settings import Settings, load
+
+
+def test_an_argument_wins_over_a_variable_and_a_variable_over_the_default() -> None:
+    """In this order; an empty variable is none."""
+    environ = {"LOGPIPE_SERVICE": "by_variable", "LOGPIPE_VERSION": "", "LOG_LEVEL": "warn"}
+    assert load({}, {}).service == "unknown_service"
+    assert load({}, environ).service == "by_variable"
+    assert load({"service": "by_argument"}, environ).service == "by_argument"
+    assert load({}, environ).version is None
+    assert load({}, environ).level == "WARNING"
+    assert load({}, environ | {"LOGPIPE_LEVEL": "DEBUG"}).level == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("level", "fatal", "CRITICAL"),
+        ("level", 25, "INFO"),
+        ("log_dir", "/var/log/x", Path("/var/log/x")),
+        ("console", True, "on"),
+        ("console", "no", "off"),
+        ("console", "JSON", "json"),
+        ("max_bytes", "64k", 65536),
+        ("max_bytes", "2 MiB", 2 << 20),
+        ("rotate_every", "Hour", "hour"),
+        ("keep_files", "7", 7),
+        ("compress", "off", False),
+    ],
+)
+def test_values_may_be_spelled_as_people_do(name: str, value: object, expected: object) -> None:
+    """Numbers with units, booleans as words, levels in any case."""
+    assert getattr(load({name: value}, {}), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("service", "../etc"),
+        ("service", ""),
+        ("service", 3),
+        ("level", "LOUD"),
+        ("level", True),
+        ("log_dir", 3),
+        ("console", "maybe"),
+        ("max_bytes", "10 parsecs"),
+        ("max_bytes", 1),
+        ("rotate_every", "fortnight"),
+        ("keep_files", -1),
+        ("keep_days", "many"),
+        ("compress", "perhaps"),
+        ("environment", 5),
+    ],
+)
+def test_a_bad_value_is_one_sentence_that_names_its_origin(name: str, value: object) -> None:
+    """The argument, or the variable, and what it should be."""
+    with pytest.raises(SettingError, match=rf"^{name} is .*; give ") as caught:
+        load({name: value}, {})
+    assert caught.value.reason == "setting"
+    if isinstance(value, str) and value:
+        variable = f"LOGPIPE_{name.upper()}"
+        with pytest.raises(SettingError, match=rf"^{variable} is .*; give "):
+            load({}, {variable: value})
+
+
+def test_the_document_has_each_setting_with_variables_default_and_meaning() -> None:
+    """docs/emit.md and the table of settings say the same."""
+    document = (Path(__file__).parents[2] / "docs" / "emit.md").read_text()
+    for setting in fields(Settings):
+        variables = ", ".join(f"`{variable}`" for variable in setting.metadata["variables"])
+        row = f"| `{setting.name}` | {variables} |"
+        assert row in document, row
+        line = next(line for line in document.splitlines() if line.startswith(row))
+        assert setting.metadata["meaning"] in line
+        assert f"| `{setting.default}` |".replace("`None`", "–").replace("``", "–") in line

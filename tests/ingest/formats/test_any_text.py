@@ -1,0 +1,76 @@
+"""What holds for any text and any format: nothing crashes, nothing is lost, nothing is made up."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logpipe.ingest.formats import FORMATS, Context, detect
+
+from .lines import records, select
+from .test_golden import LOGS
+
+SAMPLES = [line for log in LOGS for line in log.read_text().splitlines()]
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
+
+JSON_VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+KNOWN_KEY = st.sampled_from(
+    [
+        *("timestamp", "time", "level", "message", "msg", "event", "http", "http.status_code", "log", "exception"),
+        *("error", "record", "text", "line", "process", "duration_ms", "seq", "stream", "severity_number"),
+    ]
+)
+JSON_LINE = st.dictionaries(KNOWN_KEY | TEXT, JSON_VALUE, max_size=6).map(json.dumps)
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> str:
+    """A line of a real format, cut, or with foreign text put in."""
+    line = draw(st.sampled_from(SAMPLES))
+    at = draw(st.integers(0, len(line)))
+    return line[:at] + draw(TEXT) + draw(st.sampled_from(["", line[at:]]))
+
+
+LINES = st.lists(st.sampled_from(SAMPLES) | mutilated() | JSON_LINE | TEXT, max_size=8).map("\n".join)
+CONTEXTS = st.sampled_from(
+    [
+        Context(datetime(2026, 3, 14, tzinfo=UTC)),
+        Context(datetime(2024, 2, 29, 23, tzinfo=UTC), time_zone="Europe/Berlin"),
+    ]
+)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(text=LINES, context=CONTEXTS)
+@settings(max_examples=12, deadline=None)
+def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
+    """Every record yields exactly one row, an event with something in it or a reject with its reason."""
+    format_ = FORMATS[name]
+    expected = [(pos, size) for pos, size, _ in records(text, format_.start)]
+    rows = select(format_, text, context)
+    assert [(row["pos"], row["bytes"]) for row in rows] == expected
+    assert all(len(row) == 3 for row in rows if "reason" in row)
+
+
+@given(text=LINES)
+@settings(max_examples=100, deadline=None)
+def test_detection_always_answers(text: str) -> None:
+    """Any text has a format, with a share of at least 0.9 and a sentence that names it."""
+    detection = detect(text.split("\n"))
+    assert detection.share >= 0.9
+    assert detection.format.name in detection.explanation
+
+
+@given(members=st.dictionaries(TEXT.map("x {}".format), JSON_VALUE, min_size=1, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_unknown_members_stay_in_the_attributes(members: dict[str, object]) -> None:
+    """What no column takes is found again, unchanged, under its own key."""
+    (row,) = select(FORMATS["json"], json.dumps(members))
+    assert row["attributes"] == members
