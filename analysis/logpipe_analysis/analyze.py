@@ -67,7 +67,6 @@ def analyze(
         store,
         found,
         kinds=kinds,
-        since=asked,
         until=covered.until,
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),

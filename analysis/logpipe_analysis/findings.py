@@ -71,16 +71,15 @@ def record(
     found: Sequence[Finding],
     *,
     kinds: Sequence[str],
-    since: datetime,
     until: datetime,
     adjoining: timedelta,
     now: datetime,
 ) -> Changes:
-    """Store what an analysis of `kinds` from `since` to `until` found, in one transaction.
+    """Store what an analysis of `kinds` up to `until` found, in one transaction.
 
     A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
-    that is not found any more is resolved. The second of two equal runs changes nothing.
+    that is not found any more is resolved as of `until`. The second of two equal runs changes nothing.
     """
     stored = [finding for finding in load(store) if finding.kind in kinds]
     pairs, unmatched = _paired(found, stored, until, adjoining)
@@ -98,7 +97,7 @@ def record(
         else:
             updated.append(current)
     resolved += [
-        replace(lost, status="resolved", ended_at=max(since, lost.started_at))
+        replace(lost, status="resolved", ended_at=until)
         for lost in unmatched
         if lost.status == "open" and lost.started_at < until
     ]

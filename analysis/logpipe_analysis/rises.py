@@ -51,6 +51,8 @@ class Rise:
     p_value: float
     per_bucket: float
     """Growth of the figure a bucket while it rises, as a factor; 1 for a step."""
+    expected: float | None = None
+    """Executions expected in the stretch, where a log holds slow ones only; `before` is then that log's limit."""
 
     def ratio(self) -> float:
         """How many times the figure before it is after."""

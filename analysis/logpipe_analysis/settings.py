@@ -24,6 +24,8 @@ class ErrorSpikeSettings:
     """Errors in the window, without which there is no spike."""
     min_ratio: float = 2.0
     """Observed errors per expected error, below which there is no spike."""
+    min_presence: float = 0.7
+    """Where fewer of a service's buckets hold any event, errors are judged by time and not by volume."""
     max_gap_buckets: int = 6
     """Improbable buckets at most this far apart are one episode."""
 
@@ -88,6 +90,8 @@ class SlowQuerySettings:
     """An execution is slow from this many times the query's usual p95."""
     min_slow_ms: float = 50.0
     """An execution faster than this is never slow."""
+    slow_log_ms: float = 10.0
+    """A service whose fastest logged query takes longer than this logs slow queries only."""
     min_slow: int = 3
     """Slow executions in the window, without which there is no burst."""
     p_value: float = 1e-6
@@ -122,8 +126,8 @@ class NewPatternSettings:
     """The chance that a pattern that was always there shows itself only so late."""
     burst_events: int = 20
     """An error that has come so often, and three times a minute, is new whatever the chance."""
-    quiet_minutes: int = 30
-    """Minutes without it after which it is over, or five times its usual pause."""
+    quiet_buckets: int = 30
+    """Buckets without it after which it is over, or five times its usual pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,8 @@ class SilenceSettings:
     """The share of the trailing buckets that held events."""
     min_presence: float = 0.6
     """The same since the beginning of the range: a job that ran for an hour was never steady."""
+    min_expected: float = 5.0
+    """Events expected in the gap, without which it is none."""
     p_value: float = 1e-6
     """The chance of such a gap."""
     dispersion: float = 0.05

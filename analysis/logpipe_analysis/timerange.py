@@ -46,28 +46,6 @@ class TimeRange:
         return self.since + index * self.bucket
 
 
-def parse_time(text: str, *, now: datetime) -> datetime:
-    """A time as people give it: RFC 3339, a date, or how long before `now` (`90s`, `30m`, `1h`, `2d`, `1w`).
-
-    Times without a zone are UTC.
-
-    Raises:
-        QueryError: it is none of these.
-    """
-    relative = _RELATIVE.fullmatch(text.strip())
-    if relative:
-        return now - parse_duration(text)
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise QueryError(
-            f"{text!r} is not a time",
-            remedy="give RFC 3339 (2026-11-20T09:14:00Z), a date (2026-11-20), or how long ago (30m, 2h, 1d)",
-            reason="time",
-        ) from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def parse_duration(text: str) -> timedelta:
     """A length of time: a number and s, m, h, d or w.
 

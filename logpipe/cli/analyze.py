@@ -24,16 +24,17 @@ def analyze(
 ) -> None:
     """Look for error spikes, slow queries, latency rises, new patterns and silences; store what is found."""
     from logpipe.cli import findings, output
+    from logpipe.cli.times import parse_time
     from logpipe.store import Store
     from logpipe_analysis.analyze import analyze as analyse
     from logpipe_analysis.finding import SEVERITIES
     from logpipe_analysis.settings import Settings
-    from logpipe_analysis.timerange import parse_duration, parse_time
+    from logpipe_analysis.timerange import parse_duration
 
     now = datetime.now(UTC)
     kinds = findings.known_kinds(kind or [])
     least = findings.known_severity(fail_on)
-    start, end = (parse_time(text, now=now) if text else None for text in (since, until))
+    start, end = (parse_time(text, now) if text else None for text in (since, until))
     with Store.open(db) as store:
         analysis = analyse(store, start, end, kinds, Settings(bucket=parse_duration(bucket)))
     if json:
@@ -44,7 +45,7 @@ def analyze(
         output.note(f"note: {note}")
     changes = analysis.changes
     output.note(
-        f"{len(analysis.findings)} findings: {len(changes.new)} new, {len(changes.updated)} updated, "
+        f"{findings.counted(analysis.findings)}: {len(changes.new)} new, {len(changes.updated)} updated, "
         f"{len(changes.resolved)} resolved, {len(changes.unchanged)} unchanged"
     )
     severe = SEVERITIES[SEVERITIES.index(least) :] if least else ()

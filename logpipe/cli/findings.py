@@ -36,7 +36,12 @@ def findings(
         output.json_lines(map(as_row, found))
     else:
         show(found)
-        output.note(f"{len(found)} findings; explain one with: logpipe explain ID --db {db}")
+        output.note(f"{counted(found)}; explain one with: logpipe explain ID --db {db}")
+
+
+def counted(found: "Sequence[Finding]") -> str:
+    """How many, in words."""
+    return "1 finding" if len(found) == 1 else f"{len(found)} findings"
 
 
 def as_row(finding: "Finding") -> dict[str, object]:

@@ -89,6 +89,9 @@ def _cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[_Cell]:
         own = erring[place]
         first = int(rows["i"].min())
         volume = buckets.dense(rows["i"], rows["events"], first)
+        if (volume > 0).mean() < settings.min_presence:
+            # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
+            volume = np.ones_like(volume)
         volume_of = dict(list(operations[place].groupby("operation"))) if place in operations else {}
         for name, part in [(None, own), *own.groupby("stream"), *own.groupby("operation")]:
             logged, served = (buckets.dense(part["i"], part[column], first) for column in ("logged", "served"))

@@ -135,7 +135,7 @@ def _belongs(buckets: Buckets, pattern: _Pattern, spike: Finding) -> bool:
 def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) -> Finding:
     quiet = buckets.range.until - pattern.last_seen
     usual_gap = (pattern.last_seen - pattern.first_seen) / max(pattern.minutes - 1, 1)
-    lasts = quiet <= max(settings.quiet_minutes * _MINUTE, 5 * usual_gap)
+    lasts = quiet <= max(settings.quiet_buckets * buckets.range.bucket, 5 * usual_gap)
     examples = _examples(buckets, pattern)
     # The minute of the roll-up is the beginning of it; the first example says it exactly.
     start = min((one.ts for one in examples), default=pattern.first_seen)

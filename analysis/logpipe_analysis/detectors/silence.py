@@ -123,17 +123,27 @@ def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: Silen
         start, end = int(before) + 1, int(after)
         if end - start < settings.min_buckets:
             continue
-        history = slice(max(start - settings.history_buckets, 0), start)
+        history = slice(max(start - settings.history_buckets, int(present[0])), start)
         if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, end, settings):
             continue
         if _usual(cell, start, end, _DAY // buckets.range.bucket):
             continue
         rate = float(cell.events[history].mean())
         expected = rate * (end - start) * _activity(rest, start, end, history)
-        p_value = float((1 + settings.dispersion * expected) ** (-1 / settings.dispersion))
+        if expected < settings.min_expected:
+            continue
+        p_value = _chance(cell.events[history], expected, end - start, settings)
         if p_value <= settings.p_value:
             open_ended = start > present[-1]
             yield _Gap(cell, start, None if open_ended else end, expected, rate, p_value)
+
+
+def _chance(history: Floats, expected: float, length: int, settings: SilenceSettings) -> float:
+    """Of so long a gap: by its expected events, or, for what has come in every bucket, by that regularity."""
+    by_count = float((1 + settings.dispersion * expected) ** (-1 / settings.dispersion))
+    if len(history) >= settings.min_history_buckets and (history > 0).all():
+        return min(by_count, float((0.5 / (len(history) + 1)) ** length))
+    return by_count
 
 
 def _activity(rest: Sequence[Floats], start: int, end: int, history: slice) -> float:

@@ -1,24 +1,20 @@
 """`slow_query`: a query that turned slow, for good or for a while; ranked by the time it adds.
 
 A lasting slowdown is a rise of the query's latency. A short one, as behind a lock, is a burst: many more executions
-far above the usual than the past explains. Executions are logged when they end, so a burst began as much earlier as
-they took.
+far above the usual than the past explains. A log that holds slow executions only is judged by how many it holds.
 """
-
-from collections.abc import Iterator
-from datetime import timedelta
 
 import numpy as np
 
 from logpipe_analysis import phrases
-from logpipe_analysis.buckets import Buckets, Latency, Place
+from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.bursts import bursts, surges
 from logpipe_analysis.detectors import latency as latencies
 from logpipe_analysis.detectors.latency import Risen
 from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.rises import Rise, figure, level_of, rises
+from logpipe_analysis.rises import Rise, figure, rises
 from logpipe_analysis.settings import LatencySettings, SlowQuerySettings, StepSettings
-from logpipe_analysis.statistics import counts, histograms
 
 
 def detect(
@@ -26,60 +22,45 @@ def detect(
 ) -> list[Finding]:
     """One finding for the queries of a service that turned slow together; those that add most time first."""
     nothing = np.zeros(buckets.range.buckets, dtype=bool)
+    bucket = buckets.range.bucket
+    slow_logs = _slow_logs(buckets, settings)
     risen = []
     for place, series in buckets.operations(("db",), settings.min_executions):
-        lasting = rises(series, nothing, buckets.range.bucket, latency, steps)
-        bursts = [burst for burst in _bursts(buckets, series, settings) if not _within(burst, lasting, buckets)]
-        risen += [Risen(place, series.kind, series.operation, rise) for rise in (*lasting, *bursts)]
+        if place in slow_logs:
+            first, limit_ms = slow_logs[place]
+            found = list(surges(series, first, limit_ms, bucket, settings))
+        else:
+            found = rises(series, nothing, bucket, latency, steps)
+            short = bursts(series, bucket, settings)
+            found += [burst for burst in short if not any(_close(burst, rise, buckets) for rise in found)]
+        risen += [Risen(place, series.kind, series.operation, rise) for rise in found]
     findings = [_finding(buckets, group) for group in latencies.together(risen, latency)]
     return sorted(findings, key=lambda finding: -finding.score)
 
 
-def _within(burst: Rise, lasting: list[Rise], buckets: Buckets) -> bool:
-    end = burst.end or buckets.range.buckets
-    return any(rise.onset - 10 < end and burst.onset < (rise.end or buckets.range.buckets) + 10 for rise in lasting)
+def _slow_logs(buckets: Buckets, settings: SlowQuerySettings) -> dict[Place, tuple[int, float]]:
+    """The services that log slow executions only: when each was first seen, and its fastest execution in ms."""
+    rows = buckets.store.execute(
+        f"""
+        SELECT logged.service, logged.environment, limit_ms, first
+        FROM (
+            SELECT service, environment, latency_bucket_upper_ms(min(bucket) - 1) AS limit_ms
+            FROM {buckets.latencies}
+            WHERE operation_kind = 'db'
+            GROUP BY service, environment
+        ) AS logged
+        JOIN (SELECT service, environment, min(i) AS first FROM {buckets.counts} GROUP BY ALL) AS seen
+            ON logged.service = seen.service AND logged.environment IS NOT DISTINCT FROM seen.environment
+        WHERE limit_ms >= ?
+        """,
+        [settings.slow_log_ms],
+    )
+    return {Place(service, environment): (first, limit_ms) for service, environment, limit_ms, first in rows}
 
 
-def _bursts(buckets: Buckets, series: Latency, settings: SlowQuerySettings) -> Iterator[Rise]:
-    """Stretches with far more slow executions than usual; slow is several times the usual p95."""
-    events = series.events
-    busy = events > 0
-    usual = float(np.exp(np.nanmedian(histograms.log_quantile(series.histogram[busy], series.lowest, 0.95))))
-    limit_ms = max(settings.slow_ratio * usual, settings.min_slow_ms)
-    column = max(int(np.ceil(np.log(limit_ms) / histograms.LOG_WIDTH)) - series.lowest, 0)
-    slow = series.histogram[:, column:].sum(axis=1)
-    if slow.sum() < settings.min_slow:
-        return
-    judged = counts.excess(
-        slow,
-        events,
-        history=max(timedelta(days=settings.history_days) // buckets.range.bucket, settings.min_history_buckets),
-        min_history=settings.min_history_buckets,
-        windows=settings.windows,
-        cap_quantile=settings.cap_quantile,
-    )
-    hot = counts.surging(
-        judged,
-        slow,
-        windows=settings.windows,
-        p_value=settings.p_value,
-        own_p_value=0.05,
-        min_count=settings.min_slow,
-        min_ratio=settings.slow_ratio,
-    )
-    for episode in counts.episodes(hot, settings.max_gap_buckets):
-        taken = series.histogram[episode.start : episode.end].copy()
-        taken[:, :column] = 0
-        typical_ms = float(np.exp(histograms.log_quantile(taken.sum(axis=0, keepdims=True), series.lowest, 0.5)[0]))
-        earlier = int(typical_ms / 1000 / buckets.range.bucket.total_seconds())
-        onset = max(series.first + episode.start - earlier, 0)
-        open_ended = episode.end + settings.max_gap_buckets >= len(events)
-        after = level_of(series, episode.start, episode.end)
-        before = level_of(series, 0, episode.start)
-        p_value = float(judged.own[episode.start : episode.end].min())
-        if after.total_ms - after.events * before.mean_ms >= settings.min_added_ms:
-            end = None if open_ended else series.first + episode.end
-            yield Rise(onset, end, False, "p95", before, after, p_value, 1.0)
+def _close(burst: Rise, rise: Rise, buckets: Buckets) -> bool:
+    last = buckets.range.buckets
+    return rise.onset - 10 < (burst.end or last) and burst.onset < (rise.end or last) + 10
 
 
 def _finding(buckets: Buckets, group: list[Risen]) -> Finding:
@@ -90,9 +71,9 @@ def _finding(buckets: Buckets, group: list[Risen]) -> Finding:
     share = rise.after.total_ms / max(_database_time(buckets, place, rise), rise.after.total_ms, 1e-9)
     query = phrases.shortened(lead.operation, 90)
     explanation = (
-        f"{place.service}: “{query}” {'grew slower' if rise.gradual else 'turned slow'}: {latencies.change(rise)}; "
-        f"{round(rise.after.events):,} executions added {phrases.milliseconds(max(rise.added_ms(), 0))} and took "
-        f"{share:.0%} of the database time{latencies.others(group)}; {phrases.span(start, end, bucket)}."
+        f"{place.service}: “{query}” {_told(rise)}; {round(rise.after.events):,} executions added "
+        f"{phrases.milliseconds(max(rise.added_ms(), 0))} and took {share:.0%} of the database time"
+        f"{latencies.others(group)}; {phrases.span(start, end, bucket)}."
     )
     return Finding(
         kind="slow_query",
@@ -112,6 +93,15 @@ def _finding(buckets: Buckets, group: list[Risen]) -> Finding:
         evidence=latencies.slowest(buckets, lead),
         sql=latencies.latency_sql(buckets, lead),
         fingerprint=fingerprint("slow_query", place.service, place.environment, lead.operation),
+    )
+
+
+def _told(rise: Rise) -> str:
+    if rise.expected is None:
+        return f"{'grew slower' if rise.gradual else 'turned slow'}: {latencies.change(rise)}"
+    return (
+        f"turned slow: over {phrases.milliseconds(rise.before.p50_ms)} {round(rise.after.events):,} times where "
+        f"{phrases.number(rise.expected)} were expected, p50 {phrases.milliseconds(rise.after.p50_ms)}"
     )
 
 
