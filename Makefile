@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench docs clean
+.PHONY: help setup demo demo-real test lint type bench chaos docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESUL
 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
+
+chaos: $(STAMP) ## kill ingests of a million lines twenty times (about five minutes)
+	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 $(BIN)/pytest tests/ingest/test_kill.py
 
 clean: ## remove what the targets made
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
