@@ -60,7 +60,7 @@ class Finding:
     sql: str
     """Shows the observation again, on the same store, without parameters."""
     fingerprint: str
-    """Same problem, same fingerprint: of kind, service, environment and subject."""
+    """Same problem, same fingerprint: of kind, service, environment and subject; an error spike's has no subject."""
     finding_id: str = ""
     """Given when it is stored; short, typed by people in `logpipe explain ID`."""
     status: Status = "open"

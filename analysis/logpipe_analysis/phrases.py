@@ -18,7 +18,9 @@ def times(observed: float, expected: float) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """A duration of one request: 0.4 ms, 85 ms, 2.3 s."""
+    """Time that work took: 0.4 ms, 85 ms, 2.3 s, 17 min."""
+    if value >= 120_000:
+        return duration(timedelta(milliseconds=value))
     return f"{number(value / 1000)} s" if value >= 1000 else f"{number(value)} ms"
 
 

@@ -118,7 +118,7 @@ def _database_time(buckets: Buckets, place: Place, rise: Rise) -> float:
 
 def _severity(rise: Rise, share: float) -> Severity:
     """By size, and by how much of the database's time it takes."""
-    ratio = rise.ratio()
+    ratio = rise.ratio() if rise.expected is None else rise.after.events / max(rise.expected, 1.0)
     if ratio >= 3 and (rise.after.p95_ms >= 1000 or share >= 0.5):
         return "critical"
     return "warning" if ratio >= 1.5 else "info"
