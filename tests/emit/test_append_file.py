@@ -243,7 +243,7 @@ def test_a_forked_child_is_an_instance_of_its_own(shop: Logging, written: Writte
 
 def test_signal_handlers_may_log_at_any_moment(start: Start, written: Written) -> None:
     """No deadlock and no loss, also in the middle of a write or a rotation."""
-    start(max_bytes=65536, keep_files=0)
+    logging = start(max_bytes=65536, keep_files=0)
     handled = 0
 
     def handle(number: int, frame: object) -> None:
@@ -262,6 +262,7 @@ def test_signal_handlers_may_log_at_any_moment(start: Start, written: Written) -
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+    logging.close()  # waits for the compression, under which files change their names
     assert len(written("business")) == handled
     counts = Counter(record["message"] for record in written("app"))
     assert counts == {"main": logged, "signalled": handled}
