@@ -62,7 +62,7 @@ def test_an_error_shows_where_it_is(shop: Path) -> None:
 
 def test_a_statement_that_fails_late_is_told_too(shop: Path) -> None:
     """After thousands of rows have been read; the engine may lose the reason, not the failure."""
-    with pytest.raises(QueryError, match="late|why was lost"):
+    with pytest.raises(QueryError, match=r"late|why was lost"):
         run(shop, "SELECT CASE WHEN i = 300000 THEN error('late') END FROM range(400000) AS numbers(i)")
 
 
