@@ -1,14 +1,27 @@
-"""Write the generated page of the documents, docs/cli.md, from the commands themselves: `make docs`."""
+"""Write the generated parts of the documents: `make docs`.
 
+docs/cli.md comes from the commands themselves; the samples of docs/sql.md are each `$ logpipe …` run on the small shop of
+tests/shop.sql.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from logpipe.cli.main import app
+from logpipe.store import Store, rollup
 
-PAGE = Path(__file__).with_name("cli.md")
+ROOT = Path(__file__).parent.parent
+LOGPIPE = Path(sys.executable).with_name("logpipe")
+SAMPLE = re.compile(r"(?<=```console\n\$ logpipe )(.*?)\n.*?(?=```)", re.DOTALL)
 
 _HEAD = """# Commands
 
@@ -20,8 +33,8 @@ Data goes to standard output, all else to standard error. Exit codes: 0 done, 1 
 """
 
 
-def page() -> str:
-    """The page as it should be."""
+def commands_page() -> str:
+    """docs/cli.md as it should be."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     return _HEAD + "".join(_sections(group, "logpipe"))
@@ -54,5 +67,28 @@ def _text(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.replace("\b", "").strip().splitlines())
 
 
+def with_samples(text: str) -> str:
+    """The text of docs/sql.md with the output of its commands as it is now."""
+    with TemporaryDirectory() as folder:
+        database = f"{folder}/logs.duckdb"
+        with Store.open(database) as store, store.transaction() as connection:
+            connection.execute((ROOT / "tests" / "shop.sql").read_text())
+            rollup.roll_up(connection, "events")
+        return SAMPLE.sub(lambda sample: _run(sample[1], database), text)
+
+
+def _run(command: str, database: str) -> str:
+    environment = {**os.environ, "LOGPIPE_DB": database}
+    done = subprocess.run([LOGPIPE, *shlex.split(command)], env=environment, capture_output=True, text=True, check=True)
+    return f"{command}\n{done.stdout}"
+
+
+def main() -> None:
+    """Write both pages."""
+    (ROOT / "docs" / "cli.md").write_text(commands_page())
+    sql = ROOT / "docs" / "sql.md"
+    sql.write_text(with_samples(sql.read_text()))
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    main()
