@@ -27,7 +27,8 @@ def main() -> None:
     for share in _SHARES:
         print(f"q={share:<6}", score(series, ErrorSpikeSettings(false_share=share)))
     print(
-        f"{(time.perf_counter() - started) / len(_SHARES) / len(series) * 1000:.1f} ms a series of {len(series[0])} buckets"
+        f"{(time.perf_counter() - started) / len(_SHARES) / len(series) * 1000:.1f} ms a series "
+        f"of {len(series[0])} buckets"
     )
 
 

@@ -1,7 +1,7 @@
 """Write the generated parts of the documents: `make docs`.
 
-docs/cli.md comes from the commands themselves; the samples of docs/sql.md are each `$ logpipe …` run on the small shop of
-tests/shop.sql.
+docs/cli.md comes from the commands themselves; the samples of docs/sql.md are each `$ logpipe …` run on the small shop
+of tests/shop.sql.
 """
 
 import os
