@@ -1,0 +1,148 @@
+"""What is emitted is what the store holds, and the fast way into it says the same as the full one."""
+
+import logging
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import logpipe
+from logpipe.ingest.formats import FORMATS
+from logpipe.ingest.formats.logpipe_jsonl import LogpipeJsonl
+from logpipe.ingest.ingest import ingest
+from logpipe.ingest.intake import Options
+from logpipe.record import FIELDS, KEYS
+from logpipe.store import Store
+
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+_EXTRA_KEYS = st.from_regex(r"[a-z][a-z_]{0,12}", fullmatch=True).filter(
+    lambda key: (
+        key not in KEYS and key not in logging.makeLogRecord({}).__dict__ and key not in ("asctime", "attributes")
+    )
+)
+_EXTRA = st.dictionaries(_EXTRA_KEYS, _VALUES, max_size=4)
+_LEVELS = st.sampled_from([logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL])
+
+
+def _same(stored: object, emitted: object) -> bool:
+    """Equal, but that a JSON number may be spelled in another way."""
+    if isinstance(stored, float) or isinstance(emitted, float):
+        return math.isclose(float(stored), float(emitted), rel_tol=1e-12)  # type: ignore[arg-type] # numbers both
+    if isinstance(stored, list) and isinstance(emitted, list):
+        return len(stored) == len(emitted) and all(map(_same, stored, emitted))
+    if isinstance(stored, dict) and isinstance(emitted, dict):
+        return stored.keys() == emitted.keys() and all(_same(stored[key], emitted[key]) for key in stored)
+    return stored == emitted
+
+
+def _stored(store: Store) -> list[dict[str, Any]]:
+    """The events as JSON objects again, in the order of their lines."""
+    columns = ", ".join(field.column for field in FIELDS)
+    events = []
+    for *values, attributes in store.execute(
+        f"SELECT {columns}, attributes FROM events ORDER BY source_id, source_pos"
+    ):
+        record = {field.key: value for field, value in zip(FIELDS, values, strict=True) if value is not None}
+        events.append({**record, **(orjson.loads(attributes) if attributes else {})})
+    return events
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(st.tuples(_LEVELS, _TEXT, _EXTRA), min_size=1, max_size=6))
+def test_every_record_comes_back_as_it_was_written(records: list[tuple[int, str, dict[str, Any]]]) -> None:
+    """Zero rejects, and every field and extra value equal, whatever the texts and values are."""
+    with TemporaryDirectory() as folder:
+        setup = logpipe.setup_logging(service="shop", level="DEBUG", log_dir=folder, console=False, environment="test")
+        try:
+            for level, message, extra in records:
+                logpipe.get_logger("shop.orders").log(level, "%s", message, extra=extra)
+            logpipe.log_performance("database_query", 12.5, db_statement="SELECT 1")
+            logpipe.log_business_event("order_placed", amount=3)
+        finally:
+            setup.close()
+        written = [
+            orjson.loads(text)
+            for stream in ("app", "business", "error", "performance")
+            for text in (Path(folder) / "shop" / f"{stream}.jsonl").read_bytes().splitlines()
+        ]
+        with Store.open(":memory:") as store:
+            summary = ingest(store, [folder], Options())
+            stored = _stored(store)
+    assert (summary.rejects, summary.events) == (0, len(records) + 2)
+    for event, record in zip(stored, written, strict=True):
+        moment = datetime.fromisoformat(record.pop("timestamp"))
+        assert event.pop("timestamp").astimezone(UTC) == moment
+        # What JSON says is nothing is nothing in the table.
+        assert _same(event, {key: value for key, value in record.items() if value is not None or key not in KEYS})
+
+
+_FIELD_VALUES = {
+    "VARCHAR": _TEXT | st.sampled_from(["", "{", "[1]", "é"]) | st.integers(-5, 10**18) | st.none() | st.just({"a": 1}),
+    "DOUBLE": st.floats(0, 1e6) | st.integers(0, 10**6) | st.none() | st.just("fast"),
+    "USMALLINT": st.integers(0, 70_000) | st.none() | st.just("ok"),
+    "INTEGER": st.integers(-(2**40), 2**40) | st.none() | st.just([1]),
+    "UBIGINT": st.integers(0, 2**64 - 1) | st.none(),
+}
+_TIMES = st.sampled_from(
+    [
+        *("2026-03-12T10:00:00.000000Z", "2026-03-12T10:00:00Z", "2026-03-12T10:00:00.123456789Z"),
+        *("2026-03-12T12:00:00.000000+02:00", "2026-99-12T10:00:00.000000Z", "yesterday", ""),
+    ]
+)
+
+
+@st.composite
+def _lines(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[bytes]:
+    """Lines of the record's keys, right and wrong, with extras, repeated keys and tears."""
+    lines = []
+    for _ in range(draw(st.integers(1, 8))):
+        record: dict[str, Any] = {
+            "timestamp": draw(_TIMES),
+            "level": draw(st.sampled_from(["INFO", "ERROR", "NOTICE", "info", None])),
+            "stream": draw(st.sampled_from(["app", "error", "else"])),
+            "service": "shop",
+        }
+        for field in draw(st.lists(st.sampled_from(FIELDS[4:]), max_size=5)):
+            record[field.key] = draw(_FIELD_VALUES[field.sql_type])
+        record.update(draw(_EXTRA))
+        line = orjson.dumps(record)
+        match draw(st.integers(0, 9)):
+            case 0:
+                line = line[:-1] + b',"level":"INFO"}'
+            case 1:
+                line = line[: len(line) // 2]
+            case 2:
+                line = line[:-1] + b',"Level":"x"}'
+        lines.append(line + b"\n")
+    return lines
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(_lines())
+def test_the_fast_way_says_the_same_as_the_full_one(lines: list[bytes]) -> None:
+    """Rows that the fast SELECT takes are those that the full one would have made."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "app.jsonl"
+        path.write_bytes(b"".join(lines))
+        outcomes = []
+        for fast in (True, False):
+            with pytest.MonkeyPatch.context() as patch, Store.open(":memory:") as store:
+                if not fast:
+                    patch.setattr(LogpipeJsonl, "fast_select", lambda *_, **__: None)
+                ingest(store, [str(path)], Options(format=FORMATS["logpipe"].name))
+                outcomes.append(
+                    (_stored(store), store.execute("SELECT source_pos, reason, raw FROM rejects ORDER BY ALL"))
+                )
+    assert outcomes[0] == outcomes[1]
