@@ -26,10 +26,8 @@ def main() -> None:
     started = time.perf_counter()
     for share in _SHARES:
         print(f"q={share:<6}", score(series, ErrorSpikeSettings(false_share=share)))
-    print(
-        f"{(time.perf_counter() - started) / len(_SHARES) / len(series) * 1000:.1f} ms a series "
-        f"of {len(series[0])} buckets"
-    )
+    each_ms = (time.perf_counter() - started) / len(_SHARES) / len(series) * 1000
+    print(f"{each_ms:.1f} ms a series of {len(series[0])} buckets")
 
 
 def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> str:

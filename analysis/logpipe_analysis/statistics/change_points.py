@@ -15,6 +15,8 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 
 _MAD_TO_SIGMA = 1.4826
+_CANDIDATE = 1e-2
+"""The chance of a split that is worth judging beside the others."""
 _WORTH_A_LOOK = 4.5
 """Standard errors by which the sides of a split differ at least."""
 
@@ -43,14 +45,14 @@ def change_points(values: Floats, *, alpha: float, min_effect: float, min_length
     deviations of what is left when the levels are taken away; a level lasts at least `min_length` values.
     """
     found: list[int] = []
-    for split, _ in sorted(_candidates(values, alpha, min_length), key=lambda candidate: candidate[1]):
+    for split, _ in sorted(_candidates(values, min_length), key=lambda candidate: candidate[1]):
         if all(abs(split - other) >= min_length for other in found):
             found.append(split)
     return _eliminate(values, sorted(found), alpha, min_effect)
 
 
-def _candidates(values: Floats, alpha: float, min_length: int) -> Iterator[tuple[int, float]]:
-    """The best split of each of a set of intervals, where it is certain, with its p value.
+def _candidates(values: Floats, min_length: int) -> Iterator[tuple[int, float]]:
+    """The best split of each of a set of intervals, where it may be a step, with its p value.
 
     Seeded intervals (Kovacs et al. 2023): of every length, each by the square root of two shorter than the one
     before, half overlapping; a short rise in a long series stands out in the short ones.
@@ -65,7 +67,7 @@ def _candidates(values: Floats, alpha: float, min_length: int) -> Iterator[tuple
         for index in np.flatnonzero(between > (_WORTH_A_LOOK * noise) ** 2):
             start, split = int(starts[index]), int(splits[index])
             p_value = _split_p_value(values[start : start + size], split, min_length)
-            if p_value <= alpha:
+            if p_value <= _CANDIDATE:
                 yield start + split, p_value
         length /= np.sqrt(2)
 
