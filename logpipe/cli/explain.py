@@ -56,7 +56,7 @@ def _show(whole: "Explained") -> None:
     screen.print(Text(output.harmless(f"\n{finding.sql}\n")))
     output.table(whole.columns, whole.rows)
     for line in whole.lines:
-        screen.print(Text(output.harmless(f"{line.path}:{line.source_pos}\n    {line.text}")))
+        screen.print(Text(output.harmless(f"{output.place(line.path)}:{line.source_pos}\n    {line.text}")))
 
 
 def _figure(value: float | None, unit: str | None) -> str:

@@ -42,6 +42,12 @@ def console(*, stderr: bool = False) -> "Console":
     )
 
 
+def place(path: str) -> str:
+    """A file's path as a person would type it here: relative where the file is below the working folder."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
 def error(sentence: str) -> None:
     """One sentence on standard error."""
     _line("error", sentence, "red")

@@ -52,8 +52,14 @@ def rejects(
         if not counts:
             output.note("no line was rejected")
             return
-        output.table(("file", "reason", "lines", "first at byte"), counts)
+        output.table(
+            ("file", "reason", "lines", "first at byte"),
+            [(output.place(path), why, count, first) for path, why, count, first in counts],
+        )
         output.table(
             ("file:byte", "reason", "line"),
-            [(f"{line.path}:{line.source_pos}", line.detail or line.reason, line.raw[:200]) for line in lines],
+            [
+                (f"{output.place(line.path)}:{line.source_pos}", line.detail or line.reason, line.raw[:200])
+                for line in lines
+            ],
         )

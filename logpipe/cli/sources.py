@@ -32,4 +32,4 @@ def sources(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
     if as_json:
         output.json_lines(dict(zip(keys, row, strict=True)) for row in rows)
     else:
-        output.table(columns, rows)
+        output.table(columns, [(source_id, output.place(path), *rest) for source_id, path, *rest in rows])

@@ -32,7 +32,7 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
         if verdict.lost_bytes:
             output.warning(f"{verdict.lost_bytes:,} bytes are known to be lost: FROM gaps")
         for problem in verdict.problems:
-            output.error(f"{problem.path}: {problem.reason}: {problem.detail}")
+            output.error(f"{output.place(problem.path)}: {problem.reason}: {problem.detail}")
         if not verdict.problems:
             typer.echo("every line is accounted for, and none stands twice")
     if verdict.problems:

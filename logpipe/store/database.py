@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -113,7 +114,9 @@ class Store:
                 remedy="use the logpipe release that wrote it, or a newer one",
                 reason="store_newer",
             )
-        if version == SCHEMA_VERSION:
+        definitions = [file.read_text() for file in (*_sql_files("macros"), *_sql_files("views"))]
+        digest = sha256("\0".join(definitions).encode()).hexdigest()
+        if version == SCHEMA_VERSION and (self.read_only or self._meta("definitions") == digest):
             return
         if self.read_only:
             raise StoreError(
@@ -124,10 +127,16 @@ class Store:
         with self.transaction() as connection:
             for migration in _sql_files("schema")[version:]:
                 connection.execute(migration.read_text())
-            for definition in (*_sql_files("macros"), *_sql_files("views")):
-                connection.execute(definition.read_text())
-            connection.execute("DELETE FROM meta WHERE key = 'schema_version'")
-            connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
+            for definition in definitions:
+                connection.execute(definition)
+            connection.execute("DELETE FROM meta WHERE key IN ('schema_version', 'definitions')")
+            connection.execute(
+                "INSERT INTO meta VALUES ('schema_version', ?), ('definitions', ?)", [str(SCHEMA_VERSION), digest]
+            )
+
+    def _meta(self, key: str) -> str | None:
+        rows = self.execute("SELECT value FROM meta WHERE key = ?", [key])
+        return str(rows[0][0]) if rows else None
 
     def _stored_version(self) -> int:
         """The version of the schema; 0 for an empty database, such as a process leaves that was killed making it."""
@@ -142,8 +151,7 @@ class Store:
                 remedy="choose another file with --db",
                 reason="store_foreign",
             )
-        rows = self.execute("SELECT value FROM meta WHERE key = 'schema_version'")
-        return int(rows[0][0])
+        return int(self._meta("schema_version") or 0)
 
 
 def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:

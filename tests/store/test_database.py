@@ -1,0 +1,50 @@
+"""Opening a store: made, migrated, kept up to date, or refused."""
+
+from pathlib import Path
+
+import pytest
+
+from logpipe.errors import StoreError, StoreLocked
+from logpipe.store import SCHEMA_VERSION, Store
+
+
+def test_a_store_is_made_and_opened_again(tmp_path: Path) -> None:
+    """What was written is there, and the session runs in UTC."""
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        store.execute("INSERT INTO rejects VALUES (1, 0, 2, 'malformed_json', NULL, 'x'::BLOB, now())")
+    with Store.open(tmp_path / "logs.duckdb", read_only=True) as store:
+        assert store.execute("SELECT count(*) FROM rejects") == [(1,)]
+        assert store.execute("SELECT value FROM meta WHERE key = 'schema_version'") == [(str(SCHEMA_VERSION),)]
+        assert store.execute("SELECT current_setting('TimeZone')") == [("UTC",)]
+
+
+def test_views_and_macros_of_an_earlier_release_are_brought_up_to_date(tmp_path: Path) -> None:
+    """A database keeps its rows and gets the definitions of the release that opens it for writing."""
+    path = tmp_path / "logs.duckdb"
+    with Store.open(path) as store:
+        store.execute("DROP MACRO message_template")
+        store.execute("UPDATE meta SET value = 'those of last year' WHERE key = 'definitions'")
+    with Store.open(path) as store:
+        assert store.execute("SELECT message_template('order 17')") == [("order <*>",)]
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
+    """All of it or nothing."""
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        with pytest.raises(RuntimeError), store.transaction() as connection:
+            connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
+            raise RuntimeError
+        assert store.execute("SELECT count(*) FROM operations") == [(0,)]
+
+
+def test_a_second_writer_is_told_who_has_it(tmp_path: Path) -> None:
+    """One process writes, and no other may even read."""
+    import subprocess
+    import sys
+
+    path = tmp_path / "logs.duckdb"
+    code = f"from logpipe.store import Store; Store.open({str(path)!r})"
+    with Store.open(path):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert f"StoreLocked: {path} is in use by process" in done.stderr
+    assert issubclass(StoreLocked, StoreError)
