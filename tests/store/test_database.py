@@ -31,9 +31,9 @@ def test_views_and_macros_of_an_earlier_release_are_brought_up_to_date(tmp_path:
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     """All of it or nothing."""
     with Store.open(tmp_path / "logs.duckdb") as store:
-        with pytest.raises(RuntimeError), store.transaction() as connection:
+        with pytest.raises(StoreError, match="nowhere"), store.transaction() as connection:
             connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
-            raise RuntimeError
+            connection.execute("FROM nowhere")
         assert store.execute("SELECT count(*) FROM operations") == [(0,)]
 
 
