@@ -47,6 +47,8 @@ class Ingester:
                 reason="unknown_format",
             )
         self.summary = Summary()
+        # The other processor makes the next rows meanwhile; two threads inserting would cost more than they bring.
+        store.execute("SET threads = 1")
         self._options = options
         self._seen: set[tuple[int, int]] = set()
         self._sources = Sources(store)

@@ -6,16 +6,19 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import cast
 
 from logpipe.errors import InputError
 from logpipe.ingest import lines
 from logpipe.ingest.ahead import ahead
+from logpipe.ingest.chunk import Batch, Chunk, Reject, digest
+from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.base import Context
 from logpipe.ingest.lines import Records
-from logpipe.ingest.loader import Chunk, Reject, begins, digest, load
+from logpipe.ingest.loader import load
 from logpipe.ingest.reader import TRANSCODED, Reader
 from logpipe.ingest.sources import Source
 from logpipe.store import Store
@@ -23,8 +26,8 @@ from logpipe.store import Store
 FINAL_AFTER_S = 5.0
 """A last line without a newline is taken once its file has been left alone for this long."""
 
-CHUNK_ROWS = 2 * lines.ROW_GROUP
-"""The most rows that one transaction inserts: a row group for each of two threads."""
+CHUNK_ROWS = lines.ROW_GROUP
+"""The most rows that one transaction inserts."""
 
 REJECT_BYTES = 64 << 10
 """Of a line too long to be read whole, this much is kept."""
@@ -74,7 +77,8 @@ class Intake:
 
     def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
         self._store = store
-        self._matcher = store.connection.cursor()
+        self._past = store.connection.cursor()
+        self._converter = Converter(self._last_time)
         self._options = options
         self._summary = summary
         self._progress = progress
@@ -86,19 +90,33 @@ class Intake:
             InputError: reading failed; what was loaded before is committed.
             StoreError: the store refused; what was committed before is safe.
         """
-        chunks = self._chunks(Flow(reader, source.offset), source, file)
-        with closing(ahead(chunks) if file.size - source.offset > CHUNK_BYTES else chunks) as made:
-            for chunk in made:
-                loaded = load(self._store, chunk)
-                source.advance(chunk.from_pos, chunk.to_pos, chunk.range_hash, chunk.tail_hash)
-                summary = self._summary
-                summary.bytes += chunk.to_pos - chunk.from_pos
-                summary.lines += chunk.records.lines + len(chunk.surplus)
-                summary.events += loaded.events
-                summary.joined += chunk.records.joined
-                summary.blanks += chunk.records.blanks
-                summary.rejects += loaded.rejects
-                self._progress(summary)
+        batches = self._batches(Flow(reader, source.offset), source, file)
+        long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
+        with closing(ahead(batches) if long else batches) as made:
+            for batch in made:
+                load(self._store, batch)
+                source.advance(batch.chunk)
+                self._count(batch)
+
+    def _count(self, batch: Batch) -> None:
+        chunk, summary = batch.chunk, self._summary
+        summary.bytes += chunk.to_pos - chunk.from_pos
+        summary.lines += chunk.lines
+        summary.events += len(batch.events)
+        summary.joined += chunk.records.joined
+        summary.blanks += chunk.records.blanks
+        summary.rejects += len(batch.rejects)
+        self._progress(summary)
+
+    def _last_time(self, source_id: int) -> datetime | None:
+        [(moment,)] = self._past.execute(
+            "SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id]
+        ).fetchall()
+        return cast("datetime | None", moment)
+
+    def _batches(self, flow: Flow, source: Source, file: LogFile) -> Generator[Batch, None, None]:
+        for chunk in self._chunks(flow, source, file):
+            yield self._converter.convert(chunk)
 
     def _chunks(self, flow: Flow, source: Source, file: LogFile) -> Generator[Chunk, None, None]:
         make = _ChunkMaker(source, file, self._options)
@@ -131,7 +149,7 @@ class Intake:
         count = len(records.starts)
         start = make.format.start
         if start is not None and count:
-            records = lines.join(records, begins(self._matcher, records, start))
+            records = lines.join(records, self._converter.begins(records, start))
             may_go_on = flow.more or (self._options.following and not left_alone(make.file))
             count = len(records.starts) - (may_go_on and len(records.starts) > 1)
         first = 0

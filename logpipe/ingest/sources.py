@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from logpipe.ingest.chunk import TAIL_BYTES, Chunk, digest
 from logpipe.ingest.discovery import LogFile
-from logpipe.ingest.loader import TAIL_BYTES, digest
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.store import Store
 
@@ -51,7 +51,11 @@ class Source:
             file.modified_ns,
         )
 
-    def advance(self, start: int, end: int, range_hash: bytes, tail_hash: bytes) -> None:
+    def advance(self, chunk: Chunk) -> None:
+        """Take note that a chunk is in the store."""
+        self.enter(chunk.from_pos, chunk.to_pos, chunk.range_hash, chunk.tail_hash)
+
+    def enter(self, start: int, end: int, range_hash: bytes, tail_hash: bytes) -> None:
         """Take note of a ledger entry."""
         self.offset, self.tail_hash = end, tail_hash
         self.ranges.append((start, end, range_hash))
@@ -221,7 +225,7 @@ def _load(store: Store) -> list[Source]:
     for source_id, start, end, range_hash, tail_hash in store.execute(
         "SELECT source_id, from_pos, to_pos, range_hash, tail_hash FROM ledger ORDER BY source_id, to_pos"
     ):
-        sources[source_id].advance(start, end, range_hash, tail_hash)
+        sources[source_id].enter(start, end, range_hash, tail_hash)
     return list(sources.values())
 
 

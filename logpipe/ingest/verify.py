@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from logpipe.errors import InputError
+from logpipe.ingest.chunk import digest
 from logpipe.ingest.lines import NEWLINE
-from logpipe.ingest.loader import digest
 from logpipe.ingest.reader import Reader, compression_of
 from logpipe.store import Store
 

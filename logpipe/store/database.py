@@ -23,6 +23,9 @@ def _sql_files(folder: str) -> list[Traversable]:
 SCHEMA_VERSION = len(_sql_files("schema"))
 """The schema version of this release; migration file N brings a database from version N-1 to N."""
 
+_STORAGE = "v1.3.0"
+"""Of a file that is made: the first whose text compression costs a quarter less time, and is as small."""
+
 _OWNER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -156,7 +159,7 @@ class Store:
 
 def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     with _translated(url):
-        connection = duckdb.connect(url, read_only=read_only)
+        connection = duckdb.connect(url, read_only=read_only, config={"storage_compatibility_version": _STORAGE})
         connection.execute("SET TimeZone = 'UTC'")
         return connection
 

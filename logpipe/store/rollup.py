@@ -5,6 +5,9 @@ import duckdb
 MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
+CELLS = "batch_cells"
+"""The relation that `add_cells` reads."""
+
 _MINUTE_US = 60_000_000
 
 _CELLS = """
@@ -25,7 +28,7 @@ SELECT
     CASE WHEN duration_ms >= 0 AND isfinite(duration_ms) THEN latency_bucket(duration_ms) END AS bucket,
     count(*) AS events,
     count(*) FILTER (http_status >= 500) AS server_errors,
-    sum(bytes) AS bytes,
+    sum(bytes)::UBIGINT AS bytes,
     sum(duration_ms) FILTER (duration_ms >= 0 AND isfinite(duration_ms)) AS sum_ms,
     max(duration_ms) FILTER (duration_ms >= 0 AND isfinite(duration_ms)) AS max_ms
 FROM {relation}
@@ -73,19 +76,31 @@ GROUP BY ALL
 """
 
 
+def cells(relation: str, bucket_us: int = _MINUTE_US) -> str:
+    """The SELECT of what the events of `relation` (with the columns of `events`) add to the roll-ups."""
+    return _CELLS.format(relation=relation, bucket_us=bucket_us)
+
+
+def add_cells(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the relation `batch_cells`, as `cells` selects it, to the roll-ups.
+
+    Called in the transaction that inserts the events, once for each event.
+    """
+    connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
+    bounded = _BOUNDED.format(cells=CELLS)
+    connection.execute(f"INSERT INTO rollup_minute {_COUNTS.format(bounded=bounded)}")
+    connection.execute(f"INSERT INTO latency_minute {_LATENCIES.format(bounded=bounded)}")
+
+
 def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Count the events of `relation` (a table with the columns of `events`) into the roll-ups.
 
-    Called in the transaction that inserts them, once for each event. Durations below zero or not finite are not counted
-    as latencies. The cost follows the rows of `relation`, not those of the store.
+    Durations below zero or not finite are not counted as latencies. The cost follows the rows of `relation`, not those
+    of the store.
     """
-    cells = _CELLS.format(relation=relation, bucket_us=_MINUTE_US)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells}")
-    connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
-    bounded = _BOUNDED.format(cells="batch_cells")
-    connection.execute(f"INSERT INTO rollup_minute {_COUNTS.format(bounded=bounded)}")
-    connection.execute(f"INSERT INTO latency_minute {_LATENCIES.format(bounded=bounded)}")
-    connection.execute("DROP TABLE batch_cells")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {cells(relation)}")
+    add_cells(connection)
+    connection.execute(f"DROP TABLE {CELLS}")
 
 
 def roll_up_briefly(
@@ -96,8 +111,7 @@ def roll_up_briefly(
     For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
     written.
     """
-    cells = _CELLS.format(relation=relation, bucket_us=bucket_us)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells(relation, bucket_us)}")
     bounded = _BOUNDED.format(cells="batch_cells")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_COUNTS.format(bounded=bounded)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_LATENCIES.format(bounded=bounded)}")

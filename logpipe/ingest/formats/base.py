@@ -18,7 +18,7 @@ NULL makes the row a reject, whole, with that reason.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import duckdb
 
@@ -54,13 +54,21 @@ class Format(Protocol):
     def select(self, _connection: duckdb.DuckDBPyConnection, _context: Context, /) -> str:
         """The SELECT over `lines`, which the connection already sees."""
 
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> "FastSelect | None":
         """A cheaper SELECT for the rows of `lines` that need nothing special, with the same result for these.
 
-        It leaves out every other row, which then goes through `select`; None where there is no cheaper way. The sample
-        holds some of the records, spread over the chunk. Unless `checked`, it may fail as a whole where a row is
-        malformed, and is then asked for again.
+        Every row that it leaves out goes through `select`; None where there is no cheaper way. The sample holds some of
+        the records, spread over the chunk. Unless `checked`, it may fail as a whole where a row is malformed, and is
+        then asked for again.
         """
+
+
+class FastSelect(NamedTuple):
+    """A SELECT over `lines` of some columns of the record, then `attributes`, `pos` and `bytes`."""
+
+    columns: tuple[str, ...]
+    """Those of the record; the others are NULL in every row. `ts` and `level` are among them."""
+    sql: str
 
 
 def text_literal(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats.base import Context, FastSelect
 from logpipe.ingest.formats.json_select import Candidate, select_sql
 
 
@@ -45,6 +45,6 @@ class JsonFormat:
         """See `Format`; looks at the keys of the lines first."""
         return select_sql(connection, context, self.columns, self.redundant)
 
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:  # noqa: ARG002 - none either way
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
         """See `Format`."""
         return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from logpipe.ingest.formats.base import text_literal
+from logpipe.ingest.formats.base import FastSelect, text_literal
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.record import FIELDS, KEYS, SEVERITY_BY_LEVEL, STREAMS
 
@@ -25,7 +25,7 @@ _PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {
 class LogpipeJsonl(JsonFormat):
     """logpipe's own JSON lines."""
 
-    def fast_select(self, sample: Sequence[str], /, *, checked: bool) -> str | None:
+    def fast_select(self, sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:
         """See `Format`; none where the sample has values of other types than the record's, or very many keys."""
         objects = _objects(sample)
         keys = dict.fromkeys(key for record in objects for key in record)
@@ -38,9 +38,10 @@ class LogpipeJsonl(JsonFormat):
         # As text, so that a time of more digits than a microsecond's is left to the full SELECT.
         members = {**typed, "timestamp": "VARCHAR", **dict.fromkeys(extra, "JSON")}
         raw = "CASE WHEN json_valid(raw) THEN raw END" if checked else "raw"
-        return f"""
-            SELECT {", ".join(_column(field.key, field.column, field.sql_type, typed) for field in FIELDS)},
-                {_object(extra)} AS attributes, pos, bytes, NULL AS reason
+        present = [field for field in FIELDS if field.key in typed]
+        sql = f"""
+            SELECT {", ".join(_column(field.key, field.column) for field in present)},
+                {_object(extra)} AS attributes, pos, bytes
             FROM (
                 SELECT pos, bytes, len(json_keys(raw)) AS keys, json_transform(raw, {_structure(members)}) AS record
                 FROM (SELECT pos, bytes, {raw} AS raw FROM lines)
@@ -48,6 +49,7 @@ class LogpipeJsonl(JsonFormat):
             WHERE CASE WHEN {" + ".join(f"({_member(key)} IS NOT NULL)::INT" for key in members)} = keys
                 THEN {" AND ".join(_conditions(typed))} END
         """
+        return FastSelect(tuple(field.column for field in present), sql)
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
@@ -94,9 +96,7 @@ def _conditions(typed: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _column(key: str, column: str, sql_type: str, typed: Mapping[str, str]) -> str:
-    if key not in typed:
-        return f"NULL::{sql_type} AS {column}"
+def _column(key: str, column: str) -> str:
     if key == "timestamp":
         return f"TRY_CAST(record.timestamp AS TIMESTAMPTZ) AS {column}"
     return f"{_member(key)} AS {column}"

@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, json_object, text_literal
+from logpipe.ingest.formats.base import Context, FastSelect, json_object, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.times import iso_sql
 from logpipe.record import COLUMNS, FIELDS
@@ -49,7 +49,7 @@ class TextFormat:
     read_time: TimeSql = iso_sql
     start: str | None = None
 
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> str | None:  # noqa: ARG002 - none either way
+    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
         """See `Format`."""
         return None
 

@@ -1,0 +1,216 @@
+"""Records to rows: a format's SELECT over the lines of a chunk, in a database of its own in memory.
+
+It runs beside the store, which takes in one chunk's rows while the next one's are made. A format may offer a fast
+SELECT for rows that need nothing special. The rest goes through its full SELECT into a small table, where missing times
+are filled in and rejects are told apart.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from importlib import resources
+from typing import cast
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+from logpipe.ingest.chunk import Batch, Chunk, Reject
+from logpipe.ingest.formats.base import FastSelect, text_literal
+from logpipe.ingest.lines import Records
+from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, FIELDS, SEVERITY_BY_LEVEL
+from logpipe.store import rollup
+
+_SEVERITY = (
+    "CASE level "
+    + " ".join(f"WHEN {text_literal(level)} THEN {number}" for level, number in SEVERITY_BY_LEVEL.items())
+    + " ELSE 0 END"
+)
+_SQL_TYPES = {field.column: field.sql_type for field in FIELDS}
+_SAMPLE = 256
+_MOST_MENDED = 1000
+"""Above this, picking out the mended rows costs more than the fast way saves."""
+_PLAIN_COLUMNS = ", ".join(column for column in COLUMNS if column not in ("service", "stream"))
+_OUT = ", ".join("attributes::VARCHAR AS attributes" if name == "attributes" else name for name in EVENT_COLUMNS)
+
+
+class Converter:
+    """Makes rows of chunks, one after the other, on one thread."""
+
+    def __init__(self, last_time: Callable[[int], datetime | None]) -> None:
+        """`last_time` gives the time of the newest record of a source that is in the store."""
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        # A join would push its filter down into PyArrow, which cannot filter string views.
+        self._connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
+        self._connection.execute((resources.files("logpipe.store") / "macros" / "operations.sql").read_text())
+        self._last_time = last_time
+        self._previous: tuple[int, pa.Table] | None = None
+
+    def begins(self, records: Records, start: str) -> npt.NDArray[np.bool_]:
+        """Which lines begin a record, by the pattern of their format."""
+        self._connection.register("candidates", records.table(0))
+        try:
+            found = self._connection.execute(
+                f"SELECT regexp_matches(raw, {text_literal(start)}) AS begins FROM candidates"
+            ).fetchnumpy()
+        finally:
+            self._connection.unregister("candidates")
+        return np.asarray(found["begins"], dtype=np.bool_)
+
+    def convert(self, chunk: Chunk) -> Batch:
+        """The rows of a chunk; as many events and rejects as it has records and surplus lines."""
+        table = chunk.records.table(chunk.from_pos)
+        self._connection.register("lines", table)
+        try:
+            taken = self._take_fast(chunk)
+            events = taken
+            rejects: list[Reject] = []
+            if taken is None or len(taken) < len(table):
+                rest, rejects = self._take_rest(chunk, taken)
+                events = rest if taken is None else pa.concat_tables([taken, rest], promote_options="default")
+            self._previous = (chunk.source_id, events)
+            return Batch(chunk, events, self._cells(events), (*rejects, *chunk.surplus))
+        finally:
+            self._connection.unregister("lines")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _cells(self, events: pa.Table) -> pa.Table:
+        self._connection.register("new_events", events)
+        try:
+            held = set(events.column_names)
+            columns = ", ".join(
+                name if name in held else f"NULL::{_SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS
+            )
+            return self._connection.execute(rollup.cells(f"(SELECT {columns} FROM new_events)")).to_arrow_table()
+        finally:
+            self._connection.unregister("new_events")
+
+    def _take_fast(self, chunk: Chunk) -> pa.Table | None:
+        """The rows that the format's fast SELECT takes; None where it has none."""
+        records = chunk.records
+        if not len(records.starts) or len(records.mended) > _MOST_MENDED:
+            return None
+        sample = records.sample(_SAMPLE)
+        mended = [chunk.from_pos + int(records.starts[index]) for index in records.mended]
+        for checked in (False, True):
+            selection = chunk.format.fast_select(sample, checked=checked)
+            if selection is None:
+                return None
+            unmended = "AND NOT list_contains(?::UBIGINT[], source_pos)" if mended else ""
+            statement = f"{_finished_fast(chunk, selection)} WHERE ts IS NOT NULL {unmended}"
+            try:
+                return self._connection.execute(statement, [mended] if mended else []).to_arrow_table()
+            except duckdb.InvalidInputException as error:
+                if checked or "Malformed JSON" not in str(error):
+                    raise
+        return None
+
+    def _take_rest(self, chunk: Chunk, taken: pa.Table | None) -> tuple[pa.Table, list[Reject]]:
+        """The rows that were not taken, through the format's full SELECT, and the rejects among them."""
+        connection = self._connection
+        selection = chunk.format.select(connection, chunk.context)
+        if taken is not None and len(taken):
+            connection.register("taken", taken)
+            connection.execute(
+                "CREATE OR REPLACE TEMP TABLE leftover AS SELECT lines.* FROM lines "
+                "ANTI JOIN taken ON lines.pos = taken.source_pos"
+            )
+            connection.unregister("taken")
+            selection = f"WITH lines AS (FROM leftover) {selection}"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
+        connection.execute("DROP TABLE IF EXISTS leftover")
+        self._note_mended(chunk)
+        self._fill_times(chunk, taken)
+        events = connection.execute(f"SELECT {_OUT} FROM batch WHERE reason IS NULL").to_arrow_table()
+        rejects = connection.execute(
+            "SELECT source_pos, bytes, reason FROM batch WHERE reason IS NOT NULL ORDER BY source_pos"
+        ).fetchall()
+        connection.execute("DROP TABLE batch")
+        return events, [self._reject(chunk, *reject) for reject in rejects]
+
+    @staticmethod
+    def _reject(chunk: Chunk, position: int, length: int, reason: str) -> Reject:
+        """With the bytes of the file, not the mended text."""
+        index = int(np.searchsorted(chunk.records.starts, position - chunk.from_pos))
+        return Reject(position, length, reason, None, chunk.records.text(index))
+
+    def _note_mended(self, chunk: Chunk) -> None:
+        for index, note in chunk.records.notes.items():
+            self._connection.execute(
+                "UPDATE batch SET attributes = json_merge_patch(coalesce(attributes, '{}'), ?) WHERE source_pos = ?",
+                [orjson.dumps(note).decode(), chunk.from_pos + int(chunk.records.starts[index])],
+            )
+
+    def _fill_times(self, chunk: Chunk, taken: pa.Table | None) -> None:
+        """Give a record without a time that of the record before it in the file, else the file's, and say so."""
+        connection = self._connection
+        [(missing,)] = connection.execute("SELECT count(*) FROM batch WHERE ts IS NULL AND reason IS NULL").fetchall()
+        if missing:
+            known = "SELECT source_pos, ts FROM batch WHERE ts IS NOT NULL"
+            if taken is not None:
+                connection.register("taken", taken)
+                known += " UNION ALL SELECT source_pos, ts FROM taken"
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE known_times AS {known}")
+            connection.execute(_FILL, {"before": self._before(chunk), "modified_at": chunk.context.modified_at})
+            connection.execute("DROP TABLE known_times")
+            if taken is not None:
+                connection.unregister("taken")
+
+    def _before(self, chunk: Chunk) -> datetime | None:
+        """The time of the record before the chunk; the chunk before it may not be in the store yet."""
+        if self._previous is not None and self._previous[0] == chunk.source_id and len(self._previous[1]):
+            events = self._previous[1]
+            last = int(np.argmax(events["source_pos"].to_numpy()))
+            return cast("datetime", events["ts"][last].as_py())
+        return self._last_time(chunk.source_id) if chunk.from_pos else None
+
+
+_FILL = """
+UPDATE batch SET
+    ts = coalesce(found.ts, $before, $modified_at),
+    attributes = json_merge_patch(
+        coalesce(attributes, '{}'),
+        json_object('time_inferred',
+            CASE WHEN coalesce(found.ts, $before) IS NULL THEN 'file_modified' ELSE 'record_before' END))
+FROM (
+    SELECT missing.source_pos, known_times.ts
+    FROM (SELECT source_pos FROM batch WHERE ts IS NULL AND reason IS NULL) AS missing
+    ASOF LEFT JOIN known_times ON missing.source_pos >= known_times.source_pos
+) AS found
+WHERE batch.source_pos = found.source_pos
+"""
+
+
+def _finished(chunk: Chunk, selection: str) -> str:
+    """The selection with the defaults of the source and the severity, in the order of `events`."""
+    return f"""
+        SELECT {", ".join(EVENT_COLUMNS)}, reason
+        FROM (
+            SELECT {_PLAIN_COLUMNS}, coalesce(service, {text_literal(chunk.service)}) AS service,
+                ({_SEVERITY})::UTINYINT AS severity,
+                coalesce(stream, CASE WHEN {_SEVERITY} >= {ERROR_SEVERITY} THEN 'error' ELSE 'app' END) AS stream,
+                attributes, {chunk.source_id} AS source_id, pos AS source_pos, bytes, reason
+            FROM ({selection})
+        )
+    """
+
+
+def _finished_fast(chunk: Chunk, selection: FastSelect) -> str:
+    """The same for the columns that a fast SELECT has; the others stay away, and so cost nothing."""
+    own = [name for name in selection.columns if name not in ("service", "stream")]
+    service, stream = (
+        text_literal(chunk.service),
+        f"CASE WHEN {_SEVERITY} >= {ERROR_SEVERITY} THEN 'error' ELSE 'app' END",
+    )
+    return f"""
+        SELECT {", ".join(own)},
+            {f"coalesce(service, {service})" if "service" in selection.columns else service} AS service,
+            {f"coalesce(stream, {stream})" if "stream" in selection.columns else stream} AS stream,
+            ({_SEVERITY})::UTINYINT AS severity, attributes::VARCHAR AS attributes,
+            {chunk.source_id} AS source_id, pos AS source_pos, bytes
+        FROM ({selection.sql})
+    """
