@@ -45,18 +45,19 @@ class Converter:
         # A join would push its filter down into PyArrow, which cannot filter string views.
         self._connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
         self._connection.execute((resources.files("logpipe.store") / "macros" / "operations.sql").read_text())
+        self._matcher = self._connection.cursor()
         self._last_time = last_time
         self._previous: tuple[int, pa.Table] | None = None
 
     def begins(self, records: Records, start: str) -> npt.NDArray[np.bool_]:
-        """Which lines begin a record, by the pattern of their format."""
-        self._connection.register("candidates", records.table(0))
+        """Which lines begin a record, by the pattern of their format; may run beside `convert`."""
+        self._matcher.register("candidates", records.table(0))
         try:
-            found = self._connection.execute(
+            found = self._matcher.execute(
                 f"SELECT regexp_matches(raw, {text_literal(start)}) AS begins FROM candidates"
             ).fetchnumpy()
         finally:
-            self._connection.unregister("candidates")
+            self._matcher.unregister("candidates")
         return np.asarray(found["begins"], dtype=np.bool_)
 
     def convert(self, chunk: Chunk) -> Batch:

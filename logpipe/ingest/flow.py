@@ -4,12 +4,12 @@ from logpipe.ingest import lines
 from logpipe.ingest.chunk import TAIL_BYTES
 from logpipe.ingest.reader import Reader
 
-CHUNK_BYTES = 96 << 20
+CHUNK_BYTES = 64 << 20
 """The most that one transaction takes, and the longest line that can be an event."""
 
 
 class Flow:
-    """A window over a file. What was cut out of it must be used before it is filled again."""
+    """A window over a file. Each filling has a buffer of its own, so that what was cut out of the last one stays."""
 
     def __init__(self, reader: Reader, position: int) -> None:
         self.reader = reader
@@ -40,18 +40,17 @@ class Flow:
         return bool(self.tail) and self.tail[-1] != lines.NEWLINE
 
     def fill(self) -> bool:
-        """Read on behind what is left, which moves to the front of the same buffer; False when nothing is there.
+        """Read on behind what is left; False when nothing is there.
 
         Raises:
             InputError: reading failed.
         """
-        left = self._end - self._begin
-        size = max(left, min(CHUNK_BYTES, left + self._expected()))
-        if size > len(self._buffer):
-            self._buffer = self._buffer[self._begin : self._end] + bytearray(size - left)
-        else:
-            self._buffer[:left] = self._buffer[self._begin : self._end]
-        self._begin, self._end = 0, left + self.reader.read_into(memoryview(self._buffer)[left:size])
+        left = self.data
+        size = max(len(left), min(CHUNK_BYTES, len(left) + self._expected()))
+        buffer = bytearray(size)
+        buffer[: len(left)] = left
+        self._begin, self._end = 0, len(left) + self.reader.read_into(memoryview(buffer)[len(left) :])
+        self._buffer = buffer
         self.more = self._end == size
         return self._end > 0
 

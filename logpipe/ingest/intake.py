@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -90,13 +90,16 @@ class Intake:
             InputError: reading failed; what was loaded before is committed.
             StoreError: the store refused; what was committed before is safe.
         """
-        batches = self._batches(Flow(reader, source.offset), source, file)
+        chunks = self._chunks(Flow(reader, source.offset), source, file)
         long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
-        with closing(ahead(batches) if long else batches) as made:
-            for batch in made:
-                load(self._store, batch)
-                source.advance(batch.chunk)
-                self._count(batch)
+        # Three stages, each ahead of the next: reading and splitting, converting, loading.
+        with closing(ahead(chunks) if long else chunks) as read:
+            batches = map(self._converter.convert, read)
+            with closing(ahead(batches)) if long else nullcontext(batches) as made:
+                for batch in made:
+                    load(self._store, batch)
+                    source.advance(batch.chunk)
+                    self._count(batch)
 
     def _count(self, batch: Batch) -> None:
         chunk, summary = batch.chunk, self._summary
@@ -113,10 +116,6 @@ class Intake:
             "SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id]
         ).fetchall()
         return cast("datetime | None", moment)
-
-    def _batches(self, flow: Flow, source: Source, file: LogFile) -> Generator[Batch, None, None]:
-        for chunk in self._chunks(flow, source, file):
-            yield self._converter.convert(chunk)
 
     def _chunks(self, flow: Flow, source: Source, file: LogFile) -> Generator[Chunk, None, None]:
         make = _ChunkMaker(source, file, self._options)
