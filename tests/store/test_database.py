@@ -31,9 +31,8 @@ def test_views_and_macros_of_an_earlier_release_are_brought_up_to_date(tmp_path:
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     """All of it or nothing."""
     with Store.open(tmp_path / "logs.duckdb") as store:
-        with pytest.raises(StoreError, match="nowhere"), store.transaction() as connection:
-            connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
-            connection.execute("FROM nowhere")
+        with pytest.raises(StoreError, match="nowhere"):
+            _fail(store)
         assert store.execute("SELECT count(*) FROM operations") == [(0,)]
 
 
@@ -48,3 +47,9 @@ def test_a_second_writer_is_told_who_has_it(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"StoreLocked: {path} is in use by process" in done.stderr
     assert issubclass(StoreLocked, StoreError)
+
+
+def _fail(store: Store) -> None:
+    with store.transaction() as connection:
+        connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
+        connection.execute("FROM nowhere")
