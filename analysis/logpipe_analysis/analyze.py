@@ -62,16 +62,17 @@ def analyze(
     buckets = Buckets(store, covered)
     notes += _learning(buckets, settings)
     asked = max(since, covered.since) if since else covered.since
-    found = [finding for finding in _detected(buckets, kinds, settings) if (finding.ended_at or covered.until) > asked]
+    # All that was detected is recorded, also what ended before `asked`: else a finding that has ended in between would
+    # be resolved at the wrong time.
     changes = findings.record(
         store,
-        found,
+        _detected(buckets, kinds, settings),
         kinds=kinds,
         until=covered.until,
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),
     )
-    return Analysis(asked, covered.until, changes, tuple(notes))
+    return Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
 
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:

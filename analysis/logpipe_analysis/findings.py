@@ -28,6 +28,11 @@ class Changes:
     """They were open, and no longer last."""
     unchanged: tuple[Finding, ...] = ()
 
+    def since(self, moment: datetime, until: datetime) -> "Changes":
+        """Those of findings that lasted beyond a moment; `until` is when the data ends."""
+        groups = (self.new, self.updated, self.resolved, self.unchanged)
+        return Changes(*(tuple(one for one in group if (one.ended_at or until) > moment) for group in groups))
+
 
 def fingerprint(kind: str, service: str, environment: str | None, subject: str | None = None) -> str:
     """The same for the same problem, at whatever time: 16 hex digits."""

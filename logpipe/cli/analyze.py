@@ -49,5 +49,6 @@ def analyze(
         f"{len(changes.resolved)} resolved, {len(changes.unchanged)} unchanged"
     )
     severe = SEVERITIES[SEVERITIES.index(least) :] if least else ()
-    if any(finding.severity in severe for finding in analysis.findings):
+    alarming = (one for one in analysis.findings if one.status == "open" or one in changes.new)
+    if any(finding.severity in severe for finding in alarming):
         raise typer.Exit(3)

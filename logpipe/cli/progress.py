@@ -45,6 +45,10 @@ class Bar:
 
 
 def _size(path: str) -> int:
-    if os.path.isdir(path):
-        return sum(_size(entry.path) for entry in os.scandir(path))
-    return os.path.getsize(path) if os.path.isfile(path) else 0
+    """Bytes below a path, as far as they can be seen; an estimate is enough for a bar."""
+    try:
+        if os.path.isdir(path):
+            return sum(_size(entry.path) for entry in os.scandir(path) if not entry.is_symlink())
+        return os.path.getsize(path)
+    except OSError:
+        return 0

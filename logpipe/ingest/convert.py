@@ -140,11 +140,17 @@ class Converter:
         return Reject(position, length, reason, None, chunk.records.text(index))
 
     def _note_mended(self, chunk: Chunk) -> None:
-        for index, note in chunk.records.notes.items():
-            self._connection.execute(
-                "UPDATE batch SET attributes = json_merge_patch(coalesce(attributes, '{}'), ?) WHERE source_pos = ?",
-                [orjson.dumps(note).decode(), chunk.from_pos + int(chunk.records.starts[index])],
-            )
+        notes = chunk.records.notes
+        if not notes:
+            return
+        positions = chunk.records.starts[list(notes)] + chunk.from_pos
+        texts = [orjson.dumps(note).decode() for note in notes.values()]
+        self._connection.register("notes", pa.table({"pos": positions.astype(np.uint64), "note": texts}))
+        self._connection.execute(
+            "UPDATE batch SET attributes = json_merge_patch(coalesce(attributes, '{}'), note) "
+            "FROM notes WHERE source_pos = pos"
+        )
+        self._connection.unregister("notes")
 
     def _fill_times(self, chunk: Chunk, taken: pa.Table | None) -> None:
         """Give a record without a time that of the record before it in the file, else the file's, and say so."""

@@ -31,6 +31,8 @@ class LogFile:
     inode: int
     size: int
     modified_ns: int
+    named: bool = True
+    """False for a file that nobody asked for: one that a named file may have been rotated to."""
 
 
 def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
@@ -42,12 +44,18 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
     errors: list[InputError] = []
     for path in paths:
         try:
-            for name in _expand(path):
-                file = _examine(name)
-                if file is not None:
-                    files.setdefault((file.device, file.inode), file)
+            names = _expand(path, errors)
         except InputError as error:
             errors.append(error)
+            continue
+        for name, named in names:
+            try:
+                file = _examine(name, named=named)
+            except InputError as error:
+                errors.append(error)
+                continue
+            if file is not None and (named or (file.device, file.inode) not in files):
+                files[file.device, file.inode] = file
     return list(files.values()), errors
 
 
@@ -70,49 +78,67 @@ def service_of(path: str) -> str:
     return stem or name
 
 
-def _expand(path: str) -> Iterator[str]:
+def _expand(path: str, errors: list[InputError]) -> list[tuple[str, bool]]:
+    """The names behind a path, and whether each was asked for."""
     if os.path.isdir(path):
-        names = sorted(_walk(path))
+        names = sorted(_walk(path, errors))
         if not names:
-            raise InputError(
-                f"{path} holds no log file", remedy="name a folder or files with logs", reason="empty_folder"
-            )
-        yield from names
-    elif os.path.lexists(path):
+            raise InputError(f"{path} holds no log file", remedy="name a folder with logs", reason="empty_folder")
+        return [(name, True) for name in names]
+    if os.path.lexists(path):
         if not os.path.exists(path):
-            raise InputError(
-                f"{path} is a link to a file that does not exist", remedy="mend the link", reason="missing"
-            )
-        yield path
-    elif glob.has_magic(path):
+            raise InputError(f"{path} is a link to a missing file", remedy="mend the link", reason="missing")
+        return [(path, True), *((name, False) for name in _rotated(path))]
+    if glob.has_magic(path):
         matches = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not matches:
             raise InputError(f"no file matches {path}", remedy="check the pattern, in quotes", reason="missing")
-        yield from matches
-    else:
-        raise InputError(f"{path} does not exist", remedy="check the name", reason="missing")
+        return [(name, True) for name in matches]
+    missing = InputError(f"{path} does not exist", remedy="check the name", reason="missing")
+    rotated = _rotated(path)
+    if not rotated:
+        raise missing
+    errors.append(missing)
+    return [(name, False) for name in rotated]
 
 
-def _walk(folder: str) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise InputError(f"cannot read {error.filename}: {(error.strerror or '').lower()}", reason="unreadable")
+def _rotated(path: str) -> list[str]:
+    """The other files of a file's family: what was not read before a rotation stands in one of them."""
+    whole = os.path.abspath(path)
+    folder, family = os.path.dirname(whole), family_of(whole)
+    try:
+        names = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    except OSError:
+        return []
+    return [name for name in names if name != whole and family_of(name) == family]
 
-    for parent, folders, names in os.walk(folder, onerror=refuse):
+
+def _walk(folder: str, errors: list[InputError]) -> Iterator[str]:
+    def note(error: OSError) -> None:
+        errors.append(InputError(f"cannot read {error.filename}: {_why(error)}", reason="unreadable"))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if not name.startswith(".") and not _NEVER_LOGS.search(name):
                 yield os.path.join(parent, name)
 
 
-def _examine(path: str) -> LogFile | None:
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _examine(path: str, *, named: bool) -> LogFile | None:
     """The file behind a path; None where it is gone by now or is no regular file."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or '').lower()}", reason="unreadable") from error
+        raise InputError(f"cannot read {path}: {_why(error)}", reason="unreadable") from error
     if not os.path.isfile(path):
         return None
     modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
-    return LogFile(os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, modified_ns)
+    return LogFile(
+        os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, modified_ns, named
+    )

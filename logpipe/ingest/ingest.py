@@ -1,8 +1,10 @@
 """From paths to the store: each file is matched to its source, and its new bytes are taken in."""
 
+import os
 import re
 import time
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from logpipe.errors import InputError
 from logpipe.ingest.discovery import LogFile, find, service_of
@@ -14,7 +16,6 @@ from logpipe.ingest.sources import Source, Sources
 from logpipe.store import Store
 
 _DETECTION_BYTES = 512 << 10
-_DETECTION_LINES = 200
 _JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
 
 
@@ -27,12 +28,10 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
         StoreFull: what was committed is safe, and the next ingest goes on from there.
         StoreError: the store refused.
     """
-    started = time.monotonic()
     files, errors = find(paths)
     ingester = Ingester(store, options, progress)
     ingester.summary.errors += errors
     ingester.sweep(files)
-    ingester.summary.seconds = time.monotonic() - started
     return ingester.summary
 
 
@@ -46,6 +45,14 @@ class Ingester:
                 remedy=f"choose one of: {', '.join(FORMATS)}",
                 reason="unknown_format",
             )
+        try:
+            ZoneInfo(options.time_zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise InputError(
+                f"there is no time zone called {options.time_zone}",
+                remedy="use a name such as UTC or Europe/Berlin",
+                reason="unknown_time_zone",
+            ) from error
         self.summary = Summary()
         # The other processor makes the next rows meanwhile; two threads inserting would cost more than they bring.
         store.execute("SET threads = 1")
@@ -56,6 +63,8 @@ class Ingester:
 
     def sweep(self, files: Iterable[LogFile]) -> None:
         """Take in what is new in each file; errors of single files go to the summary."""
+        started = time.monotonic()
+        self.summary.waiting_bytes = 0
         matches = self._match(files)
         self._close_overwritten(matches)
         for file in matches:
@@ -65,6 +74,7 @@ class Ingester:
             except InputError as error:
                 self.summary.errors.append(error)
         self.summary.files = len(self._seen)
+        self.summary.seconds += time.monotonic() - started
 
     def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
         readable = []
@@ -75,24 +85,30 @@ class Ingester:
                 self.summary.errors.append(error)
             else:
                 readable.append(file)
-        return self._sources.match(readable)
+        matches = self._sources.match(readable)
+        return {file: source for file, source in matches.items() if file.named or source is not None}
 
     def _close_overwritten(self, matches: dict[LogFile, Source | None]) -> None:
         alive = [source for source in matches.values() if source is not None]
         paths = {file.path for file in matches}
-        for family in {file.family for file in matches}:
-            for source in self._sources.overwritten(family, alive):
-                if source.path in paths:
-                    self.summary.lost_bytes += self._sources.gone(source, "overwritten")
+        for source in self._sources.left(alive):
+            if source.path in paths:
+                self.summary.lost_bytes += self._sources.gone(source, "overwritten")
+            elif not os.path.exists(source.path):
+                self.summary.lost_bytes += self._sources.gone(source, "deleted")
 
     def _take(self, file: LogFile, matches: dict[LogFile, Source | None]) -> None:
         source = matches[file]
         compression = compression_of(file.path)
         if source is not None and source.untouched(file) and source.exhausted(file):
-            self._sources.seen(source, file, source.head, complete=source.state == "complete")
+            self._sources.seen(source, file, source.head, compression, complete=source.state == "complete")
             return
         with Reader(file.path, compression) as reader:
             head = reader.peek()
+            status = reader.stat()
+            replaced = (status.st_dev, status.st_ino) != (file.device, file.inode)
+            if replaced or (source is not None and not head.startswith(source.head)):
+                return  # rotated since it was matched; the next sweep, or ingest, sees it as it is then
             if source is None:
                 if not head:
                     return
@@ -100,7 +116,7 @@ class Ingester:
                 source = matches[file] = self._begin(file, reader, head, matches)
             self._intake.take(reader, source, file)
             complete = compression is not None and (not reader.damage or left_alone(file))
-            self._sources.seen(source, file, head, complete=complete)
+            self._sources.seen(source, file, head, compression, complete=complete)
             if reader.damage and complete:
                 self._sources.damaged(source)
                 raise InputError(
@@ -114,11 +130,8 @@ class Ingester:
         copied = self._sources.copied(file, others)
         format_name = self._options.format or (copied[0].format if copied else _detect(reader))
         service = self._options.service or service_of(file.path)
-        source = self._sources.add(file, head, reader.compression, format_name, service)
         self.summary.new_files += 1
-        if copied:
-            self._sources.skip_copy(source, *copied)
-        return source
+        return self._sources.add(file, head, reader.compression, format_name, service, copied)
 
 
 def _detect(reader: Reader) -> str:
@@ -134,7 +147,7 @@ def _detect(reader: Reader) -> str:
     text = head.decode("utf-8", "replace").lstrip("\ufeff\0")
     whole = text.rpartition("\n")[0] or text
     lines = [line.removesuffix("\r") for line in whole.split("\n") if line.strip()]
-    return detect(lines[:_DETECTION_LINES]).format.name
+    return detect(lines).format.name
 
 
 def _refuse_what_is_no_log(path: str, head: bytes) -> None:

@@ -124,10 +124,12 @@ class Intake:
                 yield self._rest_of_line(flow, make)
                 continue
             size = self._whole_lines(flow, file)
-            if size:
-                for records in self._records(flow, size, make):
-                    yield make(flow, len(records.data), records)
-            elif flow.full:
+            before = flow.position
+            for records in self._records(flow, size, make) if size else ():
+                yield make(flow, len(records.data), records)
+            if flow.position > before:
+                continue
+            if flow.full:
                 yield self._long_line(flow, make)
             elif not flow.more:
                 self._summary.waiting_bytes += len(flow.data)
@@ -150,7 +152,10 @@ class Intake:
         if start is not None and count:
             records = lines.join(records, self._converter.begins(records, start))
             may_go_on = flow.more or (self._options.following and not left_alone(make.file))
-            count = len(records.starts) - (may_go_on and len(records.starts) > 1)
+            if may_go_on and (len(records.starts) > 1 or not flow.full):
+                count = len(records.starts) - 1
+                if count == 0:
+                    return  # the only record waits for what may follow it
         first = 0
         while first == 0 or first < count:
             last = min(first + CHUNK_ROWS, count)
@@ -168,7 +173,8 @@ class Intake:
         if not rest.strip():
             return make(flow, size, lines.split(flow.data[:size], at_start=False))
         detail = "its beginning was taken as the last line of the file"
-        reject = Reject(flow.position, size, "continues_taken_line", detail, rest[:REJECT_BYTES])
+        raw = rest[:REJECT_BYTES].removesuffix(b"\n").removesuffix(b"\r")
+        reject = Reject(flow.position, size, "continues_taken_line", detail, raw)
         return make(flow, size, _NOTHING, reject)
 
     def _long_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:

@@ -4,10 +4,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import duckdb
+import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch
 from logpipe.store import Store
 from logpipe.store.rollup import CELLS, add_cells
+
+_REJECT_TYPES = {
+    "position": pa.uint64(),
+    "length": pa.uint64(),
+    "reason": pa.string(),
+    "detail": pa.string(),
+    "raw": pa.binary(),
+}
 
 
 def load(store: Store, batch: Batch) -> None:
@@ -32,14 +41,15 @@ def load(store: Store, batch: Batch) -> None:
 
 
 def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    if batch.rejects:
-        connection.executemany(
-            "INSERT INTO rejects VALUES (?, ?, ?, ?, ?, ?, now())",
-            [
-                (batch.chunk.source_id, reject.position, reject.length, reject.reason, reject.detail, reject.raw)
-                for reject in batch.rejects
-            ],
-        )
+    if not batch.rejects:
+        return
+    columns = {name: [getattr(reject, name) for reject in batch.rejects] for name in _REJECT_TYPES}
+    connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
+    connection.execute(
+        "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
+        [batch.chunk.source_id],
+    )
+    connection.unregister("new_rejects")
 
 
 def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from logpipe.errors import InputError
 from logpipe.ingest.chunk import TAIL_BYTES, Chunk, digest
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.reader import Compression, Reader, compression_of
@@ -87,7 +88,7 @@ class Sources:
             for source in self._by_family.get(file.family, ()):
                 if source.untouched(file):
                     claims.append((1, source.offset, True, file, source))
-                elif (known := _holds(file, source)) is not None:
+                elif (known := _verified(file, source)) is not None:
                     claims.append((0, source.offset, known, file, source))
         claims.sort(key=lambda claim: claim[:3], reverse=True)
         taken: set[int] = set()
@@ -100,70 +101,67 @@ class Sources:
     def copied(self, file: LogFile, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
         """The source of the family that a new file begins as a copy of, and the length of the copy."""
         for other, source in others:
-            if other.family != file.family or source.offset < _LEAST_COPY:
+            # A file that was renamed left its name to a new one, which may begin alike and is no copy.
+            if other.family != file.family or source.offset < _LEAST_COPY or other.path != source.path:
                 continue
             common = _common(file, other, source.offset)
             if common >= _LEAST_COPY:
                 return source, common
         return None
 
-    def overwritten(self, family: str, matched: Iterable[Source]) -> list[Source]:
-        """Active sources of a family that no file holds any more: truncated, replaced or deleted."""
+    def left(self, matched: Iterable[Source]) -> list[Source]:
+        """Active sources that no file of the sweep holds."""
         alive = {source.source_id for source in matched}
-        return [s for s in self._by_family.get(family, ()) if s.source_id not in alive and s.state == "active"]
+        known = (source for family in self._by_family.values() for source in family)
+        return [source for source in known if source.source_id not in alive and source.state == "active"]
 
-    def add(self, file: LogFile, head: bytes, compression: Compression | None, format: str, service: str) -> Source:  # noqa: A002 - the column's name
-        """A new generation of the file's family, stored."""
+    def add(
+        self,
+        file: LogFile,
+        head: bytes,
+        compression: Compression | None,
+        format_name: str,
+        service: str,
+        copied: tuple[Source, int] | None,
+    ) -> Source:
+        """A new generation of the file's family, stored; one that is `copied` starts behind the copy."""
         family = self._by_family.setdefault(file.family, [])
         generation = 1 + max((source.generation for source in family), default=0)
-        [(source_id,)] = self._store.execute("SELECT nextval('source_ids')")
+        with self._store.transaction() as connection:
+            [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
+            connection.execute(
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
+                [
+                    *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
+                    *(_when(file.modified_ns), head, compression, format_name, service),
+                ],
+            )
+            if copied:
+                connection.execute(
+                    "INSERT INTO gaps VALUES (?, 0, ?, ?, now())",
+                    [source_id, copied[1], f"copy_of_source_{copied[0].source_id}"],
+                )
         source = Source(
-            source_id,
-            file.path,
-            file.family,
-            generation,
-            file.device,
-            file.inode,
-            file.size,
-            file.modified_ns,
-            head,
-            compression,
-            format,
-            service,
-            "active",
-        )
-        self._store.execute(
-            "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                source_id,
-                source.path,
-                source.family,
-                generation,
-                source.device,
-                source.inode,
-                source.size,
-                _when(source.modified_ns),
-                head,
-                compression,
-                format,
-                service,
-                source.state,
-                datetime.now(UTC),
-            ],
+            *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
+            *(file.modified_ns, head, compression, format_name, service, "active"),
+            offset=copied[1] if copied else 0,
         )
         family.append(source)
         return source
 
-    def seen(self, source: Source, file: LogFile, head: bytes, *, complete: bool) -> None:
+    def seen(
+        self, source: Source, file: LogFile, head: bytes, compression: Compression | None, *, complete: bool
+    ) -> None:
         """Store where and how a source was last seen; a complete one will not grow."""
         state = "complete" if complete else "active"
         if source.untouched(file) and (source.path, source.head, source.state) == (file.path, head, state):
             return
         source.path, source.device, source.inode = file.path, file.device, file.inode
+        source.compression = compression
         source.size, source.modified_ns, source.head, source.state = file.size, file.modified_ns, head, state
         self._store.execute(
-            "UPDATE sources SET path = ?, device = ?, inode = ?, size = ?, modified_at = ?, head = ?, state = ? "
-            "WHERE source_id = ?",
+            "UPDATE sources SET path = ?, device = ?, inode = ?, size = ?, modified_at = ?, head = ?, state = ?, "
+            "compression = ? WHERE source_id = ?",
             [
                 source.path,
                 source.device,
@@ -172,6 +170,7 @@ class Sources:
                 _when(source.modified_ns),
                 head,
                 source.state,
+                source.compression,
                 source.source_id,
             ],
         )
@@ -200,14 +199,6 @@ class Sources:
             [source.source_id, source.offset, source.source_id, source.offset],
         )
 
-    def skip_copy(self, source: Source, original: Source, length: int) -> None:
-        """Start a source behind the bytes that another has brought in already."""
-        source.offset = length
-        self._store.execute(
-            "INSERT INTO gaps VALUES (?, 0, ?, ?, now())",
-            [source.source_id, length, f"copy_of_source_{original.source_id}"],
-        )
-
 
 def _load(store: Store) -> list[Source]:
     sources = {
@@ -227,6 +218,14 @@ def _load(store: Store) -> list[Source]:
     ):
         sources[source_id].enter(start, end, range_hash, tail_hash)
     return list(sources.values())
+
+
+def _verified(file: LogFile, source: Source) -> bool | None:
+    """As `_holds`; None too where the file cannot be read, which is then told by its reading."""
+    try:
+        return _holds(file, source)
+    except InputError:
+        return None
 
 
 def _holds(file: LogFile, source: Source) -> bool | None:
@@ -275,7 +274,7 @@ def _common(file: LogFile, other: LogFile, limit: int) -> int:
                 shared += length
                 if length < size:
                     break
-    except OSError:
+    except InputError:
         return 0
     return shared
 

@@ -1,5 +1,6 @@
 """`logpipe analyze`, `findings` and `explain`, as they are called."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,9 +80,14 @@ def test_a_list_for_people_has_the_sentence(database: Path) -> None:
 
 
 @pytest.mark.parametrize(("level", "code"), [("info", 3), ("critical", 3)])
-def test_fail_on_is_an_exit_code(database: Path, level: str, code: int) -> None:
-    """3 where a finding is at least as severe."""
-    assert _run("analyze", "--db", str(database), "--fail-on", level).returncode == code
+def test_fail_on_is_an_exit_code(database: Path, tmp_path: Path, level: str, code: int) -> None:
+    """3 where a new finding is at least as severe; a second time it is neither new nor open any more."""
+    fresh = tmp_path / "fresh.duckdb"
+    shutil.copy(database, fresh)
+    with Store.open(fresh) as store:
+        store.execute("DELETE FROM findings")
+    assert _run("analyze", "--db", str(fresh), "--fail-on", level).returncode == code
+    assert _run("analyze", "--db", str(fresh), "--fail-on", level).returncode == 0
 
 
 def test_nothing_found_in_the_range_is_success(database: Path) -> None:

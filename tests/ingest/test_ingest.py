@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from logpipe.errors import InputError
 from logpipe.ingest import flow, intake
 from logpipe.ingest.verify import verify
 from logpipe.store import Store
@@ -76,7 +77,7 @@ def test_the_rest_of_a_line_taken_too_early_is_a_reject(take: Take, logs: Path, 
     take()
     assert sequences(store) == [0, 1]
     reasons = store.execute("SELECT reason, raw FROM rejects ORDER BY source_pos")
-    assert reasons == [("malformed_json", b'{"half'), ("continues_taken_line", b'":1}\n')]
+    assert reasons == [("malformed_json", b'{"half'), ("continues_taken_line", b'":1}')]
     assert not verify(store).problems
 
 
@@ -230,3 +231,40 @@ def test_utf_16_is_read_as_text(take: Take, logs: Path, store: Store, encoding: 
     assert sequences(store) == list(range(100))
     assert store.execute("SELECT DISTINCT message FROM events") == [("é€😀",)]
     assert not verify(store).problems
+
+
+def test_a_file_rotated_away_from_its_name_is_read_to_its_end(take: Take, logs: Path, store: Store) -> None:
+    """Naming one file is enough: what was not read of it is found under its rotated name."""
+    path = logs / "app.log"
+    _write(path, range(20))
+    take(path)
+    _write(path, range(20, 30))
+    path.rename(logs / "app.log.1")
+    _write(path, range(30, 40))
+    take(path)
+    assert sequences(store) == list(range(40))
+
+
+def test_a_new_file_that_begins_alike_is_no_copy(take: Take, logs: Path, store: Store) -> None:
+    """After a rename the same banner at the head of the next file is read again."""
+    banner = line(7, message="starting " + "=" * 100)
+    (logs / "app.log").write_bytes(banner + line(8))
+    take()
+    (logs / "app.log").rename(logs / "app.log.1")
+    (logs / "app.log").write_bytes(banner)
+    take()
+    assert sequences(store) == [7, 7, 8]
+
+
+def test_a_key_with_a_nul_is_kept(take: Take, logs: Path, store: Store) -> None:
+    """Whatever a key is called, its value is an attribute."""
+    (logs / "app.log").write_bytes(line(0, **{"k\0x": 1}) + line(1))
+    assert take().events == 2
+    assert store.execute("SELECT attributes FROM events WHERE seq = 0") == [('{"k\\u0000x":1}',)]
+
+
+def test_an_unknown_time_zone_is_refused(take: Take, logs: Path) -> None:
+    """Before anything is read."""
+    _write(logs / "app.log", range(2))
+    with pytest.raises(InputError, match="no time zone called Foo/Bar"):
+        take(time_zone="Foo/Bar")

@@ -15,6 +15,7 @@ from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.record import FIELDS, KEYS, SEVERITY_BY_LEVEL, STREAMS
 
 _MOST_EXTRA_KEYS = 64
+_TIMESTAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 _PYTHON_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "VARCHAR": (str, int),
     "TIMESTAMPTZ": str,
@@ -76,18 +77,19 @@ def _fits(value: object, sql_type: str) -> bool:
 def _apart(keys: Sequence[str]) -> list[str]:
     """The keys that no other key equals but for case: DuckDB's structures do not tell these apart."""
     folded = Counter(key.lower() for key in (*KEYS, *keys))
-    return [key for key in keys if key and folded[key.lower()] == 1]
+    return [key for key in keys if key and "\0" not in key and folded[key.lower()] == 1]
 
 
 def _conditions(typed: Mapping[str, str]) -> list[str]:
     """What else a row must be for the full SELECT to say the same of it."""
     in_levels = ", ".join(map(text_literal, SEVERITY_BY_LEVEL))
     conditions = [
-        "length(record.timestamp) = 27 AND ends_with(record.timestamp, 'Z')",
+        rf"regexp_full_match(record.timestamp, '{_TIMESTAMP}')",
         f"record.level IN ({in_levels})",
     ]
     if "stream" in typed:
         conditions.append(f"record.stream IN ({', '.join(map(text_literal, STREAMS))})")
+    conditions += [f"isfinite({_member(key)}) IS NOT FALSE" for key, kind in typed.items() if kind == "DOUBLE"]
     # An object or a list where a text belongs would be taken as its JSON text.
     return conditions + [
         f"ascii(coalesce({_member(key)}, '')) NOT IN (123, 91)"

@@ -84,8 +84,8 @@ CREATE TABLE ledger (
     joined UBIGINT NOT NULL,         -- lines that continue the record before them
     blanks UBIGINT NOT NULL,
     rejects UBIGINT NOT NULL,
-    range_hash BLOB NOT NULL,        -- BLAKE2b-128 of the bytes from_pos..to_pos
-    tail_hash BLOB NOT NULL,         -- BLAKE2b-128 of the bytes before to_pos, at most 4,096
+    range_hash BLOB NOT NULL,        -- SHA-256, its first 16 bytes, of from_pos..to_pos
+    tail_hash BLOB NOT NULL,         -- the same of the bytes before to_pos, at most 4,096
     committed_at TIMESTAMPTZ NOT NULL
 );
 

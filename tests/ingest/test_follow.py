@@ -1,0 +1,98 @@
+"""Following files while they grow, rotate and go."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from logpipe.ingest.follow import follow
+from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.intake import Options
+from logpipe.ingest.verify import verify
+from logpipe.store import Store
+from tests.ingest.logs import line
+
+DEADLINE_S = 20.0
+
+
+@contextmanager
+def following(database: Path, *paths: Path) -> Iterator[Callable[[str], object]]:
+    """A thread that follows the paths; gives a function that asks its store."""
+    store = Store.open(database)
+    ingester = Ingester(store, Options(following=True))
+    reader = store.connection.cursor()
+    stop = threading.Event()
+    thread = threading.Thread(target=follow, args=(ingester, [str(path) for path in paths], stop, lambda _: None))
+    thread.start()
+    try:
+        yield lambda sql: reader.execute(sql).fetchall()
+    finally:
+        stop.set()
+        thread.join()
+        store.close()
+
+
+def until(ask: Callable[[str], object], sql: str, expected: object) -> None:
+    """Ask again until the answer is as expected."""
+    deadline = time.monotonic() + DEADLINE_S
+    while (answer := ask(sql)) != expected:
+        assert time.monotonic() < deadline, f"still {answer}, expected {expected}"
+        threading.Event().wait(0.02)
+
+
+def append(path: Path, numbers: range) -> None:
+    with path.open("ab") as file:
+        file.writelines(line(number) for number in numbers)
+
+
+def test_growth_and_new_files_are_seen(tmp_path: Path, logs: Path) -> None:
+    """Lines come in as they are written, also those of files that did not exist before."""
+    with following(tmp_path / "logs.duckdb", logs) as ask:
+        append(logs / "app.log", range(50))
+        until(ask, "SELECT count(*) FROM events", [(50,)])
+        append(logs / "app.log", range(50, 80))
+        append(logs / "other.log", range(80, 100))
+        until(ask, "SELECT count(*), count(DISTINCT seq) FROM events", [(100, 100)])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_rotation_while_following_loses_nothing(tmp_path: Path, logs: Path, named: bool) -> None:
+    """Ten rotations by rename, the followed path being the folder or the file alone."""
+    path = logs / "app.log"
+    with following(tmp_path / "logs.duckdb", path if named else logs) as ask:
+        for generation in range(10):
+            append(path, range(generation * 20, generation * 20 + 10))
+            until(ask, f"SELECT count(*) >= {generation * 20 + 10} FROM events", [(True,)])
+            append(path, range(generation * 20 + 10, generation * 20 + 20))
+            path.rename(logs / f"app.log.{10 - generation}")
+        until(ask, "SELECT count(*), count(DISTINCT seq) FROM events", [(200, 200)])
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        assert not verify(store).problems
+        assert store.execute("SELECT count(*) FROM gaps") == [(0,)]
+
+
+def test_a_traceback_written_late_belongs_to_its_error(tmp_path: Path, logs: Path) -> None:
+    """The last record waits for what may follow it."""
+    path = logs / "legacy.log"
+    head = "2026-03-12 10:00:00,000 ERROR shop.orders: order 17 failed\n"
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1, in y\n    z()\nValueError: no\n'
+    with following(tmp_path / "logs.duckdb", logs) as ask:
+        path.write_text(head.replace("ERROR", "INFO") * 3 + head)
+        until(ask, "SELECT count(*) FROM events", [(3,)])
+        with path.open("a") as file:
+            file.write(trace + head.replace("ERROR", "INFO"))
+        until(ask, "SELECT exception_type, exception_message FROM events WHERE level = 'ERROR'", [("ValueError", "no")])
+
+
+def test_a_file_that_goes_unread_is_a_gap(tmp_path: Path, logs: Path) -> None:
+    """What was seen and not taken is told when its file is deleted."""
+    path = logs / "app.log"
+    with following(tmp_path / "logs.duckdb", logs) as ask:
+        path.write_bytes(line(0) + b'{"unfinished')
+        until(ask, "SELECT count(*) FROM events", [(1,)])
+        path.unlink()
+        append(logs / "other.log", range(1, 2))
+        until(ask, "SELECT reason, to_pos - from_pos FROM gaps", [("deleted", 12)])
