@@ -17,6 +17,7 @@ from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import load
 from logpipe.ingest.reader import TRANSCODED, Reader
@@ -163,6 +164,8 @@ class Intake:
                 return  # too few for now: these go with those that follow
             piece = records.piece(first, last)
             lines.mend(piece)
+            if isinstance(make.format, JsonFormat):
+                lines.cut_nested(piece)
             yield piece
             first = max(last, 1)
 

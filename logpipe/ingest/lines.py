@@ -21,6 +21,7 @@ ROW_GROUP = 122_880
 """DuckDB's: a transaction of whole ones leaves no small one behind, which would be copied together later."""
 
 _PIECE = 1 << 20
+_DEEPEST = 50_000
 
 
 @dataclass(slots=True)
@@ -185,6 +186,17 @@ def _strip_nuls(records: Records) -> None:
         if rest:
             records.mended[index] = rest
             records.notes[index] = {"nul_bytes_skipped": len(text) - len(rest)}
+
+
+def cut_nested(records: Records) -> None:
+    """Cut JSON that nests deeper than a parser's stack bears, so that it is rejected as malformed, whole.
+
+    DuckDB's parser ends the process somewhere above a hundred thousand levels.
+    """
+    for index in np.flatnonzero(records.lengths > _DEEPEST).tolist():
+        text = records.text(index)
+        if text.count(b"[") + text.count(b"{") > _DEEPEST:
+            records.mended[index] = text[: _DEEPEST // 2].decode("utf-8", "ignore").encode()
 
 
 def _mend_utf8(records: Records, index: int) -> None:

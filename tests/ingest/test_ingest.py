@@ -268,3 +268,12 @@ def test_an_unknown_time_zone_is_refused(take: Take, logs: Path) -> None:
     _write(logs / "app.log", range(2))
     with pytest.raises(InputError, match="no time zone called Foo/Bar"):
         take(time_zone="Foo/Bar")
+
+
+def test_json_nested_without_end_is_a_reject(take: Take, logs: Path, store: Store) -> None:
+    """It is kept whole, and the lines around it are events."""
+    deep = b'{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    (logs / "app.log").write_bytes(b"".join(map(line, range(30))) + deep + b"\n" + line(30))
+    assert take().events == 31
+    assert store.execute("SELECT reason, raw FROM rejects") == [("malformed_json", deep)]
+    assert not verify(store).problems
