@@ -41,7 +41,7 @@ bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESUL
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
 
-chaos: $(STAMP) ## kill ingests of a million lines twenty times (about five minutes)
+chaos: $(STAMP) ## kill ingests of a million lines twenty times (some minutes)
 	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 $(BIN)/pytest tests/ingest/test_kill.py
 
 clean: ## remove what the targets made
