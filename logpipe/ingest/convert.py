@@ -31,6 +31,8 @@ _SQL_TYPES = {field.column: field.sql_type for field in FIELDS}
 _SAMPLE = 256
 _MOST_MENDED = 1000
 """Above this, picking out the mended rows costs more than the fast way saves."""
+_ROWS_A_BATCH = 32_768
+"""Of Arrow's; DuckDB would let one grow to a million rows, and copy it over and over meanwhile."""
 _PLAIN_COLUMNS = ", ".join(column for column in COLUMNS if column not in ("service", "stream"))
 _OUT = ", ".join("attributes::VARCHAR AS attributes" if name == "attributes" else name for name in EVENT_COLUMNS)
 
@@ -62,7 +64,7 @@ class Converter:
 
     def convert(self, chunk: Chunk) -> Batch:
         """The rows of a chunk; as many events and rejects as it has records and surplus lines."""
-        table = chunk.records.table(chunk.from_pos)
+        table = chunk.records.table(chunk.span.from_pos)
         self._connection.register("lines", table)
         try:
             taken = self._take_fast(chunk)
@@ -71,22 +73,23 @@ class Converter:
             if taken is None or len(taken) < len(table):
                 rest, rejects = self._take_rest(chunk, taken)
                 events = rest if taken is None else pa.concat_tables([taken, rest], promote_options="default")
-            self._previous = (chunk.source_id, events)
-            return Batch(chunk, events, self._cells(events), (*rejects, *chunk.surplus))
+            self._previous = (chunk.span.source_id, events)
+            return Batch(chunk.span, _with_json(events), *self._cells(events), (*rejects, *chunk.surplus))
         finally:
             self._connection.unregister("lines")
 
     def close(self) -> None:
         self._connection.close()
 
-    def _cells(self, events: pa.Table) -> pa.Table:
+    def _cells(self, events: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The counts and the latencies of a batch."""
+        held = set(events.column_names)
+        columns = (name if name in held else f"NULL::{_SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
+        relation = f"(SELECT {', '.join(columns)} FROM new_events)"
         self._connection.register("new_events", events)
         try:
-            held = set(events.column_names)
-            columns = ", ".join(
-                name if name in held else f"NULL::{_SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS
-            )
-            return self._connection.execute(rollup.cells(f"(SELECT {columns} FROM new_events)")).to_arrow_table()
+            counts = self._connection.execute(rollup.counts(relation)).to_arrow_table()
+            return counts, self._connection.execute(rollup.latencies(relation)).to_arrow_table()
         finally:
             self._connection.unregister("new_events")
 
@@ -96,18 +99,20 @@ class Converter:
         if not len(records.starts) or len(records.mended) > _MOST_MENDED:
             return None
         sample = records.sample(_SAMPLE)
-        mended = [chunk.from_pos + int(records.starts[index]) for index in records.mended]
+        mended = [chunk.span.from_pos + int(records.starts[index]) for index in records.mended]
         for checked in (False, True):
             selection = chunk.format.fast_select(sample, checked=checked)
             if selection is None:
                 return None
-            unmended = "AND NOT list_contains(?::UBIGINT[], source_pos)" if mended else ""
-            statement = f"{_finished_fast(chunk, selection)} WHERE ts IS NOT NULL {unmended}"
+            unmended = "WHERE NOT list_contains(?::UBIGINT[], source_pos)" if mended else ""
+            statement = f"{_finished_fast(chunk, selection)} {unmended}"
             try:
-                return self._connection.execute(statement, [mended] if mended else []).to_arrow_table()
+                taken = self._connection.execute(statement, [mended] if mended else []).to_arrow_table(_ROWS_A_BATCH)
             except duckdb.InvalidInputException as error:
                 if checked or "Malformed JSON" not in str(error):
                     raise
+            else:
+                return taken.filter(taken["ts"].is_valid()) if taken["ts"].null_count else taken
         return None
 
     def _take_rest(self, chunk: Chunk, taken: pa.Table | None) -> tuple[pa.Table, list[Reject]]:
@@ -136,14 +141,14 @@ class Converter:
     @staticmethod
     def _reject(chunk: Chunk, position: int, length: int, reason: str) -> Reject:
         """With the bytes of the file, not the mended text."""
-        index = int(np.searchsorted(chunk.records.starts, position - chunk.from_pos))
+        index = int(np.searchsorted(chunk.records.starts, position - chunk.span.from_pos))
         return Reject(position, length, reason, None, chunk.records.text(index))
 
     def _note_mended(self, chunk: Chunk) -> None:
         notes = chunk.records.notes
         if not notes:
             return
-        positions = chunk.records.starts[list(notes)] + chunk.from_pos
+        positions = chunk.records.starts[list(notes)] + chunk.span.from_pos
         texts = [orjson.dumps(note).decode() for note in notes.values()]
         self._connection.register("notes", pa.table({"pos": positions.astype(np.uint64), "note": texts}))
         self._connection.execute(
@@ -169,11 +174,18 @@ class Converter:
 
     def _before(self, chunk: Chunk) -> datetime | None:
         """The time of the record before the chunk; the chunk before it may not be in the store yet."""
-        if self._previous is not None and self._previous[0] == chunk.source_id and len(self._previous[1]):
+        if self._previous is not None and self._previous[0] == chunk.span.source_id and len(self._previous[1]):
             events = self._previous[1]
             last = int(np.argmax(events["source_pos"].to_numpy()))
             return cast("datetime", events["ts"][last].as_py())
-        return self._last_time(chunk.source_id) if chunk.from_pos else None
+        return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
+
+
+def _with_json(events: pa.Table) -> pa.Table:
+    """With the attributes marked as the JSON that they are, so that DuckDB does not parse them to see."""
+    index = events.schema.get_field_index("attributes")
+    marked = [pa.ExtensionArray.from_storage(pa.json_(), piece) for piece in events.column(index).chunks]
+    return events.set_column(index, "attributes", pa.chunked_array(marked, pa.json_()))
 
 
 _FILL = """
@@ -200,7 +212,7 @@ def _finished(chunk: Chunk, selection: str) -> str:
             SELECT {_PLAIN_COLUMNS}, coalesce(service, {text_literal(chunk.service)}) AS service,
                 ({_SEVERITY})::UTINYINT AS severity,
                 coalesce(stream, CASE WHEN {_SEVERITY} >= {ERROR_SEVERITY} THEN 'error' ELSE 'app' END) AS stream,
-                attributes, {chunk.source_id} AS source_id, pos AS source_pos, bytes, reason
+                attributes, {chunk.span.source_id} AS source_id, pos AS source_pos, bytes, reason
             FROM ({selection})
         )
     """
@@ -217,7 +229,7 @@ def _finished_fast(chunk: Chunk, selection: FastSelect) -> str:
         SELECT {", ".join(own)},
             {f"coalesce(service, {service})" if "service" in selection.columns else service} AS service,
             {f"coalesce(stream, {stream})" if "stream" in selection.columns else stream} AS stream,
-            ({_SEVERITY})::UTINYINT AS severity, attributes::VARCHAR AS attributes,
-            {chunk.source_id} AS source_id, pos AS source_pos, bytes
+            ({_SEVERITY})::UTINYINT AS severity, attributes,
+            {chunk.span.source_id} AS source_id, pos AS source_pos, bytes
         FROM ({selection.sql})
     """

@@ -5,13 +5,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import cast
+
+from blake3 import blake3
 
 from logpipe.errors import InputError
 from logpipe.ingest import lines
 from logpipe.ingest.ahead import ahead
-from logpipe.ingest.chunk import Batch, Chunk, Reject, digest
+from logpipe.ingest.chunk import DIGEST_BYTES, Batch, Chunk, Reject, Span, digest
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
@@ -29,6 +30,9 @@ FINAL_AFTER_S = 5.0
 
 CHUNK_ROWS = lines.ROW_GROUP
 """The most rows that one transaction inserts."""
+
+_ROOM = 1.05
+"""A filling aims at this much more than the chunk before had, so that it seldom falls a few rows short."""
 
 REJECT_BYTES = 64 << 10
 """Of a line too long to be read whole, this much is kept."""
@@ -99,16 +103,16 @@ class Intake:
             with closing(ahead(batches)) if long else nullcontext(batches) as made:
                 for batch in made:
                     load(self._store, batch)
-                    source.advance(batch.chunk)
+                    source.advance(batch.span)
                     self._count(batch)
 
     def _count(self, batch: Batch) -> None:
-        chunk, summary = batch.chunk, self._summary
-        summary.bytes += chunk.to_pos - chunk.from_pos
-        summary.lines += chunk.lines
+        span, summary = batch.span, self._summary
+        summary.bytes += span.to_pos - span.from_pos
+        summary.lines += span.lines
         summary.events += len(batch.events)
-        summary.joined += chunk.records.joined
-        summary.blanks += chunk.records.blanks
+        summary.joined += span.joined
+        summary.blanks += span.blanks
         summary.rejects += len(batch.rejects)
         self._progress(summary)
 
@@ -157,10 +161,11 @@ class Intake:
                 count = len(records.starts) - 1
                 if count == 0:
                     return  # the only record waits for what may follow it
+        flow.aim(_ROOM * CHUNK_ROWS * size / max(1, count))
         first = 0
         while first == 0 or first < count:
             last = min(first + CHUNK_ROWS, count)
-            if first and last - first < CHUNK_ROWS and flow.more:
+            if last - first < CHUNK_ROWS and flow.more and (first or not flow.full):
                 return  # too few for now: these go with those that follow
             piece = records.piece(first, last)
             lines.mend(piece)
@@ -182,7 +187,7 @@ class Intake:
 
     def _long_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:
         start, raw = flow.position, bytes(flow.data[:REJECT_BYTES])
-        hashed = sha256()
+        hashed = blake3()
         size = len(flow.data)
         while size:
             hashed.update(flow.data[:size])
@@ -192,7 +197,7 @@ class Intake:
         length = flow.position - start
         detail = f"{length:,} bytes, the limit is {CHUNK_BYTES:,}; the first {len(raw):,} are kept"
         reject = Reject(start, length, "line_too_long", detail, raw)
-        return make.entry(flow, start, _NOTHING, hashed.digest()[:16], reject)
+        return make.entry(flow, start, _NOTHING, hashed.digest(DIGEST_BYTES), reject)
 
 
 class _ChunkMaker:
@@ -212,18 +217,17 @@ class _ChunkMaker:
 
     def entry(self, flow: Flow, start: int, records: Records, range_hash: bytes, *surplus: Reject) -> Chunk:
         """A chunk of what the flow has passed since `start`."""
-        return Chunk(
+        span = Span(
             self._source_id,
-            self.format,
-            self._service,
-            self._context,
-            records,
             start,
             flow.position,
+            records.lines + len(surplus),
+            records.joined,
+            records.blanks,
             range_hash,
             digest(flow.tail),
-            surplus,
         )
+        return Chunk(span, self.format, self._service, self._context, records, surplus)
 
 
 def left_alone(file: LogFile) -> bool:

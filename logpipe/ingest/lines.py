@@ -21,6 +21,7 @@ ROW_GROUP = 122_880
 """DuckDB's: a transaction of whole ones leaves no small one behind, which would be copied together later."""
 
 _PIECE = 1 << 20
+_INLINE = 12
 _DEEPEST = 50_000
 
 
@@ -135,6 +136,21 @@ def _newlines(octets: npt.NDArray[np.uint8]) -> Positions:
     return np.concatenate(found).astype(np.int64, copy=False) if found else np.empty(0, np.int64)
 
 
+def find_newline(octets: npt.NDArray[np.uint8]) -> int:
+    """The place of the first newline; -1 without one."""
+    for begin in range(0, len(octets), _PIECE):
+        found = np.flatnonzero(octets[begin : begin + _PIECE] == NEWLINE)
+        if len(found):
+            return begin + int(found[0])
+    return -1
+
+
+def find_last_newline(octets: npt.NDArray[np.uint8]) -> int:
+    """The place of the last newline; -1 without one."""
+    behind = find_newline(octets[::-1])
+    return -1 if behind < 0 else len(octets) - 1 - behind
+
+
 def _between(positions: Positions, begin: int, end: int) -> Positions:
     """Those from `begin` up to `end`, counted from `begin`; positions are in order."""
     first, last = np.searchsorted(positions, (begin, end))
@@ -168,6 +184,9 @@ def mend(records: Records) -> None:
     The bytes as they stood go into the notes, in base64, so that nothing is lost.
     """
     _strip_nuls(records)
+    octets = np.frombuffer(records.data, np.uint8)
+    if not len(octets) or octets.max() < 0x80:
+        return
     try:
         records.column().validate(full=True)
     except pa.ArrowInvalid:
@@ -221,18 +240,23 @@ def _records_of(records: Records, offsets: npt.NDArray[np.int64] | npt.NDArray[n
 def _views(octets: npt.NDArray[np.uint8], starts: Positions, ends: Positions, buffer: int = 0) -> npt.NDArray[np.int32]:
     """Arrow's string views: https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout"""
     lengths = ends - starts
-    views = np.zeros((len(starts), 4), np.int32)
+    views = np.empty((len(starts), 4), np.int32)
     views[:, 0] = lengths
-    long = lengths > 12
-    reach = len(octets) - 1
-    prefix = octets[np.minimum(starts[long, None] + np.arange(4), reach)]
-    views[long, 1] = prefix.view(np.int32)[:, 0] if len(prefix) else 0
-    views[long, 2] = buffer
-    views[long, 3] = starts[long]
-    short = np.flatnonzero(~long)
+    views[:, 1] = _prefixes(octets, starts)
+    views[:, 2] = buffer
+    views[:, 3] = starts
+    short = np.flatnonzero(lengths <= _INLINE)
     if len(short):
-        steps = np.arange(12)
+        reach, steps = len(octets) - 1, np.arange(_INLINE)
         inline = octets[np.minimum(starts[short, None] + steps, reach)]
         inline[steps >= lengths[short, None]] = 0
         views[short, 1:] = np.ascontiguousarray(inline).view(np.int32)
     return views
+
+
+def _prefixes(octets: npt.NDArray[np.uint8], starts: Positions) -> npt.NDArray[np.int32]:
+    """The four bytes at each start; whatever there is where fewer are left."""
+    if len(octets) < 4:
+        return np.zeros(len(starts), np.int32)
+    quads = np.ndarray((len(octets) - 3,), np.int32, octets, strides=(1,))
+    return quads[np.minimum(starts, len(quads) - 1)]

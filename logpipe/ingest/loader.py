@@ -7,8 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch
-from logpipe.store import Store
-from logpipe.store.rollup import CELLS, add_cells
+from logpipe.store import Store, rollup
 
 _REJECT_TYPES = {
     "position": pa.uint64(),
@@ -25,19 +24,20 @@ def load(store: Store, batch: Batch) -> None:
     Raises:
         StoreFull, StoreError: nothing was committed.
     """
-    store.connection.register("new_events", batch.events)
-    store.connection.register(CELLS, batch.cells)
+    relations = {"new_events": batch.events, rollup.COUNTS: batch.counts, rollup.LATENCIES: batch.latencies}
+    for name, table in relations.items():
+        store.connection.register(name, table)
     try:
         with store.transaction() as connection:
             columns = ", ".join(batch.events.column_names)
             connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
-            add_cells(connection)
+            rollup.add(connection)
             _insert_rejects(connection, batch)
             _enter(connection, batch)
     finally:
         with suppress(duckdb.Error):  # after a fatal error, which is what is being raised then
-            store.connection.unregister("new_events")
-            store.connection.unregister(CELLS)
+            for name in relations:
+                store.connection.unregister(name)
 
 
 def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
@@ -47,32 +47,32 @@ def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None
     connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
     connection.execute(
         "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
-        [batch.chunk.source_id],
+        [batch.span.source_id],
     )
     connection.unregister("new_rejects")
 
 
 def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    chunk, records = batch.chunk, batch.chunk.records
-    accounted = len(batch.events) + records.joined + records.blanks + len(batch.rejects)
-    if chunk.lines != accounted:
+    span = batch.span
+    accounted = len(batch.events) + span.joined + span.blanks + len(batch.rejects)
+    if span.lines != accounted:
         raise AssertionError(
-            f"source {chunk.source_id}, bytes {chunk.from_pos} to {chunk.to_pos}: "
-            f"{chunk.lines} lines were read and {accounted} accounted for"
+            f"source {span.source_id}, bytes {span.from_pos} to {span.to_pos}: "
+            f"{span.lines} lines were read and {accounted} accounted for"
         )
     connection.execute(
         "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            chunk.source_id,
-            chunk.from_pos,
-            chunk.to_pos,
-            chunk.lines,
+            span.source_id,
+            span.from_pos,
+            span.to_pos,
+            span.lines,
             len(batch.events),
-            records.joined,
-            records.blanks,
+            span.joined,
+            span.blanks,
             len(batch.rejects),
-            chunk.range_hash,
-            chunk.tail_hash,
+            span.range_hash,
+            span.tail_hash,
             datetime.now(UTC),
         ],
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import TAIL_BYTES, Chunk, digest
+from logpipe.ingest.chunk import TAIL_BYTES, Span, digest
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.store import Store
@@ -52,9 +52,9 @@ class Source:
             file.modified_ns,
         )
 
-    def advance(self, chunk: Chunk) -> None:
-        """Take note that a chunk is in the store."""
-        self.enter(chunk.from_pos, chunk.to_pos, chunk.range_hash, chunk.tail_hash)
+    def advance(self, span: Span) -> None:
+        """Take note that a span is in the store."""
+        self.enter(span.from_pos, span.to_pos, span.range_hash, span.tail_hash)
 
     def enter(self, start: int, end: int, range_hash: bytes, tail_hash: bytes) -> None:
         """Take note of a ledger entry."""

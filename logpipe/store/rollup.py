@@ -1,46 +1,65 @@
-"""Roll-ups: counts and latency histograms per minute, written with the events they count."""
+"""Roll-ups: counts and latency histograms per minute, written with the events they count.
+
+Counting a batch is apart from adding its cells to the store, so that the two may run side by side.
+"""
 
 import duckdb
 
 MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
-CELLS = "batch_cells"
-"""The relation that `add_cells` reads."""
+COUNTS = "batch_counts"
+LATENCIES = "batch_latencies"
+"""The relations that `add` reads."""
 
 _MINUTE_US = 60_000_000
 
-_CELLS = """
-SELECT
-    make_timestamptz(epoch_us(ts) // {bucket_us} * {bucket_us}) AS minute,
-    service, environment, version, stream, level, severity,
+# Names are put together after the grouping, of the few rows that are left; so a name may stand in several rows.
+_NAMES = """
+    make_timestamptz(bucket_number * {bucket_us}) AS minute, service, environment, version,
+    CASE WHEN statement IS NOT NULL THEN 'db' WHEN is_http THEN 'http' WHEN event IS NOT NULL THEN 'event' END
+        AS operation_kind,
     CASE
-        WHEN db_statement IS NOT NULL THEN 'db'
-        WHEN coalesce(http_route, http_method) IS NOT NULL OR http_status IS NOT NULL THEN 'http'
-        WHEN event IS NOT NULL THEN 'event'
-    END AS operation_kind,
-    CASE
-        WHEN db_statement IS NOT NULL THEN query_fingerprint(db_statement)[:500]
-        WHEN coalesce(http_route, http_method) IS NOT NULL OR http_status IS NOT NULL
-            THEN concat_ws(' ', http_method, coalesce(http_route, '*'))
+        WHEN statement IS NOT NULL THEN statement
+        WHEN is_http THEN concat_ws(' ', http_method, coalesce(http_route, '*'))
         ELSE event
-    END AS operation,
-    CASE WHEN duration_ms >= 0 AND isfinite(duration_ms) THEN latency_bucket(duration_ms) END AS bucket,
-    count(*) AS events,
-    count(*) FILTER (http_status >= 500) AS server_errors,
-    sum(bytes)::UBIGINT AS bytes,
-    sum(duration_ms) FILTER (duration_ms >= 0 AND isfinite(duration_ms)) AS sum_ms,
-    max(duration_ms) FILTER (duration_ms >= 0 AND isfinite(duration_ms)) AS max_ms
-FROM {relation}
-GROUP BY ALL
+    END AS operation
+"""
+_KEYS = """
+    epoch_us(ts) // {bucket_us} AS bucket_number, service, environment, version,
+    query_fingerprint(db_statement)[:500] AS statement,
+    http_method, http_route, coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL AS is_http,
+    CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END AS event
 """
 
-_NEW_OPERATIONS = """
+_COUNTS = f"""
+SELECT {_NAMES}, stream, level, severity, events, server_errors, bytes
+FROM (
+    SELECT {_KEYS}, stream, level, severity,
+        count(*) AS events, count(*) FILTER (http_status >= 500) AS server_errors, sum(bytes)::UBIGINT AS bytes
+    FROM {{relation}}
+    GROUP BY ALL
+)
+"""
+
+_LATENCIES = f"""
+SELECT {_NAMES}, bucket, events, sum_ms, max_ms
+FROM (
+    SELECT {_KEYS}, latency_bucket(duration_ms) AS bucket,
+        count(*) AS events, sum(duration_ms) AS sum_ms, max(duration_ms) AS max_ms
+    FROM {{relation}}
+    WHERE duration_ms >= 0 AND isfinite(duration_ms)
+        AND (coalesce(db_statement, http_method, http_route, event) IS NOT NULL OR http_status IS NOT NULL)
+    GROUP BY ALL
+)
+"""
+
+_NEW_OPERATIONS = f"""
 INSERT INTO operations
 SELECT service, operation_kind, operation
 FROM (
     SELECT service, operation_kind, operation, sum(events) AS events
-    FROM batch_cells
+    FROM {COUNTS}
     WHERE operation IS NOT NULL
     GROUP BY service, operation_kind, operation
 ) AS seen
@@ -51,56 +70,66 @@ QUALIFY coalesce(known, 0)
 ORDER BY events DESC -- the table keeps this order, by which readers with a smaller cap choose
 """
 
+_PAST_THE_CAP = f"""
+SELECT count(*) > 0
+FROM {COUNTS} ANTI JOIN operations USING (service, operation_kind, operation)
+WHERE operation IS NOT NULL
+"""
+
 _BOUNDED = """
-(
-    SELECT cells.* REPLACE (CASE WHEN known.service IS NOT NULL THEN operation WHEN operation IS NOT NULL THEN 'other'
-        END AS operation)
-    FROM {cells} AS cells
-    LEFT JOIN operations AS known USING (service, operation_kind, operation)
+FROM {cells} WHERE operation IS NULL
+UNION ALL BY NAME
+FROM {cells} SEMI JOIN operations USING (service, operation_kind, operation)
+UNION ALL BY NAME
+SELECT * EXCLUDE (operation, {sums}), 'other' AS operation, {summed}
+FROM {cells} ANTI JOIN operations USING (service, operation_kind, operation)
+WHERE operation IS NOT NULL
+GROUP BY ALL
+"""
+_BOUNDED_COUNTS = _BOUNDED.format(
+    cells=COUNTS,
+    sums="events, server_errors, bytes",
+    summed="sum(events) AS events, sum(server_errors) AS server_errors, sum(bytes) AS bytes",
 )
-"""
-
-_COUNTS = """
-SELECT minute, service, environment, version, stream, level, severity, operation_kind, operation,
-    sum(events) AS events, sum(server_errors) AS server_errors, sum(bytes) AS bytes
-FROM {bounded}
-GROUP BY ALL
-"""
-
-_LATENCIES = """
-SELECT minute, service, environment, version, operation_kind, operation, bucket,
-    sum(events) AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
-FROM {bounded}
-WHERE bucket IS NOT NULL AND operation IS NOT NULL
-GROUP BY ALL
-"""
+_BOUNDED_LATENCIES = _BOUNDED.format(
+    cells=LATENCIES,
+    sums="events, sum_ms, max_ms",
+    summed="sum(events) AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms",
+)
 
 
-def cells(relation: str, bucket_us: int = _MINUTE_US) -> str:
-    """The SELECT of what the events of `relation` (with the columns of `events`) add to the roll-ups."""
-    return _CELLS.format(relation=relation, bucket_us=bucket_us)
+def counts(relation: str, bucket_us: int = _MINUTE_US) -> str:
+    """The SELECT of what the events of `relation` (with the columns of `events`) add to `rollup_minute`."""
+    return _COUNTS.format(relation=relation, bucket_us=bucket_us)
 
 
-def add_cells(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the relation `batch_cells`, as `cells` selects it, to the roll-ups.
+def latencies(relation: str, bucket_us: int = _MINUTE_US) -> str:
+    """The same for `latency_minute`. Durations below zero or not finite are not counted as latencies."""
+    return _LATENCIES.format(relation=relation, bucket_us=bucket_us)
+
+
+def add(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add the relations `batch_counts` and `batch_latencies`, as selected by the functions above, to the roll-ups.
 
     Called in the transaction that inserts the events, once for each event.
     """
     connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
-    bounded = _BOUNDED.format(cells=CELLS)
-    connection.execute(f"INSERT INTO rollup_minute {_COUNTS.format(bounded=bounded)}")
-    connection.execute(f"INSERT INTO latency_minute {_LATENCIES.format(bounded=bounded)}")
+    [(past_the_cap,)] = connection.execute(_PAST_THE_CAP).fetchall()
+    counts, latencies = (
+        (_BOUNDED_COUNTS, _BOUNDED_LATENCIES) if past_the_cap else (f"FROM {COUNTS}", f"FROM {LATENCIES}")
+    )
+    connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
+    connection.execute(f"INSERT INTO latency_minute BY NAME {latencies}")
 
 
 def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Count the events of `relation` (a table with the columns of `events`) into the roll-ups.
 
-    Durations below zero or not finite are not counted as latencies. The cost follows the rows of `relation`, not those
-    of the store.
+    The cost follows the rows of `relation`, not those of the store.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {CELLS} AS {cells(relation)}")
-    add_cells(connection)
-    connection.execute(f"DROP TABLE {CELLS}")
+    _count(connection, relation, _MINUTE_US)
+    add(connection)
+    _forget(connection)
 
 
 def roll_up_briefly(
@@ -111,8 +140,17 @@ def roll_up_briefly(
     For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
     written.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE batch_cells AS {cells(relation, bucket_us)}")
-    bounded = _BOUNDED.format(cells="batch_cells")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_COUNTS.format(bounded=bounded)}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_LATENCIES.format(bounded=bounded)}")
-    connection.execute("DROP TABLE batch_cells")
+    _count(connection, relation, bucket_us)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_BOUNDED_COUNTS}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_BOUNDED_LATENCIES}")
+    _forget(connection)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int) -> None:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {COUNTS} AS {counts(relation, bucket_us)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {LATENCIES} AS {latencies(relation, bucket_us)}")
+
+
+def _forget(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"DROP TABLE {COUNTS}")
+    connection.execute(f"DROP TABLE {LATENCIES}")

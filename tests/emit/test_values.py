@@ -47,9 +47,7 @@ HOSTILE = st.recursive(
     ),
     max_leaves=12,
 )
-each_example_adds_to_one_file = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+each_example_adds_to_one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 @given(st.text(), st.dictionaries(st.text(min_size=1), PLAIN, max_size=5))

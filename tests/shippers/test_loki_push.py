@@ -115,7 +115,7 @@ _rows = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(_rows, max_size=8), batch_bytes=st.sampled_from([262_144, 1_000_000]))
 def test_any_events_become_payloads_that_are_accepted(
     strict: str, memory: Store, rows: list[dict[str, object]], batch_bytes: int

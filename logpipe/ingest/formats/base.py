@@ -64,7 +64,7 @@ class Format(Protocol):
 
 
 class FastSelect(NamedTuple):
-    """A SELECT over `lines` of some columns of the record, then `attributes`, `pos` and `bytes`."""
+    """A SELECT over `lines` of some columns of the record, then `attributes` as text, `pos` and `bytes`."""
 
     columns: tuple[str, ...]
     """Those of the record; the others are NULL in every row. `ts` and `level` are among them."""

