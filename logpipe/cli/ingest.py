@@ -10,6 +10,10 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from logpipe.errors import InputError
+    from logpipe.ingest.ingest import Ingester
     from logpipe.ingest.intake import Summary
 
 
@@ -41,15 +45,23 @@ def ingest(
     from logpipe.ingest.ingest import Ingester
     from logpipe.ingest.ingest import ingest as ingest_paths
     from logpipe.ingest.intake import Options
-    from logpipe.ingest.stdin import spooled
+    from logpipe.ingest.stdin import STDIN, spooled
     from logpipe.store import Store
 
-    options = Options(service, log_format, time_zone, follow)
-    with Store.open(db) as store, spooled(paths) as files:
-        if follow:
+    grows = follow or STDIN in paths
+    options = Options(service, log_format, time_zone, grows)
+    stop = threading.Event()
+    # Standard input is followed until it ends, which ends all when nothing else is to be followed.
+    ended = stop if not follow or paths == [STDIN] else threading.Event()
+    with Store.open(db) as store, spooled(paths, ended) as files:
+        if grows:
+            if follow:
+                output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
+            errors: list[InputError] = []
             ingester = Ingester(store, options)
-            _follow(ingester, files)
+            _follow(ingester, files, stop, _warn if follow else errors.append)
             summary = ingester.summary
+            summary.errors = errors
         else:
             with Bar(files, quiet=as_json) as bar:
                 summary = ingest_paths(store, files, options, bar.show)
@@ -62,17 +74,20 @@ def ingest(
         raise typer.Exit(4)
 
 
-def _follow(ingester: object, paths: list[str]) -> None:
-    from logpipe.cli import output
+def _follow(
+    ingester: "Ingester", paths: list[str], stop: threading.Event, complain: "Callable[[InputError], None]"
+) -> None:
     from logpipe.ingest.follow import follow
-    from logpipe.ingest.ingest import Ingester
 
-    assert isinstance(ingester, Ingester)
-    stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
-    output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
-    follow(ingester, paths, stop, lambda error: output.warning(str(error)))
+    follow(ingester, paths, stop, complain)
+
+
+def _warn(error: "InputError") -> None:
+    from logpipe.cli import output
+
+    output.warning(str(error))
 
 
 def _report(summary: "Summary", db: str, *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,6 +233,32 @@ def test_standard_input_is_a_log_like_any_other(folder: Path) -> None:
     assert result.returncode == 0
     with Store.open(folder / "logs.duckdb") as store:
         assert store.execute("SELECT count(*) FROM events") == [(2,)]
+
+
+def test_standard_input_comes_in_as_it_is_written(folder: Path) -> None:
+    """What a long-lived pipe has said is in the store before it ends; half a line waits for its rest."""
+    wal = folder / "logs.duckdb.wal"
+    with subprocess.Popen([BIN, "ingest", "-"], cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(line(0) + line(1)[:40])
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not (wal.exists() and b"order 0 " in wal.read_bytes()):
+            assert time.monotonic() < deadline, "nothing was committed"
+            time.sleep(0.05)
+        _, said = process.communicate(line(1)[40:])
+    assert b"2 events" in said
+    assert process.returncode == 0
+
+
+def test_compressed_standard_input_and_a_traceback_at_its_end(folder: Path) -> None:
+    """Compressed data is read as such; a last record of several lines is whole when its input has ended."""
+    assert run(folder, "ingest", "-", stdin=gzip.compress(line(0) + line(1))).returncode == 0
+    text = b"2026-03-12 10:00:00,000 ERROR shop: failed\nTraceback (most recent call last):\nValueError: no"
+    assert run(folder, "ingest", "-", stdin=text).returncode == 0
+    assert run(folder, "ingest", "-", "missing.log", stdin=line(2)).returncode == 1
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*), count(exception_type) FROM events") == [(4, 1)]
 
 
 def test_a_tampered_store_does_not_pass_verify(folder: Path) -> None:
