@@ -17,6 +17,8 @@ from logpipe_analysis.timerange import TimeRange
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+"""Later records, and those before 1970, are not looked at: a clock was wrong, and Python's times end soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def analyze(
         _detected(buckets, kinds, settings),
         kinds=kinds,
         until=covered.until,
+        reaches_end=until is None or covered.until > _newest_minute(store),
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),
     )
@@ -97,7 +100,8 @@ def _covered(
     clock, years away, must not stretch the range.
     """
     history = timedelta(days=settings.error_spike.history_days)
-    lower, upper = (since - history if since else None), until
+    lower = max(since, _EPOCH + history) - history if since else _EPOCH
+    upper = min(until, _LATEST) if until else _LATEST
     minutes = store.execute(
         """
         SELECT epoch_us(min(minute)), epoch_us(max(minute)), sum(events)::BIGINT
@@ -107,8 +111,7 @@ def _covered(
                 SELECT minute, events,
                     coalesce(minute - lag(minute) OVER (ORDER BY minute) > to_days($apart), false) AS leap
                 FROM (SELECT minute, sum(events) AS events FROM rollup_minute
-                      WHERE minute >= coalesce($lower, '-infinity'::TIMESTAMPTZ)
-                          AND minute < coalesce($upper, 'infinity'::TIMESTAMPTZ)
+                      WHERE minute >= $lower AND minute < $upper
                       GROUP BY minute)
             )
         )
@@ -141,6 +144,11 @@ def _covered(
             "longer buckets reach further, as --bucket 5m"
         )
     return covered, notes
+
+
+def _newest_minute(store: Store) -> datetime:
+    [(newest,)] = store.execute("SELECT max(epoch_us(minute)) FROM rollup_minute WHERE minute < ?", [_LATEST])
+    return _EPOCH + timedelta(microseconds=newest or 0)
 
 
 def _learning(buckets: Buckets, settings: Settings) -> list[str]:

@@ -21,9 +21,6 @@ Floats = npt.NDArray[np.float64]
 
 MINUTE = timedelta(minutes=1)
 
-ZERO_BUCKET = -32768
-"""The histogram bucket of a duration of zero."""
-
 LEAST_BUCKET = -80
 """Durations under 2^(-80/8) ms, a microsecond, are held as that."""
 

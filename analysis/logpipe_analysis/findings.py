@@ -77,6 +77,7 @@ def record(
     *,
     kinds: Sequence[str],
     until: datetime,
+    reaches_end: bool,
     adjoining: timedelta,
     now: datetime,
 ) -> Changes:
@@ -84,7 +85,8 @@ def record(
 
     A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
-    that is not found any more is resolved as of `until`. The second of two equal runs changes nothing.
+    that is not found any more is resolved as of `until`. The second of two equal runs changes nothing. A look into the
+    past, which does not reach the end of the data, adds what was not known, and leaves the rest as it is.
     """
     stored = [finding for finding in load(store) if finding.kind in kinds]
     pairs, unmatched = _paired(found, stored, until, adjoining)
@@ -95,6 +97,8 @@ def record(
         current = replace(finding, finding_id=finding_id, status=status)
         if before is None:
             new.append(current)
+        elif not reaches_end:
+            unchanged.append(before)
         elif current == before:
             unchanged.append(current)
         elif before.status == "open" and current.status == "resolved":
@@ -104,7 +108,7 @@ def record(
     resolved += [
         replace(lost, status="resolved", ended_at=until)
         for lost in unmatched
-        if lost.status == "open" and lost.started_at < until
+        if reaches_end and lost.status == "open" and lost.started_at < until
     ]
     if new or updated or resolved:
         with store.transaction() as connection:

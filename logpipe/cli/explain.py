@@ -18,10 +18,10 @@ def explain(
     """Show a finding whole: figures, the rows of its SQL as they are now, and example lines by file and byte."""
     from logpipe.cli import output
     from logpipe.cli.findings import as_row
-    from logpipe.store import Store
+    from logpipe.store.reading import open_sealed
     from logpipe_analysis.explain import explained
 
-    with Store.open(db, read_only=True) as store:
+    with open_sealed(db) as store:
         whole = explained(store, finding_id, db)
     if json:
         lines = [{"path": line.path, "source_pos": line.source_pos, "text": line.text} for line in whole.lines]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, OutputFile, Since, Until
+from logpipe.cli.options import DEFAULT_DATABASE, Database, OutputFile, Since, Until, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,8 +34,8 @@ def prometheus(
     Example: logpipe export prometheus -o /var/lib/prometheus/node-exporter/logpipe.prom
     """
     from logpipe.cli import output as terminal
+    from logpipe.cli.atomic_file import open_output
     from logpipe.store import Store
-    from logpipe_shippers.atomic_file import open_output
     from logpipe_shippers.prometheus import Limits, exposition
 
     with Store.open(db, read_only=True) as store:
@@ -94,9 +94,7 @@ def loki(
 
     Example: logpipe export loki --since 1d --url http://localhost:3100
     """
-    from logpipe.cli.times import parse_time
     from logpipe.store import Store
-    from logpipe_analysis.reports import newest_event
     from logpipe_shippers.loki import Scope, entries, payloads, stock
 
     if output is not None:
@@ -104,11 +102,7 @@ def loki(
             raise typer.BadParameter("--output and --url exclude each other")
         url = None
     with Store.open(db, read_only=True) as store:
-        now = newest_event(store)
-        start, end = (None if text is None else parse_time(text, now) for text in (since, until))
-        scope = Scope(start, end, tuple(service or ()))
-        if scope.start >= scope.end:
-            raise typer.BadParameter("--since is not before --until")
+        scope = Scope(*stretch(store, since, until), tuple(service or ()))
         there = stock(store, scope)
         with _progress(there.events) as advance:
             batches = payloads(entries(store, scope), batch_bytes)
@@ -125,7 +119,7 @@ def _given(context: typer.Context, name: str) -> bool:
 
 
 def _write(batches: "Iterable[Payload]", output: str, there: "Stock", advance: "Callable[[int], None]") -> None:
-    from logpipe_shippers.atomic_file import open_output
+    from logpipe.cli.atomic_file import open_output
 
     written = size = lines = 0
     with open_output(output) as file:

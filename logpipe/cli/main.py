@@ -67,9 +67,12 @@ def main() -> None:
             raise
         output.error(str(error))
         sys.exit(1)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # The reader of a pipe has seen enough. The command line takes that for a failure; what is still buffered has
+        # nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from logpipe.store import Store
 
 Database = Annotated[str, typer.Option("--db", envvar="LOGPIPE_DB", help="The database file.", metavar="FILE")]
 DEFAULT_DATABASE = "logs.duckdb"
@@ -48,6 +51,23 @@ def _checked_time(text: str | None) -> str | None:
     return text
 
 
+def _checked_span(text: str) -> str:
+    from logpipe.cli.times import parse_span
+    from logpipe.errors import QueryError
+
+    try:
+        parse_span(text)
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+Bucket = Annotated[
+    str,
+    typer.Option(
+        "--bucket", callback=_checked_span, help="The resolution: shorter than 1m for short ranges.", metavar="SPAN"
+    ),
+]
 Since = Annotated[
     str | None,
     typer.Option(
@@ -64,6 +84,20 @@ Until = Annotated[
         "--until", callback=_checked_time, help="Up to, not including, this time.", metavar="TIME", show_default=False
     ),
 ]
+
+
+def stretch(store: "Store", since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """The times that --since and --until name; a span counts back from the newest event of the store."""
+    from logpipe.cli.times import parse_time
+    from logpipe_analysis.reports import newest_event
+
+    now = newest_event(store)
+    start, end = (None if text is None else parse_time(text, now) for text in (since, until))
+    if start is not None and end is not None and start >= end:
+        raise typer.BadParameter("--since is not before --until")
+    return start, end
+
+
 Service = Annotated[
     str | None, typer.Option("--service", help="Of this service only.", metavar="NAME", show_default=False)
 ]

@@ -3,16 +3,13 @@
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import orjson
-
-from logpipe.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,26 +58,6 @@ def note(sentence: str) -> None:
 def warning(sentence: str) -> None:
     """A warning on standard error."""
     _line("warning", sentence, "yellow")
-
-
-@contextmanager
-def sink(path: str) -> Iterator[BinaryIO]:
-    """A file to write bytes to; `-` is standard output.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        file = open(path, "wb")  # noqa: SIM115 - closed below, and its errors told apart from the writer's
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"cannot write {path}: {reason}", remedy="choose another file") from error
-    with file:
-        yield file
 
 
 def json_lines(rows: Iterable[Mapping[str, object]]) -> None:

@@ -24,14 +24,15 @@ def rejects(
     After mending them, ingest the mended file: logpipe rejects -o lines.log, edit it, logpipe ingest lines.log
     """
     from logpipe.cli import output
+    from logpipe.cli.atomic_file import open_output
     from logpipe.ingest.rejects import count_by_reason, rejected
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:
         if output_file is not None:
-            with output.sink(output_file) as sink:
+            with open_output(output_file) as file:
                 for line in rejected(store, reason=reason):
-                    sink.write(line.raw + b"\n")
+                    file.write(line.raw + b"\n")
             return
         lines = rejected(store, reason=reason, limit=limit)
         if as_json:

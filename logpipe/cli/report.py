@@ -13,6 +13,7 @@ from logpipe.cli.options import (
     Service,
     Since,
     Until,
+    stretch,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ def report(
     Example: logpipe report slow-queries --since 1d --limit 5
     """
     from logpipe.cli.results import Destination
-    from logpipe.cli.times import parse_time
     from logpipe.store.reading import open_sealed
     from logpipe_analysis import reports
 
@@ -48,9 +48,7 @@ def report(
         return
     wanted = reports.find(name)
     with open_sealed(db) as store:
-        now = reports.newest_event(store)
-        start, end = (None if text is None else parse_time(text, now) for text in (since, until))
-        scope = reports.Scope(start, end, service, limit or None)
+        scope = reports.Scope(*stretch(store, since, until), service, limit or None)
         with reports.run(store, wanted, scope) as result:
             destination.write(result, 0, exact=False)
 

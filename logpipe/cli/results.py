@@ -1,19 +1,16 @@
 """Where the rows of a query or a report go: a table on the terminal, or a file in one of the formats."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 import typer
 
 from logpipe.cli.options import Format
-from logpipe.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,13 +61,13 @@ class Destination:
         `exact` figures are for copying, the others for reading; it concerns tables only.
         """
         from logpipe.cli import output, writers
+        from logpipe.cli.atomic_file import open_output
 
         wanted = limit if limit is not None else TABLE_ROWS if self.form is Format.TABLE else 0
         cut = _Cut()
         if wanted:
             result = replace(result, batches=_first(result.batches, wanted, cut))
-        rows: int | None = None  # stays so when the reader of a pipe left early
-        with self._opened() as out:
+        with open_output(self.path) as out:
             rows = (
                 _write_tables(result, out, exact=exact)
                 if self.form is Format.TABLE
@@ -80,38 +77,6 @@ class Destination:
             output.note("no rows")
         if cut.made and limit is None:
             output.note(f"only the first {wanted:,} rows; --limit 0 shows all, --format csv is faster")
-
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        """The place, open for writing; a file appears when it is whole, and one that was there stays until then."""
-        try:
-            if self.path == "-":
-                yield sys.stdout.buffer
-                sys.stdout.flush()
-            else:
-                with _replaced(Path(self.path)) as out:
-                    yield out
-        except BrokenPipeError:  # the reader has seen enough; what is still buffered has nowhere to go
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as error:
-            place = "standard output" if self.path == "-" else self.path
-            raise InputError(f"cannot write {place}: {error.strerror or error}", reason="output") from error
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` that takes its place when it is whole; a device or a pipe is written as it is."""
-    if path.exists() and not S_ISREG(path.stat().st_mode):
-        with path.open("wb") as out:
-            yield out
-        return
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)

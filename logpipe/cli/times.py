@@ -1,4 +1,4 @@
-"""Times as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h`, `1d12h`, `now`."""
+"""Times and lengths of time as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h`, `1d12h`, `now`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -24,10 +24,10 @@ def parse_time(text: str, now: datetime) -> datetime:
         if wanted.lower() == "now":
             return now.astimezone(UTC)
         if _SPAN.fullmatch(wanted.lower()):
-            return now.astimezone(UTC) - _span(wanted.lower())
+            return now.astimezone(UTC) - parse_span(wanted)
         time = datetime.fromisoformat(wanted)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, QueryError):
         raise QueryError(
             f"{text!r} is not a time",
             remedy="give a date (2026-01-31), a time (2026-01-31T12:00:00Z) or a span back (2h, 1d)",
@@ -35,5 +35,18 @@ def parse_time(text: str, now: datetime) -> datetime:
         ) from None
 
 
-def _span(text: str) -> timedelta:
-    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())
+def parse_span(text: str) -> timedelta:
+    """The length of time that `text` names: whole numbers of s, m, h, d and w, as in `90s` or `1d12h`.
+
+    Raises:
+        QueryError: it is none, or not above zero.
+    """
+    wanted = text.strip().lower()
+    try:
+        parts = _PART.findall(wanted) if _SPAN.fullmatch(wanted) else ()
+        span = sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
+    except OverflowError:
+        span = timedelta()
+    if not span:
+        raise QueryError(f"{text!r} is not a length of time", remedy="give one as 10s, 1m, 2h or 1d", reason="bad_span")
+    return span

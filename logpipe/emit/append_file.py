@@ -55,19 +55,11 @@ class AppendFile:
         """Writes the line, or says that it was lost; on return it is one or the other, unless a signal handler called.
 
         Lines of other threads that wait are written with it. A signal handler that interrupts a write leaves its line
-        to that write.
+        to that write; where it raises, what is not in the file yet goes there with the next line, or at `close`.
         """
         self._waiting.append(line)
         with self._lock:
-            while self._waiting and not self._busy:
-                self._busy = True
-                try:
-                    self._write(self._next_batch())
-                except BaseException:  # of a signal handler: it must not leave the file locked for other processes
-                    self._close()
-                    raise
-                finally:
-                    self._busy = False
+            self._write_waiting()
 
     def sync(self) -> None:
         """Waits until what was written is on the disk."""
@@ -81,8 +73,9 @@ class AppendFile:
             self._unlock(self._locked()[0])
 
     def close(self) -> None:
-        """Lets go of the file; a later line opens it again."""
+        """Writes what still waits and lets go of the file; a later line opens it again."""
         with self._lock:
+            self._write_waiting()
             self._close()
 
     def before_fork(self) -> None:
@@ -99,6 +92,17 @@ class AppendFile:
         self._waiting.clear()
         self._busy = False
         self._close()
+
+    def _write_waiting(self) -> None:
+        while self._waiting and not self._busy:
+            self._busy = True
+            try:
+                self._write(self._next_batch())
+            except BaseException:  # of a signal handler: it must not leave the file locked for other processes
+                self._close()
+                raise
+            finally:
+                self._busy = False
 
     def _next_batch(self) -> list[bytes]:
         lines = [self._waiting.popleft()]
@@ -118,6 +122,9 @@ class AppendFile:
             self._close()
             self._lost(lines, error)
             return
+        except BaseException:
+            self._put_back(lines)
+            raise
         try:
             self._put(fd, size, data, lines)
         finally:
@@ -133,18 +140,25 @@ class AppendFile:
                 written += os.write(fd, data[written:])
             self._whole = size + written
         except OSError as error:
-            self._keep_whole_lines(fd, size, lines, error)
+            self._lost(self._cut_to_whole_lines(fd, size, lines), error)
+        except BaseException:
+            self._put_back(self._cut_to_whole_lines(fd, size, lines))
+            raise
 
-    def _keep_whole_lines(self, fd: int, size: int, lines: list[bytes], error: OSError) -> None:
+    def _cut_to_whole_lines(self, fd: int, size: int, lines: list[bytes]) -> list[bytes]:
+        """The lines that are not, whole, in the file, which had `size` bytes before them."""
         try:
             ends = list(accumulate((len(line) for line in lines), initial=size))
-            kept = bisect(ends, os.fstat(fd).st_size) - 1
+            kept = max(0, bisect(ends, os.fstat(fd).st_size) - 1)
             size = ends[kept]
             os.ftruncate(fd, size)
             self._whole = size
         except OSError:
             kept, self._whole = 0, -1  # the next writer looks at the end of the file
-        self._lost(lines[kept:], error)
+        return lines[kept:]
+
+    def _put_back(self, lines: list[bytes]) -> None:
+        self._waiting.extendleft(reversed(lines))
 
     def _locked(self) -> tuple[int, int]:
         """The descriptor of the file that the path names, locked, and the file's size."""

@@ -24,7 +24,8 @@ _HIDDEN: Final = frozenset(
     | {"module", "function", "line", "process", "thread", "instance", "seq"}
 )
 _SHOWN_FIRST: Final = tuple(key for key in KEYS if key not in _HIDDEN)
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_WITHIN: Final = "\n    "  # so that a line of a message cannot pass for a record
 _CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")
 
 
@@ -82,6 +83,7 @@ def _for_people(entry: Entry, *, colour: bool) -> str:
     tail = "".join(f" {key}={entry[key]!s}" for key in fields)
     words = _clean(f"{entry.get('logger', '')}: {entry['message']}")
     tail, stack = _clean(tail), _clean(str(entry.get("exception_stacktrace", "")))
+    words, tail = words.replace("\n", _WITHIN), tail.replace("\n", _WITHIN)
     if colour:
         level = f"{_COLOURS[level]}{level:<8}{_RESET}"
         moment, tail = f"{_DIM}{moment}{_RESET}", f"{_DIM}{tail}{_RESET}"
@@ -91,5 +93,5 @@ def _for_people(entry: Entry, *, colour: bool) -> str:
 
 
 def _clean(words: str) -> str:
-    """The text without what would move a terminal's cursor or colour its screen."""
+    """The text without what would move a terminal's cursor, colour its screen or turn the direction of writing."""
     return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], words)

@@ -17,9 +17,9 @@ import orjson
 import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
-from logpipe.ingest.formats.base import FastSelect, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, FastSelect, text_literal
 from logpipe.ingest.lines import Records
-from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, FIELDS, SEVERITY_BY_LEVEL
+from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
 
 _SEVERITY = (
@@ -27,7 +27,6 @@ _SEVERITY = (
     + " ".join(f"WHEN {text_literal(level)} THEN {number}" for level, number in SEVERITY_BY_LEVEL.items())
     + " ELSE 0 END"
 )
-_SQL_TYPES = {field.column: field.sql_type for field in FIELDS}
 _SAMPLE = 256
 _MOST_MENDED = 1000
 """Above this, picking out the mended rows costs more than the fast way saves."""
@@ -84,7 +83,7 @@ class Converter:
     def _cells(self, events: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The counts and the latencies of a batch."""
         held = set(events.column_names)
-        columns = (name if name in held else f"NULL::{_SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
+        columns = (name if name in held else f"NULL::{SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
         relation = f"(SELECT {', '.join(columns)} FROM new_events)"
         self._connection.register("new_events", events)
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
+import duckdb
 from blake3 import blake3
 
 from logpipe.errors import InputError
@@ -92,9 +93,20 @@ class Intake:
         """Load what stands behind the source's offset: all whole lines, and the last one where the file is final.
 
         Raises:
-            InputError: reading failed; what was loaded before is committed.
+            InputError: reading failed, or DuckDB could not make rows of the lines; what was loaded before is committed.
             StoreError: the store refused; what was committed before is safe.
         """
+        try:
+            self._take(reader, source, file)
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(
+                f"{file.path}: no rows could be made of what stands behind byte {source.offset:,} ({reason})",
+                remedy="the lines before it were taken; another --format may take the rest",
+                reason="unconvertible",
+            ) from error
+
+    def _take(self, reader: Reader, source: Source, file: LogFile) -> None:
         chunks = self._chunks(Flow(reader, source.offset), source, file)
         long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
         # Three stages, each ahead of the next: reading and splitting, converting, loading.

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from logpipe.errors import InputError
 from logpipe.ingest.chunk import digest
+from logpipe.ingest.discovery import family_of
 from logpipe.ingest.lines import NEWLINE
 from logpipe.ingest.reader import Reader, compression_of
 from logpipe.store import Store
@@ -42,18 +44,19 @@ class Verdict:
 def verify(store: Store) -> Verdict:
     """Check every source: the ledger has no hole, its counts equal the rows, and the file still holds the same bytes.
 
-    Files are read again where they still exist and still begin with what was read; a file that is gone or has been
-    overwritten is checked by ledger and rows alone.
+    Files are read again where they, or what they were rotated to, still exist; a source whose bytes are nowhere any
+    more is checked by ledger and rows alone.
     """
     problems: list[Problem] = []
     files_read = bytes_read = 0
-    sources = store.execute("SELECT source_id, path, state FROM sources ORDER BY source_id")
-    for source_id, path, state in sources:
+    sources = store.execute("SELECT source_id, path, state, device, inode, head FROM sources ORDER BY source_id")
+    for source_id, path, state, device, inode, head in sources:
         problems += _check_ledger(store, source_id, path)
         problems += _check_rows(store, source_id, path)
-        if state != "gone" and os.path.exists(path):
+        file = None if state == "gone" else _file_of(path, (device, inode), head)
+        if file is not None:
             files_read += 1
-            found, size = _check_file(store, source_id, path)
+            found, size = _check_file(store, source_id, file)
             problems += found
             bytes_read += size
     [totals] = store.execute(
@@ -65,6 +68,27 @@ def verify(store: Store) -> Verdict:
     )
     lines, events, joined, blanks, rejects = totals
     return Verdict(len(sources), files_read, bytes_read, lines, events, joined, blanks, rejects, lost, tuple(problems))
+
+
+def _file_of(path: str, identity: tuple[int | None, int | None], head: bytes) -> str | None:
+    """Where the source's bytes stand now: at its path, or, if another file has that name, where it was rotated to."""
+    if _begins_with(path, head):
+        return path
+    with suppress(OSError):
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) == identity:
+            return path  # the same file with other bytes
+    folder, family = os.path.dirname(path), family_of(path)
+    siblings = (os.path.join(folder, name) for name in sorted(os.listdir(folder))) if os.path.isdir(folder) else ()
+    return next((file for file in siblings if family_of(file) == family and _begins_with(file, head)), None)
+
+
+def _begins_with(path: str, head: bytes) -> bool:
+    try:
+        with Reader(path, compression_of(path)) as reader:
+            return reader.peek().startswith(head)
+    except InputError:
+        return os.path.exists(path) and not os.path.isdir(path)  # it is there, and the check will say what is wrong
 
 
 def _check_ledger(store: Store, source_id: int, path: str) -> Iterator[Problem]:

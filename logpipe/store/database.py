@@ -119,12 +119,12 @@ class Store:
             )
         definitions = [file.read_text() for file in (*_sql_files("macros"), *_sql_files("views"))]
         digest = sha256("\0".join(definitions).encode()).hexdigest()
-        if version == SCHEMA_VERSION and (self.read_only or self._meta("definitions") == digest):
+        if version == SCHEMA_VERSION and self._meta("definitions") == digest:
             return
         if self.read_only:
             raise StoreError(
-                f"{self.url} has schema version {version} and must be brought to {SCHEMA_VERSION}",
-                remedy=f"run: logpipe ingest --db {self.url}, which opens it for writing",
+                f"{self.url} was written by an older release, whose tables or views are others",
+                remedy=f"bring it up to date with: logpipe analyze --db {self.url}",
                 reason="store_older",
             )
         with self.transaction() as connection:

@@ -102,8 +102,8 @@ def test_nothing_found_in_the_range_is_success(database: Path) -> None:
         (["explain", "nonesuch"], 1, "no finding has the id 'nonesuch'"),
         (["analyze", "--kind", "noise"], 2, "the kinds are error_spike"),
         (["analyze", "--fail-on", "grave"], 2, "give info, warning, critical"),
-        (["analyze", "--since", "soonish"], 1, "'soonish' is not a time"),
-        (["analyze", "--bucket", "0s"], 1, "give one as 10s, 1m, 2h or 1d"),
+        (["analyze", "--since", "soonish"], 2, "'soonish' is not a time"),
+        (["analyze", "--bucket", "0s"], 2, "give one as 10s, 1m, 2h or 1d"),
         (["findings", "--status", "closed"], 2, "give open or resolved"),
     ],
 )

@@ -158,13 +158,14 @@ def test_the_database_is_not_overwritten_by_its_own_result(logpipe: Logpipe, sho
     assert logpipe("query", "SELECT 1 AS a", "--format", "csv").stdout == "a\n1\n"
 
 
-def test_a_closed_pipe_is_quiet() -> None:
+@pytest.mark.parametrize("form", ["csv", "json", "table"])
+def test_a_closed_pipe_is_quiet(form: str) -> None:
     """As when `head` has seen enough."""
-    command = [LOGPIPE, "query", "FROM range(100000000)", "--format", "csv"]
+    command = [LOGPIPE, "query", "FROM range(10000000)", "--format", form, "--limit", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
-        assert running.stdout.readline() == b"range\n"
+        assert running.stdout.readline()
         running.stdout.close()
         assert running.stderr.read() == b""
         assert running.wait(30) == 0

@@ -1,5 +1,6 @@
 """The files under what happens to them: many processes, kills, full disks, forks, signals, deleted folders."""
 
+import fcntl
 import json
 import os
 import random
@@ -266,6 +267,37 @@ def test_signal_handlers_may_log_at_any_moment(start: Start, written: Written) -
     assert len(written("business")) == handled
     counts = Counter(record["message"] for record in written("app"))
     assert counts == {"main": logged, "signalled": handled}
+
+
+@pytest.mark.parametrize("step", ["fcntl.flock", "os.write"])
+def test_an_exception_out_of_a_signal_handler_loses_no_record(
+    shop: Logging, written: Written, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """As Ctrl-C in the middle of a write: the record that it interrupted is in the file before the next one."""
+    module, name = step.split(".")
+    function = getattr({"os": os, "fcntl": fcntl}[module], name)
+    with monkeypatch.context() as patch:
+
+        def interrupted(*_: object) -> None:
+            patch.setattr(step, function)
+            raise KeyboardInterrupt
+
+        patch.setattr(step, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            get_logger().info("first")
+    get_logger().info("second")
+    assert [record["message"] for record in written("app")] == ["first", "second"]
+    with monkeypatch.context() as patch:
+
+        def interrupted_again(*_: object) -> None:
+            patch.setattr(step, function)
+            raise KeyboardInterrupt
+
+        patch.setattr(step, interrupted_again)
+        with pytest.raises(KeyboardInterrupt):
+            get_logger().info("last")
+    shop.close()
+    assert [record["message"] for record in written("app")] == ["first", "second", "last"]
 
 
 def test_records_outlive_logging_shutdown(tmp_path: Path, written: Written) -> None:

@@ -100,6 +100,31 @@ def test_rotation_by_rename(take: Take, logs: Path, store: Store, pause: bool) -
     assert not verify(store).problems
 
 
+@pytest.mark.parametrize("rename", [True, False])
+def test_verify_follows_a_file_that_was_rotated_since(take: Take, logs: Path, store: Store, rename: bool) -> None:
+    """Its bytes are found under its new name; changed there, they are told."""
+    path, rotated = logs / "app.jsonl", logs / "app.jsonl.1"
+    _write(path, range(50))
+    take()
+    if rename:
+        path.rename(rotated)
+        _write(path, range(50, 60))
+    else:
+        gzipped = logs / "app.jsonl.1.gz"
+        gzipped.write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+        rotated = gzipped
+    verdict = verify(store)
+    assert (verdict.problems, verdict.files_read) == ((), 1)
+    text = gzip.decompress(rotated.read_bytes()) if not rename else rotated.read_bytes()
+    changed = text[:-20] + text[-20:].replace(b"4", b"5")
+    rotated.write_bytes(gzip.compress(changed) if not rename else changed)
+    [problem] = verify(store).problems
+    assert problem.reason == "file_changed"
+    rotated.unlink()
+    assert not verify(store).problems
+
+
 def test_rotation_by_copy_and_truncation(take: Take, logs: Path, store: Store) -> None:
     """The copy continues the source; the truncated file is a new one, even when it has grown past the old size."""
     _write(logs / "app.log", range(100))

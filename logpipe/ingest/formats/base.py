@@ -18,9 +18,14 @@ NULL makes the row a reject, whole, with that reason.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import duckdb
+
+from logpipe.record import FIELDS
+
+SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
+"""The type of each column of the record."""
 
 
 @dataclass(frozen=True, slots=True)

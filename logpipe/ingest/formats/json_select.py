@@ -11,16 +11,14 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.times import instant_sql, is_microseconds_sql
 from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql
-from logpipe.record import COLUMNS, FIELDS, STREAMS
+from logpipe.record import COLUMNS, STREAMS
 
 MALFORMED: Final = "malformed_json"
 NOT_AN_OBJECT: Final = "not_an_object"
-
-_SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
 
 _NO_PATH: Final = "'$[0]'"
 
@@ -93,7 +91,7 @@ class _Place:
             return level_is_exact_sql(f"texts[{self.index}]")
         if self.column == "ts":
             return is_microseconds_sql(f"texts[{self.index}]")
-        if self.reading is not None and self.column != "level" and _SQL_TYPES[self.column] == "VARCHAR":
+        if self.reading is not None and self.column != "level" and SQL_TYPES[self.column] == "VARCHAR":
             return f"value_{self.index} = texts[{self.index}]"
         return "true"
 
@@ -163,7 +161,7 @@ def select_sql(
 
 def fitting_sql(column: str, text: str) -> str:
     """The text in the column's type, NULL where it does not fit."""
-    sql_type, number = _SQL_TYPES[column], f"TRY_CAST({text} AS DOUBLE)"
+    sql_type, number = SQL_TYPES[column], f"TRY_CAST({text} AS DOUBLE)"
     if column == "stream":
         return f"CASE WHEN {text} IN ({', '.join(map(text_literal, STREAMS))}) THEN {text} END"
     if sql_type == "VARCHAR":
@@ -232,7 +230,7 @@ def _column_values(places: list[_Place]) -> dict[str, str]:
         values["exception_type"].append(exception_type_sql(stacktrace))
         values["exception_message"].append(exception_message_sql(stacktrace))
     return {
-        column: f"coalesce({', '.join(found)})" if found else f"NULL::{_SQL_TYPES[column]}"
+        column: f"coalesce({', '.join(found)})" if found else f"NULL::{SQL_TYPES[column]}"
         for column, found in values.items()
     }
 

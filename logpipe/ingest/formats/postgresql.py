@@ -43,9 +43,7 @@ POSTGRESQL = TextFormat(
     name="postgresql",
     title="PostgreSQL server log",
     start=r"^[^\t]",
-    layouts=(
-        rf"^(?:(?P<remote>\S+) )??(?P<time>{TIME})(?P<prefix>[^\n]*?\d[^\n]*?)(?P<kind>{KINDS}):  ?(?s:(?P<text>.*))$",
-    ),
+    layouts=(LAYOUT,),
     read_time=abbreviated_zone_sql,
     derived={
         "body": "replace(text, chr(10) || chr(9), chr(10))",

@@ -8,15 +8,13 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, FastSelect, json_object, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, FastSelect, json_object, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.times import iso_sql
-from logpipe.record import COLUMNS, FIELDS
+from logpipe.record import COLUMNS
 
 TimeSql = Callable[[str, Context], str]
 """From an SQL expression of a time's text to one of a TIMESTAMPTZ, NULL where the text is no time."""
-
-_SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
 
 CONTINUATION: Final = re.compile(
     r"\s|Traceback \(most recent|[\w.]+(?:Error|Exception|Warning|Exit|Interrupt)\b|Caused by: "
@@ -126,7 +124,7 @@ class TextFormat:
             sql = columns.get(column, "NULL")
             if sql.startswith("'"):
                 sql = f"CASE WHEN layout IS NOT NULL THEN {sql} END"
-            yield f"CAST({sql} AS {_SQL_TYPES[column]}) AS {column}"
+            yield f"CAST({sql} AS {SQL_TYPES[column]}) AS {column}"
 
     def _attributes(self) -> str:
         members = dict(self.attributes)

@@ -51,14 +51,16 @@ HTTP: Final = (
         "Logged HTTP requests, with and without a duration.",
         "counter",
         ("service", "method", "route"),
-        "http_requests",
+        "http",
+        {"only_errors": False},
     ),
     Family(
         "logpipe_http_server_errors",
         "Logged HTTP requests that were answered with a status of 500 or above.",
         "counter",
         ("service", "method", "route"),
-        "http_server_errors",
+        "http",
+        {"only_errors": True},
     ),
 )
 

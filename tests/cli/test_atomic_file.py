@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from logpipe.cli.atomic_file import open_output
 from logpipe.errors import LogpipeError
-from logpipe_shippers.atomic_file import open_output
 
 
 def test_a_file_appears_whole_when_the_block_ends(tmp_path: Path) -> None:

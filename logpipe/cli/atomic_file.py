@@ -25,21 +25,30 @@ def open_output(name: str) -> Iterator[BinaryIO]:
     Raises:
         LogpipeError: the output cannot be written; reason `output`.
     """
-    if name == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     try:
-        with _direct(name) if _is_special(name) else _replacing(Path(os.path.realpath(name))) as file:
+        with _opened(name) as file:
             yield file
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has seen enough, which is its right
         raise
     except OSError as error:
         raise LogpipeError(
-            f"cannot write {name}: {error.strerror or error}",
-            remedy="choose a file in a folder that exists, is writable and has room",
+            f"cannot write {'standard output' if name == '-' else name}: {error.strerror or error}",
+            remedy=None if name == "-" else "choose a file in a folder that exists, is writable and has room",
             reason="output",
         ) from error
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+    elif _is_special(name):
+        with open(name, "wb") as file:
+            yield file
+    else:
+        with _replacing(Path(os.path.realpath(name))) as file:
+            yield file
 
 
 def _is_special(name: str) -> bool:
@@ -48,12 +57,6 @@ def _is_special(name: str) -> bool:
     except FileNotFoundError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-@contextmanager
-def _direct(name: str) -> Iterator[BinaryIO]:
-    with open(name, "wb") as file:
-        yield file
 
 
 @contextmanager
