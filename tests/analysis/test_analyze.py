@@ -1,7 +1,7 @@
 """The analysis as a whole: nothing on a quiet day, everything once, and no crash on what is thin or odd."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,36 @@ def test_a_record_with_a_wrong_clock_does_not_stretch_the_range(traffic: Traffic
     analysis = analyze(filled(sane, astray))
     assert [finding.kind for finding in analysis.findings] == ["error_spike"]
     assert "3 events lie more than 30 days apart" in analysis.notes[0]
+
+
+def test_the_ends_of_time_are_looked_at_no_further(traffic: Traffic, filled: Filled) -> None:
+    """Records of the years 1 and 9999, and bounds out there, neither raise nor hide anything."""
+    sane = traffic(1, 240, 30, severity=_failing(150, 160), message="down")
+    store = filled(sane)
+    store.execute(
+        "INSERT INTO rollup_minute (minute, service, severity, events, server_errors, bytes) VALUES "
+        "('9999-12-31 23:59:00Z', 'shop', 17, 1, 0, 1), ('0001-01-01 00:00:00Z', 'shop', 17, 1, 0, 1)"
+    )
+    for since in (None, datetime.min.replace(tzinfo=UTC)):
+        for until in (None, datetime.max.replace(tzinfo=UTC)):
+            assert [finding.kind for finding in analyze(store, since, until).findings] == ["error_spike"]
+
+
+def test_a_look_into_the_past_changes_no_finding(traffic: Traffic, filled: Filled, at: At) -> None:
+    """What lasts stays open, what has ended stays resolved, whatever the data showed then."""
+    store = filled(
+        traffic(1, 300, 30, severity=_failing(150, 160), message="down"),
+        traffic(2, 300, 30, severity=_failing(290, 300), message="slow", service="worker"),
+    )
+    analyze(store)
+    before = store.execute("SELECT * FROM findings ORDER BY finding_id")
+    assert store.execute("SELECT status FROM findings ORDER BY started_at") == [
+        ("resolved",),
+        ("open",),
+    ]
+    for minute in (155, 200, 295):
+        analyze(store, until=at(minute))
+        assert store.execute("SELECT * FROM findings ORDER BY finding_id") == before
 
 
 def test_only_findings_of_the_asked_time_and_kind_are_reported(traffic: Traffic, filled: Filled, at: At) -> None:

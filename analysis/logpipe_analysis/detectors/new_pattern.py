@@ -28,7 +28,7 @@ WITH volume AS (
         min(minute) OVER (PARTITION BY service) AS first_minute,
         max(minute) OVER (PARTITION BY service) AS last_minute
     FROM rollup_minute
-    WHERE minute < $until
+    WHERE minute >= $since AND minute < $until -- a record with a wrong clock, years before, is no history
     GROUP BY service, minute
 ),
 seen AS (
