@@ -41,8 +41,9 @@ bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESUL
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
 
-chaos: $(STAMP) ## kill ingests of a million lines twenty times (some minutes)
-	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 $(BIN)/pytest tests/ingest/test_kill.py
+chaos: $(STAMP) ## kill ingests of a million lines twenty times; rotate files at random (some minutes)
+	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 \
+		$(BIN)/pytest tests/ingest/test_kill.py tests/ingest/test_identity.py
 
 clean: ## remove what the targets made
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
