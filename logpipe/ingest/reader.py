@@ -5,14 +5,18 @@ import codecs
 import gzip
 import lzma
 import os
+import sys
 import zlib
 from io import BufferedIOBase, FileIO
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
-import zstandard
-
 from logpipe.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Compression = Literal["gzip", "zstd", "bz2", "xz", "utf-16-le", "utf-16-be"]
 """How the bytes of a file stand for UTF-8 text: compressed, or in another encoding with its byte-order mark."""
@@ -29,7 +33,7 @@ _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = (
 )
 HEAD_BYTES = 4096
 _PIECE = 1 << 20
-_DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+_DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 def compression_of(path: str) -> Compression | None:
@@ -171,7 +175,7 @@ def _decompressed(raw: FileIO, compression: Compression) -> BufferedIOBase:
         case "xz":
             return cast("BufferedIOBase", lzma.LZMAFile(raw))
         case "zstd":
-            return cast("BufferedIOBase", zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+            return cast("BufferedIOBase", zstd.ZstdFile(raw))
 
 
 def _unreadable(path: str, error: Exception) -> InputError:

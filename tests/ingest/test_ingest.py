@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import zstandard
+from backports import zstd
 
 from logpipe.errors import InputError
 from logpipe.ingest import flow, intake
@@ -149,12 +149,9 @@ def test_a_copy_beside_the_file_is_not_read_twice(take: Take, logs: Path, store:
     assert not verify(store).problems
 
 
-def _zstd(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(data)
-
-
 @pytest.mark.parametrize(
-    ("suffix", "compress"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", _zstd)]
+    ("suffix", "compress"),
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstd.compress)],
 )
 def test_a_compressed_file_is_known_again(
     take: Take, logs: Path, store: Store, suffix: str, compress: Callable[[bytes], bytes]
@@ -170,6 +167,24 @@ def test_a_compressed_file_is_known_again(
     assert sequences(store) == list(range(140))
     assert take().bytes == 0
     assert not verify(store).problems
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+def test_a_compressed_file_that_was_cut_off_is_told(
+    take: Take, logs: Path, store: Store, compress: Callable[[bytes], bytes]
+) -> None:
+    """Its whole lines are taken, the rest is a gap, and the error names the file."""
+    path = logs / "app.jsonl.1"
+    text = b"".join(line(number) for number in range(20_000))
+    whole = compress(text)
+    path.write_bytes(whole[: len(whole) * 9 // 10])
+    rest(path)
+    [error] = take().errors
+    assert error.reason == "damaged"
+    assert str(path) in str(error)
+    kept = sequences(store)
+    assert kept == list(range(len(kept)))
+    assert store.execute("SELECT reason FROM gaps") == [("damaged",)]
 
 
 def test_two_logs_with_the_same_lines_are_two(take: Take, logs: Path, store: Store) -> None:
