@@ -30,7 +30,7 @@ def analyze(
     kinds = findings.known_kinds(kind or [])
     least = findings.known_severity(fail_on)
     settings = Settings(bucket=parse_span(bucket))
-    with Store.open(db) as store:
+    with Store.open(db, create=False) as store:
         analysis = analyse(store, *stretch(store, since, until), kinds, settings)
     if json:
         output.json_lines(map(findings.as_row, analysis.findings))

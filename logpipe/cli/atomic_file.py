@@ -14,6 +14,15 @@ from logpipe.errors import LogpipeError
 MODE = 0o644
 """Of a finished file: the textfile collector and other readers run as other users."""
 
+_unfinished: set[str] = set()
+
+
+def discard_unfinished() -> None:
+    """Remove the files that were begun, for a process that ends without unwinding."""
+    for temporary in _unfinished:
+        with suppress(OSError):
+            os.unlink(temporary)
+
 
 @contextmanager
 def open_output(name: str) -> Iterator[BinaryIO]:
@@ -65,6 +74,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         raise IsADirectoryError(None, "it is a folder")
     # The suffix is not that of the finished file: a collector that reads *.prom must not see this one.
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:200]}.", suffix=".tmp", dir=path.parent)
+    _unfinished.add(temporary)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -76,6 +86,8 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    finally:
+        _unfinished.discard(temporary)
     _sync_folder(path.parent)
 
 

@@ -1,6 +1,5 @@
 """`logpipe ingest`: log files into the database."""
 
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,9 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from logpipe.errors import InputError
-    from logpipe.ingest.ingest import Ingester
-    from logpipe.ingest.intake import Summary
+    from logpipe.ingest.intake import Options, Summary
+    from logpipe.store import Store
 
 
 def ingest(
@@ -40,31 +37,20 @@ def ingest(
     What is there already is not read again, whatever the file is called by now. Lines that are no events are kept as
     rejects: see them with logpipe rejects.
     """
-    from logpipe.cli import output
+    from logpipe.cli import interruption, output
     from logpipe.cli.progress import Bar
-    from logpipe.ingest.ingest import Ingester
     from logpipe.ingest.ingest import ingest as ingest_paths
     from logpipe.ingest.intake import Options
-    from logpipe.ingest.stdin import STDIN, spooled
+    from logpipe.ingest.stdin import STDIN
     from logpipe.store import Store
 
-    grows = follow or STDIN in paths
-    options = Options(service, log_format, time_zone, grows)
-    stop = threading.Event()
-    # Standard input is followed until it ends, which ends all when nothing else is to be followed.
-    ended = stop if not follow or paths == [STDIN] else threading.Event()
-    with Store.open(db) as store, spooled(paths, ended) as files:
-        if grows:
-            if follow:
-                output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
-            errors: list[InputError] = []
-            ingester = Ingester(store, options)
-            _follow(ingester, files, stop, _warn if follow else errors.append)
-            summary = ingester.summary
-            summary.errors = errors
+    interruption.explain("what was committed stays, and the same command goes on from there")
+    with Store.open(db) as store:
+        if follow or STDIN in paths:
+            summary = _follow(store, paths, Options(service, log_format, time_zone, True), quietly=not follow)
         else:
-            with Bar(files, quiet=as_json) as bar:
-                summary = ingest_paths(store, files, options, bar.show)
+            with Bar(paths, quiet=as_json) as bar:
+                summary = ingest_paths(store, paths, Options(service, log_format, time_zone), bar.show)
     for error in summary.errors:
         output.error(str(error))
     _report(summary, db, as_json=as_json)
@@ -74,14 +60,32 @@ def ingest(
         raise typer.Exit(4)
 
 
-def _follow(
-    ingester: "Ingester", paths: list[str], stop: threading.Event, complain: "Callable[[InputError], None]"
-) -> None:
+def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bool) -> "Summary":
+    """Until Ctrl-C; `quietly`, and where there is nothing else to follow, until standard input ends."""
+    from logpipe.cli import interruption, output
     from logpipe.ingest.follow import follow
+    from logpipe.ingest.ingest import Ingester
+    from logpipe.ingest.stdin import STDIN, Spool
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    follow(ingester, paths, stop, complain)
+    ingester = Ingester(store, options)
+    errors: list[InputError] = []
+    stop = threading.Event()
+    interruption.request(stop)
+    if STDIN not in paths:
+        output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
+        follow(ingester, paths, stop, _warn)
+        return ingester.summary
+    if not quietly:
+        output.note(f"following {', '.join('standard input' if path == STDIN else path for path in paths)}")
+    with Spool(ends=stop if quietly or paths == [STDIN] else None) as spool:
+        files = [str(spool.path) if path == STDIN else path for path in paths]
+        follow(ingester, files, stop, errors.append if quietly else _warn)
+        if spool.error is not None:
+            raise spool.error
+        if quietly and not spool.ended:
+            interruption.leave()
+    ingester.summary.errors = errors
+    return ingester.summary
 
 
 def _warn(error: "InputError") -> None:

@@ -19,6 +19,9 @@ from logpipe.cli.sources import sources
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
+_USAGE = frozenset(("unknown_format", "unknown_time_zone", "unknown_report", "bad_url"))
+"""Reasons of errors that are slips on the command line."""
+
 app = typer.Typer(
     name="logpipe",
     no_args_is_help=True,
@@ -58,21 +61,30 @@ app.add_typer(export.app, name="export")
 
 def main() -> None:
     """Run the command line: exit code 0 done, 1 failed, 2 usage, 3 findings, 4 rejects, 130 interrupted."""
-    from logpipe.cli import output
+    from logpipe.cli import interruption, output
 
     try:
-        app()
+        with interruption.immediate():
+            app()
     except LogpipeError as error:
         if os.environ.get("LOGPIPE_DEBUG"):
             raise
         output.error(str(error))
-        sys.exit(1)
+        sys.exit(2 if error.reason in _USAGE else 1)
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         # The reader of a pipe has seen enough. The command line takes that for a failure; what is still buffered has
         # nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         sys.exit(0)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except OSError as error:
+        if os.environ.get("LOGPIPE_DEBUG"):
+            raise
+        output.error(f"{error.filename or 'standard output'}: {(error.strerror or str(error)).lower()}")
+        _drop_output()
+        sys.exit(1)
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

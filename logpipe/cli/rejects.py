@@ -49,9 +49,9 @@ def rejects(
                 for line in lines
             )
             return
-        counts = count_by_reason(store)
+        counts = count_by_reason(store, reason)
         if not counts:
-            output.note("no line was rejected")
+            output.note("no line was rejected" + (f" as {reason}" if reason else ""))
             return
         output.table(
             ("file", "reason", "lines", "first at byte"),

@@ -6,9 +6,8 @@ are filled in and rejects are told apart.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import cast
 
 import duckdb
 import numpy as np
@@ -27,6 +26,9 @@ _SEVERITY = (
     + " ".join(f"WHEN {text_literal(level)} THEN {number}" for level, number in SEVERITY_BY_LEVEL.items())
     + " ELSE 0 END"
 )
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FARTHEST_US = 60_000_000_000_000_000
+"""Nearly two thousand years: Python's times begin in the year 1, DuckDB's long before."""
 _SAMPLE = 256
 _MOST_MENDED = 1000
 """Above this, picking out the mended rows costs more than the fast way saves."""
@@ -176,7 +178,8 @@ class Converter:
         if self._previous is not None and self._previous[0] == chunk.span.source_id and len(self._previous[1]):
             events = self._previous[1]
             last = int(np.argmax(events["source_pos"].to_numpy()))
-            return cast("datetime", events["ts"][last].as_py())
+            microseconds = events["ts"].cast(pa.int64())[last].as_py()
+            return _EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) < _FARTHEST_US else None
         return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
 
 

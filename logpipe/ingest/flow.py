@@ -1,20 +1,13 @@
 """The bytes of a file behind a position, as a window that is filled and advanced."""
 
-import sys
-
-import numpy as np
-import numpy.typing as npt
-
-from logpipe.ingest import lines
 from logpipe.ingest.chunk import TAIL_BYTES
+from logpipe.ingest.lines import NEWLINE
 from logpipe.ingest.reader import Reader
 
 CHUNK_BYTES = 64 << 20
 """The most that one transaction takes, and the longest line that can be an event."""
 
 _FIRST_BYTES = 8 << 20
-_OURS_ALONE = 3
-"""References to a buffer that only the list of buffers holds: it, the variable and the argument of the count."""
 
 
 class Flow:
@@ -26,8 +19,8 @@ class Flow:
         """Of the first byte of `data` in the file."""
         self.more = True
         """Whether the last filling left no room, so that the file may hold more."""
-        self._buffers: list[npt.NDArray[np.uint8]] = []
-        self._buffer = np.empty(0, np.uint8)
+        self._buffers: list[bytearray] = []
+        self._buffer = bytearray()
         self._begin = self._end = 0
         self._aim = _FIRST_BYTES
         behind = bytearray(min(TAIL_BYTES, position))
@@ -38,7 +31,7 @@ class Flow:
     @property
     def data(self) -> memoryview:
         """What has been read and not passed."""
-        return self._buffer.data[self._begin : self._end]
+        return memoryview(self._buffer)[self._begin : self._end]
 
     @property
     def full(self) -> bool:
@@ -48,7 +41,7 @@ class Flow:
     @property
     def within_a_line(self) -> bool:
         """Whether `data` begins in the middle of a line."""
-        return bool(self.tail) and self.tail[-1] != lines.NEWLINE
+        return bool(self.tail) and self.tail[-1] != NEWLINE
 
     def aim(self, size: float) -> None:
         """Say how large the next filling is best: as large as a chunk of the rows that a transaction takes."""
@@ -65,9 +58,10 @@ class Flow:
         left = self.data
         wanted = max(self._aim, 0 if self._begin else 2 * len(left))
         size = max(len(left), min(CHUNK_BYTES, wanted, len(left) + self._expected()))
-        buffer = self._free(size)[:size]
-        buffer[: len(left)] = left
-        self._begin, self._end = 0, len(left) + self.reader.read_into(buffer.data[len(left) :])
+        buffer = self._free(size)
+        window = memoryview(buffer)[:size]
+        window[: len(left)] = left
+        self._begin, self._end = 0, len(left) + self.reader.read_into(window[len(left) :])
         self._buffer = buffer
         self.more = self._end == size
         return self._end > 0
@@ -81,19 +75,19 @@ class Flow:
 
     def find_newline(self) -> int:
         """Bytes of `data` up to and with the first newline; 0 without one."""
-        return lines.find_newline(self._buffer[self._begin : self._end]) + 1
+        return max(0, self._buffer.find(b"\n", self._begin, self._end) + 1 - self._begin)
 
     def find_last_newline(self) -> int:
         """Bytes of `data` up to and with the last newline; 0 without one."""
-        return lines.find_last_newline(self._buffer[self._begin : self._end]) + 1
+        return max(0, self._buffer.rfind(b"\n", self._begin, self._end) + 1 - self._begin)
 
-    def _free(self, size: int) -> npt.NDArray[np.uint8]:
-        """A buffer that nothing refers to any more: memory that was used before is cheaper than fresh one."""
+    def _free(self, size: int) -> bytearray:
+        """A buffer into which nothing looks any more: memory that was used before is cheaper than fresh one."""
+        self._buffers = [buffer for buffer in self._buffers if len(buffer) >= size or _is_looked_into(buffer)]
         for buffer in self._buffers:
-            if len(buffer) >= size and sys.getrefcount(buffer) == _OURS_ALONE:
+            if len(buffer) >= size and not _is_looked_into(buffer):
                 return buffer
-        self._buffers = [buffer for buffer in self._buffers if sys.getrefcount(buffer) > _OURS_ALONE]
-        self._buffers.append(np.empty(size + size // 8, np.uint8))  # the next filling may be a little larger
+        self._buffers.append(bytearray(size + size // 8))  # the next filling may be a little larger
         return self._buffers[-1]
 
     def _expected(self) -> int:
@@ -101,3 +95,12 @@ class Flow:
         if self.reader.compression is not None:
             return CHUNK_BYTES
         return max(0, self.reader.stat().st_size - self.reader.position) + 1
+
+
+def _is_looked_into(buffer: bytearray) -> bool:
+    """Whether a view of the buffer is alive, be it of Python, NumPy or Arrow: then it cannot change its size."""
+    try:
+        buffer.append(buffer.pop())
+    except BufferError:
+        return True
+    return False

@@ -16,6 +16,10 @@ from logpipe.ingest.sources import Source, Sources
 from logpipe.store import Store
 
 _DETECTION_BYTES = 512 << 10
+_HOLE = re.compile(rb"\0{16,}")
+"""What a writer leaves that goes on behind a truncation: such a file is a log all the same."""
+_TEXT = bytes([*b"\t\n\v\f\r\b\x1b", *range(0x20, 0x100)])
+_MOST_CONTROLS = 0.05
 _JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
 
 
@@ -31,7 +35,10 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
     files, errors = find(paths)
     ingester = Ingester(store, options, progress)
     ingester.summary.errors += errors
-    ingester.sweep(files)
+    try:
+        ingester.sweep(files)
+    finally:
+        store.connection.execute("RESET threads")
     return ingester.summary
 
 
@@ -112,7 +119,7 @@ class Ingester:
             if source is None:
                 if not head:
                     return
-                _refuse_what_is_no_log(file.path, head)
+                _refuse_what_is_no_log(file.path, head, named=self._options.format is not None)
                 source = matches[file] = self._begin(file, reader, head, matches)
             self._intake.take(reader, source, file)
             complete = compression is not None and (not reader.damage or left_alone(file))
@@ -143,23 +150,24 @@ def _detect(reader: Reader) -> str:
         head = bytes(buffer[: reader.read_into(buffer)])
         if b"\n" in head or len(head) < size or size >= CHUNK_BYTES:
             break
-        size *= 8
-    text = head.decode("utf-8", "replace").lstrip("\ufeff\0")
+        size = min(8 * size, CHUNK_BYTES)
+    text = head[: max(_DETECTION_BYTES, head.find(b"\n") + 1)].decode("utf-8", "replace").lstrip("\ufeff\0")
     whole = text.rpartition("\n")[0] or text
     lines = [line.removesuffix("\r") for line in whole.split("\n") if line.strip()]
     return detect(lines).format.name
 
 
-def _refuse_what_is_no_log(path: str, head: bytes) -> None:
+def _refuse_what_is_no_log(path: str, head: bytes, *, named: bool) -> None:
     if _JSON_ARRAY.match(head):
         raise InputError(
             f"{path} is one JSON array, not one object a line",
             remedy=f"turn it into lines first: jq -c '.[]' {path} > {path}l",
             reason="json_array",
         )
-    if b"\0" in head.lstrip(b"\0"):
+    written = _HOLE.sub(b"", head)
+    if not named and len(written.translate(None, _TEXT)) > _MOST_CONTROLS * len(written):
         raise InputError(
-            f"{path} is binary (it has NUL bytes within its lines)",
-            remedy="name text logs, or their .gz, .zst, .bz2 or .xz",
+            f"{path} is binary",
+            remedy="name text logs, or their .gz, .zst, .bz2 or .xz; --format NAME reads it as text all the same",
             reason="binary",
         )

@@ -5,6 +5,7 @@ Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
 """
 
 import base64
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ ROW_GROUP = 122_880
 _PIECE = 1 << 20
 _INLINE = 12
 _DEEPEST = 50_000
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -136,21 +138,6 @@ def _newlines(octets: npt.NDArray[np.uint8]) -> Positions:
     return np.concatenate(found).astype(np.int64, copy=False) if found else np.empty(0, np.int64)
 
 
-def find_newline(octets: npt.NDArray[np.uint8]) -> int:
-    """The place of the first newline; -1 without one."""
-    for begin in range(0, len(octets), _PIECE):
-        found = np.flatnonzero(octets[begin : begin + _PIECE] == NEWLINE)
-        if len(found):
-            return begin + int(found[0])
-    return -1
-
-
-def find_last_newline(octets: npt.NDArray[np.uint8]) -> int:
-    """The place of the last newline; -1 without one."""
-    behind = find_newline(octets[::-1])
-    return -1 if behind < 0 else len(octets) - 1 - behind
-
-
 def _between(positions: Positions, begin: int, end: int) -> Positions:
     """Those from `begin` up to `end`, counted from `begin`; positions are in order."""
     first, last = np.searchsorted(positions, (begin, end))
@@ -208,14 +195,22 @@ def _strip_nuls(records: Records) -> None:
 
 
 def cut_nested(records: Records) -> None:
-    """Cut JSON that nests deeper than a parser's stack bears, so that it is rejected as malformed, whole.
+    """Cut JSON that nests deeper than a parser's stack bears to what is no JSON, so that it is a reject, whole.
 
     DuckDB's parser ends the process somewhere above a hundred thousand levels.
     """
     for index in np.flatnonzero(records.lengths > _DEEPEST).tolist():
-        text = records.text(index)
-        if text.count(b"[") + text.count(b"{") > _DEEPEST:
-            records.mended[index] = text[: _DEEPEST // 2].decode("utf-8", "ignore").encode()
+        if _depth(records.text(index)) > _DEEPEST:
+            records.mended[index] = b"{"
+
+
+def _depth(text: bytes) -> int:
+    """How deep the JSON nests; what stands in its strings does not count."""
+    if text.count(b"[") + text.count(b"{") <= _DEEPEST:
+        return 0
+    octets = np.frombuffer(_STRING.sub(b"", text), np.uint8)
+    opening, closing = (octets == ord("[")) | (octets == ord("{")), (octets == ord("]")) | (octets == ord("}"))
+    return int(np.cumsum(opening.astype(np.int64) - closing).max(initial=0))
 
 
 def _mend_utf8(records: Records, index: int) -> None:

@@ -21,16 +21,18 @@ class RejectedLine:
     raw: bytes
 
 
-def count_by_reason(store: Store) -> list[tuple[str, str, int, int]]:
+def count_by_reason(store: Store, reason: str | None = None) -> list[tuple[str, str, int, int]]:
     """(path, reason, lines, first byte) for each file and reason, most first."""
     return [
         (path, reason, lines, first)
         for path, reason, lines, first in store.execute(
             """
-            SELECT path, reason, count(*) AS lines, min(source_pos)::BIGINT
+            SELECT path, rejects.reason, count(*) AS lines, min(source_pos)::BIGINT
             FROM rejects JOIN sources USING (source_id)
+            WHERE $reason IS NULL OR reason = $reason
             GROUP BY path, reason ORDER BY lines DESC, path, reason
-            """
+            """,
+            {"reason": reason},
         )
     ]
 

@@ -83,15 +83,18 @@ class Sources:
         """
         matches: dict[LogFile, Source | None] = {}
         claims = []
-        for file in files:
-            matches[file] = None
-            for source in self._by_family.get(file.family, ()):
-                if source.untouched(file):
-                    claims.append((1, source.offset, True, file, source))
-                elif (known := _verified(file, source)) is not None:
-                    claims.append((0, source.offset, known, file, source))
-        claims.sort(key=lambda claim: claim[:3], reverse=True)
         taken: set[int] = set()
+        for file in files:
+            untouched = [source for source in self._by_family.get(file.family, ()) if source.untouched(file)]
+            matches[file] = max(untouched, key=lambda source: source.offset, default=None)
+            taken |= {source.source_id for source in untouched}
+        for file in [file for file, source in matches.items() if source is None]:
+            claims += [
+                (source.offset, known, file, source)
+                for source in self._by_family.get(file.family, ())
+                if source.source_id not in taken and (known := _verified(file, source)) is not None
+            ]
+        claims.sort(key=lambda claim: claim[:2], reverse=True)
         for *_, file, source in claims:
             if matches[file] is None and source.source_id not in taken:
                 matches[file] = source

@@ -5,71 +5,94 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import BufferedIOBase
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from logpipe.errors import InputError
+from logpipe.ingest.flow import CHUNK_BYTES
 from logpipe.ingest.intake import FINAL_AFTER_S
-from logpipe.ingest.reader import compression_of
+from logpipe.ingest.reader import HEAD_BYTES, compression_of
 
 STDIN = "-"
 _PIECE = 1 << 20
 
 
-@contextmanager
-def spooled(paths: Sequence[str], ended: threading.Event) -> Iterator[list[str]]:
-    """The paths, with `-` replaced by a temporary file to which standard input is copied while the block runs.
+class Spool:
+    """A temporary file to which standard input is copied while the block runs.
 
-    Lines come whole; compressed data comes at once, when it has ended. `ended` is set when all is in the file.
-
-    Raises:
-        InputError: standard input is a terminal.
+    Lines come whole; compressed data comes at once, when it has ended.
     """
-    if STDIN not in paths:
-        yield list(paths)
-        return
-    if sys.stdin.isatty():
-        raise InputError("standard input is a terminal", remedy="pipe a log into it: cat app.log | logpipe ingest -")
-    with tempfile.TemporaryDirectory(prefix="logpipe-") as folder:
-        spool = Path(folder) / "stdin"
-        spool.touch()
-        source = sys.stdin.buffer
-        threading.Thread(target=_copy, args=(source, spool, ended), name="logpipe-stdin", daemon=True).start()
-        yield [str(spool) if path == STDIN else path for path in paths]
 
+    def __init__(self, ends: threading.Event | None) -> None:
+        """`ends` is set when there is no more to come.
 
-def _copy(source: BufferedIOBase, spool: Path, ended: threading.Event) -> None:
-    whole = spool.with_suffix(".whole")
-    try:
-        begun = source.read1(_PIECE)
-        whole.write_bytes(begun)
-        if compression_of(str(whole)) is None:
-            whole.unlink()
-            _copy_lines(source, spool, begun)
-        else:
-            with whole.open("ab") as file:
-                while piece := source.read1(_PIECE):
-                    file.write(piece)
-            os.replace(whole, spool)
-        rested = time.time() - 2 * FINAL_AFTER_S
-        os.utime(spool, (rested, rested))  # nothing will follow the last record
-    finally:
-        ended.set()
+        Raises:
+            InputError: there is no standard input, or it is a terminal.
+        """
+        if sys.stdin is None or sys.stdin.isatty():
+            kind = "closed" if sys.stdin is None else "a terminal"
+            raise InputError(f"standard input is {kind}", remedy="pipe a log into it: cat app.log | logpipe ingest -")
+        self.ended = False
+        """Whether all of standard input is in the file."""
+        self.error: InputError | None = None
+        """Why it could not be copied to its end."""
+        self._ends = ends
+        self._source = sys.stdin.fileno()  # past its buffer, whose lock would be held when the process ends
+        self._folder = tempfile.TemporaryDirectory(prefix="logpipe-")
+        self.path = Path(self._folder.name) / "standard input"
 
+    def __enter__(self) -> Self:
+        self.path.touch()
+        threading.Thread(target=self._copy, name="logpipe-stdin", daemon=True).start()
+        return self
 
-def _copy_lines(source: BufferedIOBase, spool: Path, begun: bytes) -> None:
-    """The end of a line that has not come yet is held back; a last line without its newline gets one."""
-    held = bytearray()
-    piece = begun
-    with spool.open("ab", buffering=0) as file:
-        while piece:
-            lines, newline, rest = piece.rpartition(b"\n")
-            if newline:
-                file.write(bytes(held) + lines + newline)
-                held.clear()
-            held += rest
-            piece = source.read1(_PIECE)
-        if held:
-            file.write(bytes(held) + b"\n")
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    def _copy(self) -> None:
+        try:
+            begun = self._read()
+            while b"\n" not in begun and len(begun) < HEAD_BYTES and (piece := self._read()):
+                begun += piece
+            whole = self.path.with_suffix(".whole")
+            whole.write_bytes(begun)
+            if compression_of(str(whole)) is None:
+                whole.unlink()
+                self._copy_lines(begun)
+            else:
+                with whole.open("ab") as file:
+                    while piece := self._read():
+                        file.write(piece)
+                os.replace(whole, self.path)
+            rested = time.time() - 2 * FINAL_AFTER_S
+            os.utime(self.path, (rested, rested))  # nothing will follow the last record
+            self.ended = True
+        except OSError as error:
+            self.error = InputError(
+                f"standard input could not be copied to {self._folder.name}: {(error.strerror or str(error)).lower()}",
+                remedy="what came before is committed; free some room there, or set TMPDIR",
+                reason="spool",
+            )
+        finally:
+            if self._ends is not None:
+                self._ends.set()
+
+    def _copy_lines(self, piece: bytes) -> None:
+        """The end of a line that has not come yet is held back; a last line without its newline gets one."""
+        held = bytearray()
+        with self.path.open("ab", buffering=0) as file:
+            while piece:
+                lines, newline, rest = piece.rpartition(b"\n")
+                if newline or len(held) > CHUNK_BYTES:
+                    file.write(bytes(held) + lines + newline)
+                    held.clear()
+                held += rest
+                piece = self._read()
+            if held:
+                file.write(bytes(held) + b"\n")
+
+    def _read(self) -> bytes:
+        return os.read(self._source, _PIECE)

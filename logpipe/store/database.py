@@ -26,6 +26,8 @@ SCHEMA_VERSION = len(_sql_files("schema"))
 _STORAGE = "v1.3.0"
 """Of a file that is made: the first whose text compression costs a quarter less time, and is as small."""
 
+_MAGIC_AT, _MAGIC = 8, b"DUCK"
+_UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
 _OWNER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -41,18 +43,18 @@ class Store:
         self.read_only = read_only
 
     @classmethod
-    def open(cls, url: str | Path, *, read_only: bool = False) -> Self:
-        """Open the database at `url`, a path or `:memory:`; a missing file is made unless `read_only`.
+    def open(cls, url: str | Path, *, read_only: bool = False, create: bool = True) -> Self:
+        """Open the database at `url`, a path or `:memory:`; a missing file is made if `create`, and not `read_only`.
 
         Raises:
             StoreLocked: another process has the file open for writing.
-            StoreError: the file is missing and `read_only`, is not a database, is no store of ours, or was written
+            StoreError: the file is missing and not to be made, is not a database, is no store of ours, or was written
                 by a newer release.
         """
         url = str(url)
         in_memory = url == ":memory:"
         exists = not in_memory and Path(url).exists()
-        if read_only and not exists and not in_memory:
+        if (read_only or not create) and not exists and not in_memory:
             raise StoreError(
                 f"there is no database at {url}",
                 remedy=f"make it with: logpipe ingest PATH --db {url}",
@@ -158,10 +160,29 @@ class Store:
 
 
 def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    _check_magic(url)
+    # Opening a file must not fetch an extension from the network, as for one of SQLite's.
     with _translated(url):
-        connection = duckdb.connect(url, read_only=read_only, config={"storage_compatibility_version": _STORAGE})
+        connection = duckdb.connect(
+            url,
+            read_only=read_only,
+            config={"storage_compatibility_version": _STORAGE, "autoinstall_known_extensions": False},
+        )
         connection.execute("SET TimeZone = 'UTC'")
         return connection
+
+
+def _check_magic(url: str) -> None:
+    """Refuse a file that is no database before the engine tries what else it may be."""
+    path = Path(url)
+    if path.is_dir():
+        raise StoreError(f"{url} is a folder", remedy="name a file in it with --db", reason="store_unreadable")
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(_MAGIC_AT + len(_MAGIC))
+        if head and head[_MAGIC_AT:] != _MAGIC:
+            raise StoreError(
+                f"{url} is not a DuckDB database", remedy="choose another file with --db", reason="store_foreign"
+            )
 
 
 @contextmanager
@@ -176,12 +197,14 @@ def _translated(url: str) -> Iterator[None]:
             owner = _OWNER.search(text)
             holder = f"process {owner[1]}" if owner else "another process"
             raise StoreLocked(f"{url} is in use by {holder}", remedy="end that process, or wait for it") from error
-        if "No space left on device" in text:
+        if "No space left on device" in text or "File too large" in text:
             raise StoreFull(
                 f"no room left on the volume of {url}", remedy="free some space and run the command again"
             ) from error
-        if "not a valid DuckDB database" in text:
+        if unopened := _UNOPENED.search(text):
             raise StoreError(
-                f"{url} is not a DuckDB database", remedy="choose another file with --db", reason="store_foreign"
+                f"cannot open {url}: {unopened[1].lower()}",
+                remedy="its folder must exist, and both be writable",
+                reason="store_unreadable",
             ) from error
         raise StoreError(f"{url}: {first_line}") from error

@@ -3,6 +3,8 @@
 import gzip
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -162,6 +164,33 @@ def test_the_database_of_another_program_is_refused(folder: Path) -> None:
     assert "not one of logpipe's" in refused(folder, "ingest", "app.jsonl")
 
 
+def test_what_is_no_database_is_told_without_asking_the_network(folder: Path) -> None:
+    """A folder, and a file of SQLite's, for which the engine would fetch an extension."""
+    with sqlite3.connect(folder / "other.db") as connection:
+        connection.execute("CREATE TABLE accounts (id INTEGER)")
+    connection.close()
+    assert "other.db is not a DuckDB database" in refused(folder, "verify", "--db", "other.db")
+    assert ". is a folder" in refused(folder, "verify", "--db", ".")
+    good(folder / "app.jsonl")
+    assert "cannot open no/logs.duckdb: no such file" in refused(
+        folder, "ingest", "app.jsonl", "--db", "no/logs.duckdb"
+    )
+
+
+@pytest.mark.parametrize("words", [["verify"], ["findings"], ["sources", "--json"], ["export", "prometheus"]])
+def test_a_full_output_is_one_sentence(folder: Path, words: list[str]) -> None:
+    """Not a traceback."""
+    good(folder / "app.jsonl")
+    run(folder, "ingest", "app.jsonl")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([BIN, *words], cwd=folder, stdout=full, stderr=subprocess.PIPE)
+    if done.returncode == 0:  # nothing was to be written
+        assert words == ["findings"]
+    else:
+        assert b"standard output" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
 def test_a_newer_database_is_refused(folder: Path) -> None:
     """What a later release wrote is not touched by this one."""
     with Store.open(folder / "logs.duckdb") as store:
@@ -171,7 +200,9 @@ def test_a_newer_database_is_refused(folder: Path) -> None:
 
 def test_reading_makes_no_database(folder: Path) -> None:
     """A mistyped name is told, and leaves no file behind."""
-    assert "there is no database at nowhere.duckdb" in refused(folder, "findings", "--db", "nowhere.duckdb")
+    for command in ("findings", "analyze", "report"):
+        words = [command, "errors-by-service"] if command == "report" else [command]
+        assert "there is no database at nowhere.duckdb" in refused(folder, *words, "--db", "nowhere.duckdb")
     assert not (folder / "nowhere.duckdb").exists()
 
 
@@ -249,6 +280,72 @@ def test_standard_input_comes_in_as_it_is_written(folder: Path) -> None:
         _, said = process.communicate(line(1)[40:])
     assert b"2 events" in said
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("after", [0.2, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1])
+def test_ctrl_c_ends_an_ingest_at_once_and_loses_nothing(folder: Path, after: float) -> None:
+    """At any moment: 130, a sentence, and the next ingest goes on from there."""
+    lines = 150_000
+    (folder / "app.jsonl").write_bytes(b"".join(line(number) for number in range(lines)))
+    with subprocess.Popen([BIN, "ingest", "app.jsonl"], cwd=folder, stderr=subprocess.PIPE) as process:
+        time.sleep(after)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    # It may have been faster; while Python starts and ends, the signal itself ends it, which shells call 130 too.
+    assert process.returncode in (0, 130, -signal.SIGINT)
+    assert b"Traceback" not in said
+    assert run(folder, "ingest", "app.jsonl").returncode == 0
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(lines, lines)]
+
+
+def test_ctrl_c_ends_an_ingest_of_an_open_pipe(folder: Path) -> None:
+    """What came through it stays."""
+    with subprocess.Popen([BIN, "ingest", "-"], cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stderr
+        process.stdin.write(line(0))
+        process.stdin.flush()
+        wal, deadline = folder / "logs.duckdb.wal", time.monotonic() + 60
+        while not (wal.exists() and b"order 0 " in wal.read_bytes()):
+            assert time.monotonic() < deadline, "nothing was committed"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert process.stderr.read().startswith(b"interrupted: what was committed stays")
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*) FROM events") == [(1,)]
+
+
+def test_standard_input_that_is_closed_or_not_understood_is_an_error(folder: Path) -> None:
+    """One sentence, and no traceback of the thread that copies."""
+    told = subprocess.run(
+        [BIN, "ingest", "-"],
+        cwd=folder,
+        stdin=None,
+        capture_output=True,
+        close_fds=True,
+        preexec_fn=lambda: os.close(0),
+    )
+    assert (told.returncode, told.stderr.splitlines()[-1][:31]) == (1, b"error: standard input is closed")
+    assert run(folder, "ingest", "-", "--format", "nosuch", stdin=line(0)).returncode == 2
+
+
+def test_a_full_volume_for_temporary_files_does_not_pass_for_the_end(folder: Path, small_volume: Path) -> None:
+    """What came before is committed; the exit code says that it was not all."""
+    text = b"".join(line(number, message="x" * 5000) for number in range(10_000))
+    done = subprocess.run(
+        [BIN, "ingest", "-"],
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        env={**os.environ, "TMPDIR": str(small_volume)},
+    )
+    assert done.returncode == 1
+    assert b"no space left on device; what came before is committed" in done.stderr
+    with Store.open(folder / "logs.duckdb") as store:
+        [(events, last)] = store.execute("SELECT count(*), max(seq) FROM events")
+    assert 0 < events == last + 1 < 10_000
 
 
 def test_compressed_standard_input_and_a_traceback_at_its_end(folder: Path) -> None:

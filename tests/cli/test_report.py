@@ -77,7 +77,7 @@ def test_an_empty_answer_says_so(logpipe: Logpipe) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (["slow-query"], 1, "there is no report 'slow-query'; did you mean slow-queries?"),
+        (["slow-query"], 2, "there is no report 'slow-query'; did you mean slow-queries?"),
         (["slow-queries", "--since", "tomorrow"], 2, "not a time"),
         (["slow-queries", "--limit", "-1"], 2, "--limit"),
         (["slow-queries", "--db", "none.duckdb"], 1, "logpipe ingest PATH --db none.duckdb"),

@@ -317,3 +317,39 @@ def test_json_nested_without_end_is_a_reject(take: Take, logs: Path, store: Stor
     assert take().events == 31
     assert store.execute("SELECT reason, raw FROM rejects") == [("malformed_json", deep)]
     assert not verify(store).problems
+
+
+def test_brackets_that_do_not_nest_are_no_reason_to_reject(take: Take, logs: Path, store: Store) -> None:
+    """Many of them in a text or in a list are a record; too deep behind a record is none."""
+    wide = line(1, items=[{"a": 1}] * 60_000)
+    told = line(2, message="[" * 60_000)
+    deep = line(3).rstrip(b"\n") + b" " * 60_000 + b"[" * 60_000 + b"\n"
+    (logs / "app.jsonl").write_bytes(line(0) + wide + told + deep)
+    rest(logs / "app.jsonl")
+    take()
+    assert sequences(store) == [0, 1, 2]
+    [(reason, raw)] = store.execute("SELECT reason, raw FROM rejects")
+    assert (reason, raw) == ("malformed_json", deep.rstrip(b"\n"))
+
+
+@pytest.mark.parametrize("where", [0, 3, 2000])
+def test_a_hole_of_nuls_costs_no_line(take: Take, logs: Path, store: Store, where: int) -> None:
+    """What a writer leaves that goes on behind a truncation, wherever it stands."""
+    lines = [line(number) for number in range(3000)]
+    (logs / "app.jsonl").write_bytes(b"".join(lines[:where]) + b"\0" * 4096 + b"".join(lines[where:]))
+    rest(logs / "app.jsonl")
+    assert take().errors == []
+    assert sequences(store) == list(range(3000))
+
+
+def test_a_time_before_the_year_1_stops_nothing(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do records without a time that stand behind it, in a chunk of their own."""
+    monkeypatch.setattr(intake, "CHUNK_ROWS", 2)
+    early = line(1).replace(b"2026-03-12", b"0000-03-12")
+    late = b"".join(line(number).replace(b"timestamp", b"t") for number in range(2, 50))
+    (logs / "app.jsonl").write_bytes(line(0) + early + late)
+    rest(logs / "app.jsonl")
+    assert take(format="logpipe").errors == []
+    assert sequences(store) == list(range(50))

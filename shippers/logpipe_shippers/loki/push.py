@@ -142,7 +142,7 @@ class Pusher:
         """The answer, or what went wrong on the way."""
         try:
             return self._client.post(self._url, content=body), ""
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return None, f"cannot be reached ({_said(str(error)) or type(error).__name__})"
 
     def _record(self, answer: httpx.Response, payload: Payload) -> None:

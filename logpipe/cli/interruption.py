@@ -1,0 +1,62 @@
+"""Ctrl-C: the end of the process, at once.
+
+Nothing is lost by that: what the database holds is committed whole or not at all, as after `kill -9`. An exception
+would not do, since the engine, in the middle of whose work it may arrive, swallows it or takes it for another.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+CODE = 130
+"""Of a process that SIGINT has ended, as shells count."""
+
+_said = ["interrupted"]
+
+
+def explain(sentence: str) -> None:
+    """What to say to whoever interrupts the command that runs."""
+    _said[:] = ["interrupted", sentence]
+
+
+def leave() -> None:
+    """End the process as a second Ctrl-C does."""
+    from logpipe.cli import atomic_file
+
+    atomic_file.discard_unfinished()
+    terminal = sys.stderr.isatty()
+    # Not through sys.stderr: the signal may have come in the middle of its write.
+    os.write(2, ("\r\x1b[K\x1b[?25h" if terminal else "").encode() + f"{': '.join(_said)}\n".encode())
+    os._exit(CODE)
+
+
+@contextmanager
+def immediate() -> Iterator[None]:
+    """Ctrl-C ends the process while the block runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def request(stop: threading.Event) -> None:
+    """From now on the first Ctrl-C, or SIGTERM, sets `stop`; the second ends the process."""
+
+    def first(*_: object) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, _interrupted)
+        stop.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, first)
+
+
+def _interrupted(*_: object) -> None:
+    leave()

@@ -1,0 +1,54 @@
+"""The window over a file: what was cut out of it stays, while its buffers are used again."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from logpipe.ingest import lines
+from logpipe.ingest.flow import Flow
+from logpipe.ingest.reader import Reader
+
+
+def test_buffers_are_used_again_but_not_while_they_are_looked_into(tmp_path: Path) -> None:
+    """Views by Python, NumPy and Arrow hold their bytes over later fillings; without views there are two buffers."""
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"%07d\n" % number for number in range(100_000)))
+    with Reader(str(path), None) as reader:
+        window = Flow(reader, 0)
+        window.aim(8_000)
+        held: list[tuple[int, object]] = []
+        number = 0
+        while window.fill():
+            size = min(window.find_last_newline(), 8_000)
+            data = window.data[:size]
+            if number % 3 == 0:
+                views = (data, np.frombuffer(data, np.uint8), pa.py_buffer(data))
+                held.append((window.position, views[number // 3 % 3]))
+                if len(held) > 2:
+                    position, view = held.pop(0)
+                    assert bytes(memoryview(view)) == path.read_bytes()[position : position + 8_000]  # type: ignore[arg-type] # a buffer
+            del data
+            window.aim(8_000)
+            window.advance(size)
+            number += 1
+        assert number == 100
+        assert len(window._buffers) < 10
+
+
+def test_records_of_a_filling_outlive_the_next(tmp_path: Path) -> None:
+    """As the converter reads them while the reader goes on."""
+    path = tmp_path / "log"
+    path.write_bytes(b"".join(b"line %06d of a log\n" % number for number in range(5_000)))
+    with Reader(str(path), None) as reader:
+        window = Flow(reader, 0)
+        window.aim(1_000)
+        columns = []
+        while window.fill():
+            size = window.find_last_newline()
+            columns.append(lines.split(window.data[:size], at_start=False).column())
+            window.aim(1_000)
+            window.advance(size)
+        assert len(columns) > 10
+        texts = [text for column in columns for text in column.to_pylist()]
+    assert texts == [f"line {number:06d} of a log" for number in range(5_000)]
