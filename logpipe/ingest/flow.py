@@ -7,7 +7,7 @@ from logpipe.ingest.reader import Reader
 CHUNK_BYTES = 64 << 20
 """The most that one transaction takes, and the longest line that can be an event."""
 
-_FIRST_BYTES = 8 << 20
+_FIRST_BYTES = 48 << 20
 
 
 class Flow:
