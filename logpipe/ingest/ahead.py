@@ -1,21 +1,24 @@
-"""Making the next item in a thread while the present one is used."""
+"""Making the next items in a thread while the present one is used."""
 
 import threading
 from collections.abc import Generator, Iterator
 from queue import SimpleQueue
 from typing import TypeVar
 
+_MADE = 2
+"""So many items ahead: with one, each stage would wait for the slowest of every round."""
+
 T = TypeVar("T")
 
 
 def ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The items of an iterator, each made while the one before it is in use; so there are never more than two.
+    """The items of an iterator, made while those before them are in use; there are never more than three.
 
     What the iterator raises is raised here, after the items before it. When the consumer stops early, so does the
     thread, before this generator's close returns.
     """
     made: SimpleQueue[tuple[T] | BaseException] = SimpleQueue()
-    wanted = threading.Semaphore()
+    wanted = threading.Semaphore(_MADE)
     stopped = threading.Event()
 
     def make() -> None:

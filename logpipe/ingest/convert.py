@@ -85,12 +85,13 @@ class Converter:
     def _cells(self, events: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The counts and the latencies of a batch."""
         held = set(events.column_names)
+        empty = set(EVENT_COLUMNS) - held
         columns = (name if name in held else f"NULL::{SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
         relation = f"(SELECT {', '.join(columns)} FROM new_events)"
         self._connection.register("new_events", events)
         try:
-            counts = self._connection.execute(rollup.counts(relation)).to_arrow_table()
-            return counts, self._connection.execute(rollup.latencies(relation)).to_arrow_table()
+            counts = self._connection.execute(rollup.counts(relation, empty=empty)).to_arrow_table()
+            return counts, self._connection.execute(rollup.latencies(relation, empty=empty)).to_arrow_table()
         finally:
             self._connection.unregister("new_events")
 

@@ -3,6 +3,8 @@
 Counting a batch is apart from adding its cells to the store, so that the two may run side by side.
 """
 
+from collections.abc import Container
+
 import duckdb
 
 MAX_OPERATIONS_PER_SERVICE = 500
@@ -25,32 +27,45 @@ _NAMES = """
         ELSE event
     END AS operation
 """
-_KEYS = """
-    epoch_us(ts) // {bucket_us} AS bucket_number, service, environment, version,
-    query_fingerprint(db_statement)[:500] AS statement,
-    http_method, http_route, coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL AS is_http,
-    CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END AS event
-"""
+_KEYS = {
+    "bucket_number": "epoch_us(ts) // {bucket_us}",
+    "service": "service",
+    "environment": "environment",
+    "version": "version",
+    "statement": "query_fingerprint(db_statement)[:500]",
+    "http_method": "http_method",
+    "http_route": "http_route",
+    "is_http": "coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL",
+    "event": "CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END",
+}
+_READ_FROM = {"statement": "db_statement"}
+"""The column that a key is made of, where it has another name."""
 
 _COUNTS = f"""
 SELECT {_NAMES}, stream, level, severity, events, server_errors, bytes
 FROM (
-    SELECT {_KEYS}, stream, level, severity,
-        count(*) AS events, count(*) FILTER (http_status >= 500) AS server_errors, sum(bytes)::UBIGINT AS bytes
-    FROM {{relation}}
-    GROUP BY ALL
+    SELECT {{nulls}}, *
+    FROM (
+        SELECT {{keys}}, stream, level, severity,
+            count(*) AS events, count(*) FILTER (http_status >= 500) AS server_errors, sum(bytes)::UBIGINT AS bytes
+        FROM {{relation}}
+        GROUP BY ALL
+    )
 )
 """
 
 _LATENCIES = f"""
 SELECT {_NAMES}, bucket, events, sum_ms, max_ms
 FROM (
-    SELECT {_KEYS}, latency_bucket(duration_ms) AS bucket,
-        count(*) AS events, sum(duration_ms) AS sum_ms, max(duration_ms) AS max_ms
-    FROM {{relation}}
-    WHERE duration_ms >= 0 AND isfinite(duration_ms)
-        AND (coalesce(db_statement, http_method, http_route, event) IS NOT NULL OR http_status IS NOT NULL)
-    GROUP BY ALL
+    SELECT {{nulls}}, *
+    FROM (
+        SELECT {{keys}}, latency_bucket(duration_ms) AS bucket,
+            count(*) AS events, sum(duration_ms) AS sum_ms, max(duration_ms) AS max_ms
+        FROM {{relation}}
+        WHERE duration_ms >= 0 AND isfinite(duration_ms)
+            AND (coalesce(db_statement, http_method, http_route, event) IS NOT NULL OR http_status IS NOT NULL)
+        GROUP BY ALL
+    )
 )
 """
 
@@ -98,14 +113,24 @@ _BOUNDED_LATENCIES = _BOUNDED.format(
 )
 
 
-def counts(relation: str, bucket_us: int = _MINUTE_US) -> str:
-    """The SELECT of what the events of `relation` (with the columns of `events`) add to `rollup_minute`."""
-    return _COUNTS.format(relation=relation, bucket_us=bucket_us)
+def counts(relation: str, bucket_us: int = _MINUTE_US, *, empty: Container[str] = ()) -> str:
+    """The SELECT of what the events of `relation` (with the columns of `events`) add to `rollup_minute`.
+
+    `empty` columns are NULL in every row: grouping by them would cost time and change nothing.
+    """
+    return _grouped(_COUNTS, relation, bucket_us, empty)
 
 
-def latencies(relation: str, bucket_us: int = _MINUTE_US) -> str:
+def latencies(relation: str, bucket_us: int = _MINUTE_US, *, empty: Container[str] = ()) -> str:
     """The same for `latency_minute`. Durations below zero or not finite are not counted as latencies."""
-    return _LATENCIES.format(relation=relation, bucket_us=bucket_us)
+    return _grouped(_LATENCIES, relation, bucket_us, empty)
+
+
+def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str]) -> str:
+    constant = [key for key in _KEYS if _READ_FROM.get(key, key) in empty]
+    keys = ", ".join(f"{sql} AS {key}" for key, sql in _KEYS.items() if key not in constant)
+    nulls = ", ".join(f"NULL::VARCHAR AS {key}" for key in constant) or "NULL AS nothing"
+    return statement.format(relation=relation, keys=keys.format(bucket_us=bucket_us), bucket_us=bucket_us, nulls=nulls)
 
 
 def add(connection: duckdb.DuckDBPyConnection) -> None:
