@@ -72,6 +72,7 @@ def analyze(
         kinds=kinds,
         until=covered.until,
         reaches_end=until is None or covered.until > _newest_minute(store),
+        bucket=covered.bucket,
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),
     )

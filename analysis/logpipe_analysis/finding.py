@@ -64,3 +64,5 @@ class Finding:
     finding_id: str = ""
     """Given when it is stored; short, typed by people in `logpipe explain ID`."""
     status: Status = "open"
+    bucket_s: float = 60.0
+    """The resolution at which it was found, in seconds; given when it is stored."""

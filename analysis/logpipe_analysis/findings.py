@@ -78,6 +78,7 @@ def record(
     kinds: Sequence[str],
     until: datetime,
     reaches_end: bool,
+    bucket: timedelta,
     adjoining: timedelta,
     now: datetime,
 ) -> Changes:
@@ -86,19 +87,22 @@ def record(
     A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
     that is not found any more is resolved as of `until`. The second of two equal runs changes nothing. A look into the
-    past, which does not reach the end of the data, adds what was not known, and leaves the rest as it is.
+    past, which does not reach the end of the data, and one at another resolution than a finding's add what was not
+    known, and leave that finding as it is.
     """
     stored = [finding for finding in load(store) if finding.kind in kinds]
-    pairs, unmatched = _paired(found, stored, until, adjoining)
-    new, updated, resolved, unchanged = [], [], [], []
+    found = [replace(finding, bucket_s=bucket.total_seconds()) for finding in found]
+    fixed = [one for one in stored if not reaches_end or one.bucket_s != bucket.total_seconds()]
+    seen = [old for old in fixed if any(_same(finding, old, until, adjoining) for finding in found)]
+    found = [finding for finding in found if not any(_same(finding, old, until, adjoining) for old in fixed)]
+    pairs, unmatched = _paired(found, [one for one in stored if one not in fixed], until, adjoining)
+    new, updated, resolved, unchanged = [], [], [], [*seen]
     for finding, before in pairs:
         status: Status = "resolved" if finding.ended_at else "open"
         finding_id = before.finding_id if before else short_id(finding)
         current = replace(finding, finding_id=finding_id, status=status)
         if before is None:
             new.append(current)
-        elif not reaches_end:
-            unchanged.append(before)
         elif current == before:
             unchanged.append(current)
         elif before.status == "open" and current.status == "resolved":
@@ -108,7 +112,7 @@ def record(
     resolved += [
         replace(lost, status="resolved", ended_at=until)
         for lost in unmatched
-        if reaches_end and lost.status == "open" and lost.started_at < until
+        if lost.status == "open" and lost.started_at < until
     ]
     if new or updated or resolved:
         with store.transaction() as connection:

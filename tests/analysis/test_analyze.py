@@ -123,6 +123,23 @@ def test_a_look_into_the_past_changes_no_finding(traffic: Traffic, filled: Fille
         assert store.execute("SELECT * FROM findings ORDER BY finding_id") == before
 
 
+def test_another_resolution_changes_no_finding(traffic: Traffic, filled: Filled) -> None:
+    """What it does not see stays open, and what it sees in pieces is not told again."""
+    store = filled(
+        traffic(1, 300, 30, severity=_failing(150, 160), message="down"),
+        traffic(2, 300, 30, severity=_failing(280, 300), message="slow", service="worker"),
+    )
+    [*known] = analyze(store).changes.new
+    before = store.execute("SELECT * FROM findings ORDER BY finding_id")
+    for seconds in (1, 10, 30, 300):
+        analysis = analyze(store, settings=Settings(bucket=timedelta(seconds=seconds)))
+        assert (analysis.changes.updated, analysis.changes.resolved) == ((), ())
+        of_known = "SELECT * FROM findings WHERE bucket_s = 60 ORDER BY finding_id"
+        assert store.execute(of_known) == before
+        prints = [finding.fingerprint for finding in analysis.changes.new]
+        assert not {finding.fingerprint for finding in known} & set(prints)
+
+
 def test_only_findings_of_the_asked_time_and_kind_are_reported(traffic: Traffic, filled: Filled, at: At) -> None:
     """The range chooses findings, while baselines reach back before it."""
     store = filled(traffic(1, 300, 30, severity=_failing(150, 160), message="down"))

@@ -14,6 +14,7 @@ from logpipe.store import Store, rollup
 COLUMNS = {
     "kind", "severity", "service", "environment", "subject", "started_at", "ended_at", "baseline", "observed", "unit",
     "score", "confidence", "title", "explanation", "evidence", "sql", "fingerprint", "finding_id", "status",
+    "bucket_s",
 }  # fmt: skip
 
 

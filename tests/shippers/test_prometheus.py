@@ -176,7 +176,7 @@ def test_only_open_findings_are_counted(store: Store) -> None:
             SELECT 'f' AS finding_id, 'p' AS fingerprint, 'error_spike' AS kind, 'critical' AS severity,
                 'web' AS service,
                 now() AS started_at, 1 AS score, 1 AS confidence, 't' AS title, 'e' AS explanation, '[]' AS evidence,
-                'SELECT 1' AS sql, ? AS status, now() AS detected_at, now() AS updated_at
+                'SELECT 1' AS sql, 60 AS bucket_s, ? AS status, now() AS detected_at, now() AS updated_at
             FROM range(?)
             """,
             [status, number],

@@ -165,6 +165,7 @@ CREATE TABLE findings (
     explanation VARCHAR NOT NULL,
     evidence JSON NOT NULL,          -- [{"source_id":..,"source_pos":..,"ts":..,"text":..}, ..]
     sql VARCHAR NOT NULL,            -- reproduces the observation
+    bucket_s DOUBLE NOT NULL,        -- the resolution at which it was found
     status VARCHAR NOT NULL,         -- open, resolved
     detected_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
