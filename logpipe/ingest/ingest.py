@@ -128,7 +128,7 @@ class Ingester:
                 self._sources.damaged(source)
                 raise InputError(
                     f"{file.path}: {reader.damage}",
-                    remedy="what could be read was taken; a whole file that begins with the same bytes is read on from there",
+                    remedy="what could be read was taken; a whole file that begins alike is read on from there",
                     reason="damaged",
                 )
 
