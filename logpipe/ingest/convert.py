@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
 from logpipe.ingest.formats.base import SQL_TYPES, FastSelect, text_literal
+from logpipe.ingest.formats.text_format import uncoloured_sql
 from logpipe.ingest.lines import Records
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
@@ -57,7 +58,7 @@ class Converter:
         self._matcher.register("candidates", records.table(0))
         try:
             found = self._matcher.execute(
-                f"SELECT regexp_matches(raw, {text_literal(start)}) AS begins FROM candidates"
+                f"SELECT regexp_matches({uncoloured_sql('raw')}, {text_literal(start)}) AS begins FROM candidates"
             ).fetchnumpy()
         finally:
             self._matcher.unregister("candidates")

@@ -1,7 +1,7 @@
 """Formats given by patterns: named groups of a regular expression onto the columns of `events`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
@@ -10,16 +10,16 @@ import duckdb
 
 from logpipe.ingest.formats.base import SQL_TYPES, Context, FastSelect, json_object, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
-from logpipe.ingest.formats.times import iso_sql
+from logpipe.ingest.formats.times import TimeSql, iso_sql
 from logpipe.record import COLUMNS
-
-TimeSql = Callable[[str, Context], str]
-"""From an SQL expression of a time's text to one of a TIMESTAMPTZ, NULL where the text is no time."""
 
 CONTINUATION: Final = re.compile(
     r"\s|Traceback \(most recent|[\w.]+(?:Error|Exception|Warning|Exit|Interrupt)\b|Caused by: "
 )
 """A line that goes on with the record before it, by its look."""
+
+COLOUR: Final = r"\x1b\[[0-9;:?]*[A-Za-z]"
+"""An escape sequence of a terminal, which says nothing about the record."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TextFormat:
     `layouts` are patterns in the subset that RE2 and Python's `re` share, tried in order, all groups named; a group of
     one name may stand in several. A group that is empty or did not take part is NULL. Where `start` is given, records
     span lines and the layouts must match the joined text. A record that no layout matches is an event of plain text.
+    Terminals' colours are taken off before anything is matched.
 
     SQL expressions see the groups and `derived` by name, and `raw`. Two groups have a meaning of their own: `time` is
     read by `read_time`, `level` by its spelling; what of them cannot be read, or says more than the column holds, stays
@@ -46,6 +47,8 @@ class TextFormat:
     """Names for expressions over groups that several columns use."""
     read_time: TimeSql = iso_sql
     start: str | None = None
+    evidence: str | None = None
+    """Pattern that a quarter of the records must show, where the layouts alone would claim other formats' lines too."""
 
     def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
         """See `Format`."""
@@ -53,21 +56,25 @@ class TextFormat:
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`: free text that goes on with a record counts up to one line a record."""
-        records = continued = free = 0
+        records = shown = continued = free = 0
         begins = _compiled(self.start) if self.start else None
-        for line in lines:
+        for line in map(uncoloured, lines):
             if begins is None or begins.search(line):
                 records += any(_compiled(layout).search(line) for layout in self.layouts)
+                shown += self.evidence is None or _compiled(self.evidence).search(line) is not None
             elif records and CONTINUATION.match(line):
                 continued += 1
             elif records:
                 free += 1
-        return (records + continued + min(free, records)) / len(lines) if lines else 0.0
+        if not records or shown * 4 < records:
+            return 0.0
+        return (records + continued + min(free, records)) / len(lines)
 
     def select(self, _connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`: layout, then groups, then time and level, then columns, each a stage of the statement."""
         stages = [
-            f"SELECT pos, bytes, raw, CASE {self._which_layout()} END AS layout FROM lines",
+            f"SELECT pos, bytes, {uncoloured_sql('raw')} AS raw FROM lines",
+            f"SELECT *, CASE {self._which_layout()} END AS layout FROM ({{}})",
             f"SELECT {', '.join(('*', *self._matches()))} FROM ({{}})",
             f"SELECT {', '.join(('pos', 'bytes', 'raw', 'layout', *self._group_values()))} FROM ({{}})",
             f"SELECT {', '.join(('*', *self._read(context)))} FROM ({{}})",
@@ -136,7 +143,17 @@ class TextFormat:
         return f"{json_object(members)} AS attributes"
 
 
-@lru_cache(maxsize=256)
+def uncoloured(line: str) -> str:
+    """The line without a terminal's colours."""
+    return _compiled(COLOUR).sub("", line) if "\x1b" in line else line
+
+
+def uncoloured_sql(text: str) -> str:
+    """The text without a terminal's colours."""
+    return f"CASE WHEN contains({text}, chr(27)) THEN regexp_replace({text}, '{COLOUR}', '', 'g') ELSE {text} END"
+
+
+@lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 

@@ -3,7 +3,13 @@
 A time that names no zone is in `Context.time_zone`. Sessions run in UTC.
 """
 
+from collections.abc import Callable
+from typing import Final
+
 from logpipe.ingest.formats.base import Context, text_literal
+
+TimeSql = Callable[[str, Context], str]
+"""From an SQL expression of a time's text to one of a TIMESTAMPTZ, NULL where the text is no time."""
 
 ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\b)?"
 """Pattern of what `iso_sql` reads, as loggers write it: also Python's comma before the milliseconds."""
@@ -55,32 +61,72 @@ def is_microseconds_sql(text: str) -> str:
     return f"NOT regexp_matches({text}, '[.,]\\d{{6}}\\d*[1-9]|^\\d{{18,}}')"
 
 
-def ncsa_sql(text: str, _context: Context) -> str:
-    """`10/Oct/2000:13:55:36 -0700`."""
-    return f"try_strptime({text}, '%d/%b/%Y:%H:%M:%S %z')"
+def one_of(*readers: TimeSql) -> TimeSql:
+    """Reads what one of the readers can, the first of them first."""
+    return lambda text, context: f"coalesce({', '.join(reader(text, context) for reader in readers)})"
 
 
-def slashed_sql(text: str, context: Context) -> str:
-    """`2024/03/14 10:00:00`, in the context's zone."""
-    return in_zone_sql(f"try_strptime({text}, ['%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M:%S.%f'])", context)
+def strptime(*formats: str) -> TimeSql:
+    """Reads a date with a time of day in one of the formats, in the context's zone; none has a zone of its own."""
+    return lambda text, context: in_zone_sql(f"try_strptime({text}, {_list(formats)})", context)
 
 
-def ctime_sql(text: str, context: Context) -> str:
-    """`Thu Mar 14 10:00:00.123456 2024` or without the fraction, in the context's zone."""
-    return in_zone_sql(f"try_strptime({text}, ['%a %b %d %H:%M:%S %Y', '%a %b %d %H:%M:%S.%f %Y'])", context)
+def strptime_with_zone(format_: str) -> TimeSql:
+    """Reads a date with a time of day and an offset from UTC (`%z`).
+
+    In a list of formats DuckDB would take the 31st of February for the 3rd of March.
+    """
+    return lambda text, _context: f"try_strptime({text}, {text_literal(format_)})"
 
 
-def yearless_sql(text: str, context: Context) -> str:
-    """`Mar  4 10:00:00`, with the year of the file: what would be a day after its last write is of the year before."""
+def yearless(*formats: str) -> TimeSql:
+    """Reads a date without a year: what would be a day after the file's last write is of the year before."""
 
-    def in_year(year: int) -> str:
-        formats = "['%Y %b %d %H:%M:%S', '%Y %b %d %H:%M:%S.%f']"
-        return in_zone_sql(f"try_strptime('{year} ' || {text}, {formats})", context)
+    def read(text: str, context: Context) -> str:
+        def in_year(year: int) -> str:
+            dated = _list(tuple(f"%Y {format_}" for format_ in formats))
+            return in_zone_sql(f"try_strptime('{year} ' || {text}, {dated})", context)
 
-    year = context.modified_at.year
-    limit = f"TIMESTAMPTZ '{context.modified_at.isoformat(sep=' ')}' + INTERVAL 1 DAY"
-    latest_first = [in_year(year + 1), in_year(year), in_year(year - 1)]
-    return f"CASE {' '.join(f'WHEN {time} <= {limit} THEN {time}' for time in latest_first)} END"
+        year = context.modified_at.year
+        latest_first = [in_year(year + 1), in_year(year), in_year(year - 1)]
+        return f"CASE {' '.join(f'WHEN {time} <= {_latest(context)} THEN {time}' for time in latest_first)} END"
+
+    return read
+
+
+def time_of_day(*formats: str) -> TimeSql:
+    """Reads a time without a date: of the day of the file's last write, or of the day before where it is later."""
+
+    def read(text: str, context: Context) -> str:
+        written = in_zone_sql(f"TIMESTAMPTZ '{context.modified_at.isoformat(sep=' ')}'", context)
+        clock = f"(try_strptime({text}, {_list(formats)}) - TIMESTAMP '1900-01-01')"
+        moment = f"date_trunc('day', {written}) + {clock}"
+        return in_zone_sql(
+            f"{moment} - CASE WHEN {moment} > {written} THEN INTERVAL 1 DAY ELSE INTERVAL 0 DAY END", context
+        )
+
+    return read
+
+
+ncsa_sql: Final = one_of(strptime_with_zone("%d/%b/%Y:%H:%M:%S %z"), strptime("%d/%b/%Y:%H:%M:%S", "%d/%b/%Y %H:%M:%S"))
+"""`10/Oct/2000:13:55:36 -0700`; without an offset, or with a blank before the time of day, in the context's zone."""
+
+slashed_sql: Final = strptime("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f")
+"""`2024/03/14 10:00:00`, in the context's zone."""
+
+ctime_sql: Final = strptime("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S.%f %Y")
+"""`Thu Mar 14 10:00:00.123456 2024` or without the fraction, in the context's zone."""
+
+yearless_sql: Final = yearless("%b %d %H:%M:%S", "%b %d %H:%M:%S.%f")
+"""`Mar  4 10:00:00`, with the year of the file."""
+
+
+def _list(formats: tuple[str, ...]) -> str:
+    return f"[{', '.join(map(text_literal, formats))}]"
+
+
+def _latest(context: Context) -> str:
+    return f"TIMESTAMPTZ '{context.modified_at.isoformat(sep=' ')}' + INTERVAL 1 DAY"
 
 
 _OFFSETS = {

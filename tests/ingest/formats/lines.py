@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from logpipe.ingest.formats import Context, Format
+from logpipe.ingest.formats.text_format import uncoloured
 
 Event = dict[str, object]
 
@@ -24,7 +25,7 @@ def records(text: str, start: str | None) -> list[tuple[int, int, str]]:
         raw = line.removesuffix("\r").lstrip("\ufeff\0")
         if not raw.strip():
             continue
-        if begins and found and not begins.search(raw):
+        if begins and found and not begins.search(uncoloured(raw)):
             first, _, before = found.pop()
             found.append((first, position - first, f"{before}\n{raw}"))
         else:
