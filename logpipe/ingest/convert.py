@@ -16,8 +16,7 @@ import orjson
 import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
-from logpipe.ingest.formats.base import SQL_TYPES, FastSelect, text_literal
-from logpipe.ingest.formats.text_format import uncoloured_sql
+from logpipe.ingest.formats.base import SQL_TYPES, FastSelect, Format, text_literal
 from logpipe.ingest.lines import Records
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
@@ -53,16 +52,9 @@ class Converter:
         self._last_time = last_time
         self._previous: tuple[int, pa.Table] | None = None
 
-    def begins(self, records: Records, start: str) -> npt.NDArray[np.bool_]:
-        """Which lines begin a record, by the pattern of their format; may run beside `convert`."""
-        self._matcher.register("candidates", records.table(0))
-        try:
-            found = self._matcher.execute(
-                f"SELECT regexp_matches({uncoloured_sql('raw')}, {text_literal(start)}) AS begins FROM candidates"
-            ).fetchnumpy()
-        finally:
-            self._matcher.unregister("candidates")
-        return np.asarray(found["begins"], dtype=np.bool_)
+    def begins(self, records: Records, format_: Format) -> npt.NDArray[np.bool_] | None:
+        """See `which_begin`; may run beside `convert`."""
+        return which_begin(self._matcher, records, format_)
 
     def convert(self, chunk: Chunk) -> Batch:
         """The rows of a chunk; as many events and rejects as it has records and surplus lines."""
@@ -183,6 +175,24 @@ class Converter:
             microseconds = events["ts"].cast(pa.int64())[last].as_py()
             return _EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) < _FARTHEST_US else None
         return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
+
+
+def which_begin(
+    connection: duckdb.DuckDBPyConnection, records: Records, format_: Format
+) -> npt.NDArray[np.bool_] | None:
+    """Which lines begin a record of the format, None where each does."""
+    continues = format_.continues("raw", "before")
+    if continues is None:
+        return None
+    connection.register("candidates", records.table(0))
+    try:
+        found = connection.execute(
+            f"SELECT coalesce(NOT ({continues}), true) AS begins"
+            " FROM (SELECT raw, lag(raw) OVER () AS before FROM candidates)"
+        ).fetchnumpy()
+    finally:
+        connection.unregister("candidates")
+    return np.asarray(found["begins"], dtype=np.bool_)
 
 
 def _with_json(events: pa.Table) -> pa.Table:

@@ -165,9 +165,9 @@ class Intake:
         """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
         records = lines.split(flow.data[:size], at_start=flow.position == 0)
         count = len(records.starts)
-        start = make.format.start
-        if start is not None and count:
-            records = lines.join(records, self._converter.begins(records, start))
+        begins = self._converter.begins(records, make.format) if count else None
+        if begins is not None:
+            records = lines.join(records, begins)
             may_go_on = flow.more or (self._options.following and not left_alone(make.file))
             if may_go_on and (len(records.starts) > 1 or not flow.full):
                 count = len(records.starts) - 1

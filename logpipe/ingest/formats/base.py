@@ -49,9 +49,11 @@ class Format(Protocol):
     def title(self) -> str:
         """A few words for people."""
 
-    @property
-    def start(self) -> str | None:
-        """RE2 pattern of a line that begins a record, where records span lines; None: a line is a record."""
+    def continues(self, _line: str, _before: str, /) -> str | None:
+        """SQL, over those of a line and of the line before it, of whether it goes on with the record of that one.
+
+        None where a line is a record.
+        """
 
     def claims(self, lines: Sequence[str]) -> float:
         """The share of sample lines, 0 to 1, that are of this format (continuation lines of a claimed record count)."""

@@ -26,7 +26,6 @@ class JsonFormat:
     """Whether an object is of this format; None: any is, and an array, to be rejected as such."""
     redundant: Mapping[str, str] = field(default_factory=dict)
     """Path of what only repeats other members, to the column that must have been found for it to be left out."""
-    start: None = None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`."""
@@ -40,6 +39,10 @@ class JsonFormat:
         if self.marks is None:
             return isinstance(parsed, dict | list)
         return isinstance(parsed, dict) and self.marks(parsed)
+
+    def continues(self, _line: str, _before: str, /) -> str | None:
+        """See `Format`."""
+        return None
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`; looks at the keys of the lines first."""

@@ -47,13 +47,16 @@ class LogfmtFormat:
 
     name: str = "logfmt"
     title: str = "logfmt, key=value pairs"
-    start: None = None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`."""
         return sum(map(_is_logfmt, lines)) / len(lines) if lines else 0.0
 
     def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
+        """See `Format`."""
+        return None
+
+    def continues(self, _line: str, _before: str, /) -> str | None:
         """See `Format`."""
         return None
 

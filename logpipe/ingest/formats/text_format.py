@@ -54,6 +54,12 @@ class TextFormat:
         """See `Format`."""
         return None
 
+    def continues(self, line: str, _before: str, /) -> str | None:
+        """See `Format`."""
+        if self.start is None:
+            return None
+        return f"NOT regexp_matches({uncoloured_sql(line)}, {text_literal(self.start)})"
+
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`: free text that goes on with a record counts up to one line a record."""
         records = shown = continued = free = 0

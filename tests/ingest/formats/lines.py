@@ -1,36 +1,24 @@
 """The relation `lines`, made from text as the loader makes it, and a format's SELECT over it."""
 
 import json
-import re
 from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
 
+from logpipe.ingest import lines
+from logpipe.ingest.convert import which_begin
 from logpipe.ingest.formats import Context, Format
-from logpipe.ingest.formats.text_format import uncoloured
 
 Event = dict[str, object]
 
 CONTEXT = Context(modified_at=datetime(2026, 3, 14, 12, 0, tzinfo=UTC))
 
 
-def records(text: str, start: str | None) -> list[tuple[int, int, str]]:
-    """(pos, bytes, raw) of each record: no blank lines; lines that do not match `start` joined to the one before."""
-    begins = re.compile(start, re.ASCII) if start else None
-    found: list[tuple[int, int, str]] = []
-    position = 0
-    for line in text.split("\n"):
-        pos, position = position, position + len(line.encode()) + 1
-        raw = line.removesuffix("\r").lstrip("\ufeff\0")
-        if not raw.strip():
-            continue
-        if begins and found and not begins.search(uncoloured(raw)):
-            first, _, before = found.pop()
-            found.append((first, position - first, f"{before}\n{raw}"))
-        else:
-            found.append((pos, position - pos, raw))
-    return found
+def records(text: str, format_: Format) -> list[tuple[int, int, str]]:
+    """(pos, bytes, raw) of each record, split and joined as an ingest does it."""
+    with duckdb.connect() as connection:
+        return [tuple(row.values()) for row in _table(connection, text, format_).to_pylist()]
 
 
 def select(format_: Format, text: str, context: Context = CONTEXT) -> list[Event]:
@@ -38,7 +26,8 @@ def select(format_: Format, text: str, context: Context = CONTEXT) -> list[Event
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET threads = 1")
-        connection.register("lines", _table(records(text, format_.start)))
+        connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
+        connection.register("lines", _table(connection, text, format_))
         statement = format_.select(connection, context)
         iso = "strftime(ts AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
         cursor = connection.execute(f"SELECT * REPLACE ({iso} AS ts) FROM ({statement}) ORDER BY pos")
@@ -52,6 +41,15 @@ def _table(found: list[tuple[int, int, str]]) -> pa.Table:
     return pa.table(
         [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)], names=["pos", "bytes", "raw"]
     )
+
+
+def _table(connection: duckdb.DuckDBPyConnection, text: str, format_: Format) -> pa.Table:
+    found = lines.split(memoryview(text.encode()), at_start=True)
+    begins = which_begin(connection, found, format_) if len(found.starts) else None
+    if begins is not None:
+        found = lines.join(found, begins)
+    lines.mend(found)
+    return found.table(0)
 
 
 def _present(row: Event) -> Event:

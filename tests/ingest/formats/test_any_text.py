@@ -53,7 +53,7 @@ CONTEXTS = st.sampled_from(
 def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
     """Every record yields exactly one row, an event with something in it or a reject with its reason."""
     format_ = FORMATS[name]
-    expected = [(pos, size) for pos, size, _ in records(text, format_.start)]
+    expected = [(pos, size) for pos, size, _ in records(text, format_)]
     rows = select(format_, text, context)
     assert [(row["pos"], row["bytes"]) for row in rows] == expected
     assert all(len(row) == 3 for row in rows if "reason" in row)
