@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from logpipe.errors import InputError
 from logpipe.ingest.discovery import LogFile, find, service_of
 from logpipe.ingest.flow import CHUNK_BYTES
-from logpipe.ingest.formats import FORMATS, detect
+from logpipe.ingest.formats import FORMATS, detect, format_named
 from logpipe.ingest.intake import Intake, Options, Progress, Summary, left_alone
 from logpipe.ingest.reader import Reader, compression_of
 from logpipe.ingest.sources import Source, Sources
@@ -46,7 +46,7 @@ class Ingester:
     """Sweeps over files, and knows their sources between sweeps."""
 
     def __init__(self, store: Store, options: Options, progress: Progress | None = None) -> None:
-        if options.format is not None and options.format not in FORMATS:
+        if options.format is not None and format_named(options.format) is None:
             raise InputError(
                 f"there is no format called {options.format}",
                 remedy=f"choose one of: {', '.join(FORMATS)}",

@@ -17,9 +17,10 @@ from logpipe.ingest.chunk import DIGEST_BYTES, Batch, Chunk, Reject, Span, diges
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
-from logpipe.ingest.formats import FORMATS
-from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats import format_named
+from logpipe.ingest.formats.base import Context, Format
 from logpipe.ingest.formats.json_format import JsonFormat
+from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import load
 from logpipe.ingest.reader import TRANSCODED, Reader
@@ -181,7 +182,7 @@ class Intake:
                 return  # too few for now: these go with those that follow
             piece = records.piece(first, last)
             lines.mend(piece)
-            if isinstance(make.format, JsonFormat):
+            if isinstance(make.format.outer if isinstance(make.format, Wrapped) else make.format, JsonFormat):
                 lines.cut_nested(piece)
             yield piece
             first = max(last, 1)
@@ -217,7 +218,7 @@ class _ChunkMaker:
 
     def __init__(self, source: Source, file: LogFile, options: Options) -> None:
         self.file = file
-        self.format = FORMATS[source.format]
+        self.format = _known(source)
         self._source_id, self._service = source.source_id, source.service
         self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), options.time_zone)
 
@@ -240,6 +241,17 @@ class _ChunkMaker:
             digest(flow.tail),
         )
         return Chunk(span, self.format, self._service, self._context, records, surplus)
+
+
+def _known(source: Source) -> Format:
+    format_ = format_named(source.format)
+    if format_ is None:
+        raise InputError(
+            f"{source.path}: there is no format called {source.format} any more",
+            remedy="put its definition back, or ingest into a new database",
+            reason="unknown_format",
+        )
+    return format_
 
 
 def left_alone(file: LogFile) -> bool:

@@ -1,15 +1,18 @@
 """The formats that logpipe reads, and which of them a file is in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from logpipe.ingest.formats.access_log import ACCESS_LOG
 from logpipe.ingest.formats.apache_error import APACHE_ERROR
 from logpipe.ingest.formats.base import Context, Format
+from logpipe.ingest.formats.compose import COMPOSE
+from logpipe.ingest.formats.cri import CRI
 from logpipe.ingest.formats.docker_json import DOCKER_JSON
 from logpipe.ingest.formats.generic_json import GENERIC_JSON
 from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
+from logpipe.ingest.formats.kubectl import KUBECTL
 from logpipe.ingest.formats.logfmt import LOGFMT
 from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
 from logpipe.ingest.formats.loguru_json import LOGURU_JSON
@@ -23,8 +26,9 @@ from logpipe.ingest.formats.redis import REDIS
 from logpipe.ingest.formats.structlog_json import STRUCTLOG_JSON
 from logpipe.ingest.formats.syslog import SYSLOG
 from logpipe.ingest.formats.uvicorn import UVICORN
+from logpipe.ingest.formats.wrapped import SEPARATOR, Wrapped
 
-__all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect"]
+__all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect", "format_named"]
 
 _IN_ORDER: Final[tuple[Format, ...]] = (
     LOGPIPE_JSONL,
@@ -33,6 +37,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     PYTHON_JSON_LOGGER,
     STRUCTLOG_JSON,
     GENERIC_JSON,
+    CRI,
     ACCESS_LOG,
     NGINX_ERROR,
     APACHE_ERROR,
@@ -42,6 +47,8 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     LOGURU_TEXT,
     PYTHON_TEXT,
     UVICORN,
+    COMPOSE,
+    KUBECTL,
     SYSLOG,
     LOGFMT,
     PLAIN,
@@ -49,6 +56,8 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
 
 FORMATS: Final[dict[str, Format]] = {format_.name: format_ for format_ in _IN_ORDER}
 """By name, in order of preference: the first that claims enough of a sample has it. The last claims everything."""
+
+_UNWRAPPED: Final = tuple(format_ for format_ in _IN_ORDER if not isinstance(format_, Wrapped))
 
 SAMPLE_LINES: Final = 200
 """As many lines of a file are looked at, from its first."""
@@ -82,14 +91,36 @@ class Detection:
         return f"plain: the nearest format, {best}, matches {self.shares[best]:.0%} of the first {self.lines} lines"
 
 
+def format_named(name: str) -> Format | None:
+    """The format of that name, `WRAPPER+NAME` for one inside a wrapper; None where there is none."""
+    outer, _, inner = name.partition(SEPARATOR)
+    wrapper, carried = FORMATS.get(outer), FORMATS.get(inner)
+    if isinstance(wrapper, Wrapped) and carried in _UNWRAPPED:
+        return replace(wrapper, inner=carried)
+    return FORMATS.get(name)
+
+
 def detect(lines: Sequence[str]) -> Detection:
-    """The format of a file by its first lines, blank ones left out; plain text where no format claims nine in ten."""
-    sample = [line for line in lines if line.strip()][:SAMPLE_LINES]
+    """The format of a file by its first lines, blank ones left out; plain text where no format claims nine in ten.
+
+    Of a wrapper, what the lines carry is looked at too.
+    """
+    return _detect([line for line in lines if line.strip()][:SAMPLE_LINES], _IN_ORDER)
+
+
+def _detect(sample: Sequence[str], formats: Sequence[Format]) -> Detection:
     shares: dict[str, float] = {}
-    for format_ in _IN_ORDER:
+    for format_ in formats:
         if format_ is PLAIN or not sample:
             break
-        shares[format_.name] = format_.claims(sample)
-        if shares[format_.name] >= NEEDED_SHARE:
-            return Detection(format_, shares[format_.name], len(sample), shares)
+        share = shares[format_.name] = format_.claims(sample)
+        if share < NEEDED_SHARE:
+            continue
+        found = _with_inner(format_, sample) if isinstance(format_, Wrapped) else format_
+        return Detection(found, share, len(sample), shares)
     return Detection(PLAIN, 1.0, len(sample), shares)
+
+
+def _with_inner(wrapper: Wrapped, sample: Sequence[str]) -> Wrapped:
+    carried = [line for line in wrapper.carried_lines(sample) if line.strip()]
+    return replace(wrapper, inner=_detect(carried, _UNWRAPPED).format)

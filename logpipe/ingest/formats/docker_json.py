@@ -1,22 +1,44 @@
-"""Docker's json-file driver: each line of a container's output in an object of its own.
+"""Docker's json-file driver: each line of a container's output in an object of its own, a long line in several.
 
 https://docs.docker.com/engine/logging/drivers/json-file/
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
+from logpipe.ingest.formats.wrapped import Wrapped
+
+_KEYS: Final = {"log", "stream", "time", "attrs"}
+_WHOLE: Final = "'\\n\"'"
+"""A newline before the quote that ends a text: of a text that goes on, no quote stands there without a backslash."""
+
+
+class DockerJson(JsonFormat):
+    """The wrapper."""
+
+    def carried(self, line: str, /) -> str:
+        """See `Wrapper`."""
+        return f"json_extract_string(CASE WHEN json_valid({line}) THEN {line} END, '$.log')"
+
+    def continues(self, line: str, before: str, /) -> str | None:
+        """See `Format`: a text without its newline goes on in the next object of the same stream."""
+        both = " AND ".join(f"starts_with({text}, '{{') AND contains({text}, '\"log\"')" for text in (line, before))
+        same = f"contains({line}, '\"stdout\"') = contains({before}, '\"stdout\"')"
+        return f"{both} AND {same} AND NOT contains({before}, {_WHOLE})"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
-    return {"log", "stream", "time"} <= line.keys() and line["stream"] in {"stdout", "stderr"}
+    return isinstance(line.get("log"), str) and line.keys() <= _KEYS
 
 
-DOCKER_JSON = JsonFormat(
-    name="docker_json",
-    title="Docker's json-file",
-    columns={"ts": candidates("time"), "message": (Candidate("log", "rtrim({}, chr(13) || chr(10))"),)},
-    marks=_is_record,
-    redundant={"log": "message"},
+DOCKER_JSON = Wrapped(
+    DockerJson(
+        name="docker_json",
+        title="Docker's json-file",
+        columns={"ts": candidates("time"), "message": (Candidate("log", "rtrim({}, chr(13) || chr(10))"),)},
+        marks=_is_record,
+        redundant={"log": "message"},
+    )
 )

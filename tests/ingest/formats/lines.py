@@ -18,7 +18,8 @@ CONTEXT = Context(modified_at=datetime(2026, 3, 14, 12, 0, tzinfo=UTC))
 def records(text: str, format_: Format) -> list[tuple[int, int, str]]:
     """(pos, bytes, raw) of each record, split and joined as an ingest does it."""
     with duckdb.connect() as connection:
-        return [tuple(row.values()) for row in _table(connection, text, format_).to_pylist()]
+        found = _table(connection, text, format_).to_pydict()
+        return list(zip(*found.values(), strict=True))
 
 
 def select(format_: Format, text: str, context: Context = CONTEXT) -> list[Event]:
@@ -33,14 +34,6 @@ def select(format_: Format, text: str, context: Context = CONTEXT) -> list[Event
         cursor = connection.execute(f"SELECT * REPLACE ({iso} AS ts) FROM ({statement}) ORDER BY pos")
         names = [column[0] for column in cursor.description or ()]
         return [_present(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
-
-
-def _table(found: list[tuple[int, int, str]]) -> pa.Table:
-    columns = zip(*found, strict=True) if found else ((), (), ())
-    types = (pa.uint64(), pa.uint32(), pa.string())
-    return pa.table(
-        [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)], names=["pos", "bytes", "raw"]
-    )
 
 
 def _table(connection: duckdb.DuckDBPyConnection, text: str, format_: Format) -> pa.Table:

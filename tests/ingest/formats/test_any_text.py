@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logpipe.ingest.formats import FORMATS, Context, detect
+from logpipe.ingest.formats import FORMATS, Context, detect, format_named
 
 from .lines import records, select
 from .test_golden import LOGS
@@ -47,12 +47,13 @@ CONTEXTS = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [*FORMATS, "cri+python_text", "docker_json+json", "compose+logfmt"])
 @given(text=LINES, context=CONTEXTS)
 @settings(max_examples=12)
 def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
     """Every record yields exactly one row, an event with something in it or a reject with its reason."""
-    format_ = FORMATS[name]
+    format_ = format_named(name)
+    assert format_ is not None
     expected = [(pos, size) for pos, size, _ in records(text, format_)]
     rows = select(format_, text, context)
     assert [(row["pos"], row["bytes"]) for row in rows] == expected

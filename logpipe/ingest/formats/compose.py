@@ -1,0 +1,32 @@
+"""What `docker compose logs` and `up` print: the name of the container and a bar before each line, with `-t` a time.
+
+https://docs.docker.com/reference/cli/docker/compose/logs/
+"""
+
+from typing import Final
+
+from logpipe.ingest.formats.text_format import TextFormat, uncoloured_sql
+from logpipe.ingest.formats.times import ISO
+from logpipe.ingest.formats.wrapped import Wrapped
+
+_LAYOUT: Final = rf"^(?P<container>[a-z][a-z0-9_.-]*) *\|(?: (?:(?P<time>{ISO}) )?(?s:(?P<text>.*)))?$"
+
+
+class Compose(TextFormat):
+    """The wrapper."""
+
+    def carried(self, line: str, /) -> str:
+        """See `Wrapper`."""
+        found = f"regexp_extract({uncoloured_sql(line)}, '{_LAYOUT}', ['container', 'time', 'text'])"
+        return f"CASE WHEN {found}.container <> '' THEN {found}.text || chr(10) END"
+
+
+COMPOSE = Wrapped(
+    Compose(
+        name="compose",
+        title="Docker Compose",
+        layouts=(_LAYOUT,),
+        columns={"message": "text", "service": r"regexp_replace(container, '-\d+$', '')"},
+        attributes={"container": "container"},
+    )
+)
