@@ -24,6 +24,8 @@ FROM (
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) AS parted
         FROM ledger
         WHERE ledger_id > $position AND ledger_id <= $last AND events > 0
+            -- A source whose reparse is under way gets new entries when it ends, and is mined then.
+            AND source_id NOT IN (SELECT source_id FROM sources WHERE reparsed_to IS NOT NULL)
     )
 )
 GROUP BY source_id, island
@@ -32,9 +34,8 @@ GROUP BY source_id, island
 _MINED = """
 CREATE OR REPLACE TEMP TABLE mined AS
 SELECT date_trunc('minute', ts) AS minute, coalesce(service, '') AS service, severity,
-    left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500) AS template,
-    count(*) AS events,
-    min({'source_id': source_id, 'source_pos': source_pos}) AS example
+    left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500) AS template, source_id,
+    count(*) AS events, min(source_pos) AS source_pos
 FROM events
 JOIN unmined USING (source_id)
 WHERE source_pos >= from_pos AND source_pos < to_pos
@@ -72,8 +73,8 @@ def mine(store: Store) -> int:
             "WHERE pattern_id NOT IN (SELECT pattern_id FROM patterns)"
         )
         connection.execute(
-            "INSERT INTO pattern_minute SELECT minute, service, severity, md5(template)[:12], sum(events), "
-            "min(example).source_id, min(example).source_pos FROM mined GROUP BY ALL"
+            "INSERT INTO pattern_minute SELECT minute, service, severity, md5(template)[:12], sum(events), source_id, "
+            "min(source_pos) FROM mined GROUP BY ALL"
         )
         counted = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM mined").fetchall()
         connection.execute("DELETE FROM cursors WHERE name = ?", [CURSOR])

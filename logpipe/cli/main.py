@@ -15,6 +15,7 @@ from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.rejects import rejects
 from logpipe.cli.report import report
+from logpipe.cli.retain import retain
 from logpipe.cli.sources import sources
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
@@ -51,6 +52,7 @@ app.command()(ingest)
 app.command()(verify)
 app.command()(sources)
 app.command()(rejects)
+app.command()(retain)
 app.command()(query)
 app.command()(report)
 app.command()(analyze)

@@ -29,10 +29,16 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
             f"{verdict.blanks:,} blank + {verdict.rejects:,} rejected"
         )
         typer.echo(print_line)
+        if verdict.expired_events or verdict.expired_rejects:
+            output.note(
+                f"of these, retention has removed {verdict.expired_events:,} events and "
+                f"{verdict.expired_rejects:,} rejects"
+            )
         if verdict.lost_bytes:
             output.warning(f"{verdict.lost_bytes:,} bytes are known to be lost: FROM gaps")
         for problem in verdict.problems:
-            output.error(f"{output.place(problem.path)}: {problem.reason}: {problem.detail}")
+            place = f"{output.place(problem.path)}: " if problem.path else ""
+            output.error(f"{place}{problem.reason}: {problem.detail}")
         if not verdict.problems:
             typer.echo("every line is accounted for, and none stands twice")
     if verdict.problems:

@@ -133,7 +133,7 @@ class Sources:
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), NULL)",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
                     *(_when(file.modified_ns), head, compression, format_name, service),

@@ -17,10 +17,11 @@ from logpipe.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A disagreement between the ledger, the rows and the file of a source."""
+    """A disagreement between the ledger, the rows, the roll-ups and the file of a source."""
 
-    source_id: int
-    path: str
+    source_id: int | None
+    """None, as the path, where it concerns all sources."""
+    path: str | None
     reason: str
     detail: str
 
@@ -37,6 +38,9 @@ class Verdict:
     joined: int
     blanks: int
     rejects: int
+    expired_events: int
+    """Of the events, those that retention has removed since."""
+    expired_rejects: int
     lost_bytes: int
     problems: tuple[Problem, ...]
 
@@ -66,8 +70,23 @@ def verify(store: Store) -> Verdict:
     [(lost,)] = store.execute(
         "SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'"
     )
+    [expired] = store.execute("SELECT coalesce(sum(events), 0)::BIGINT, coalesce(sum(rejects), 0)::BIGINT FROM expired")
+    problems += _check_rollups(store)
     lines, events, joined, blanks, rejects = totals
-    return Verdict(len(sources), files_read, bytes_read, lines, events, joined, blanks, rejects, lost, tuple(problems))
+    return Verdict(
+        sources=len(sources),
+        files_read=files_read,
+        bytes_read=bytes_read,
+        lines=lines,
+        events=events,
+        joined=joined,
+        blanks=blanks,
+        rejects=rejects,
+        expired_events=expired[0],
+        expired_rejects=expired[1],
+        lost_bytes=lost,
+        problems=tuple(problems),
+    )
 
 
 def _file_of(path: str, identity: tuple[int | None, int | None], head: bytes) -> str | None:
@@ -115,10 +134,35 @@ def _check_rows(store: Store, source_id: int, path: str) -> Iterator[Problem]:
         [(entered,)] = store.execute(
             f"SELECT coalesce(sum({column}), 0)::BIGINT FROM ledger WHERE source_id = ?", [source_id]
         )
-        if rows != entered:
-            yield Problem(source_id, path, f"missing_{table}", f"the ledger has {entered}, the table {rows}")
+        [(expired,)] = store.execute(
+            f"SELECT coalesce(sum({column}), 0)::BIGINT FROM expired WHERE source_id = ?", [source_id]
+        )
+        if rows + expired != entered:
+            detail = f"the ledger has {entered}, the table {rows}" + (f", and {expired} expired" if expired else "")
+            yield Problem(source_id, path, f"missing_{table}", detail)
         if rows != places:
             yield Problem(source_id, path, f"repeated_{table}", f"{rows - places} rows stand twice at one position")
+
+
+_WRONG_MINUTES = """
+SELECT count(*), min(minute)::VARCHAR
+FROM (
+    SELECT minute
+    FROM (
+        SELECT minute, events::BIGINT AS events FROM rollup_minute
+        UNION ALL SELECT date_trunc('minute', ts), -1 FROM events
+        UNION ALL SELECT minute, -events::BIGINT FROM expired WHERE minute IS NOT NULL
+    )
+    GROUP BY minute HAVING sum(events) <> 0
+)
+"""
+
+
+def _check_rollups(store: Store) -> Iterator[Problem]:
+    """The roll-ups count, minute by minute, the events that are there and those that retention removed."""
+    [(minutes, first)] = store.execute(_WRONG_MINUTES)
+    if minutes:
+        yield Problem(None, None, "rollups_differ", f"in {minutes} minutes from {first}; logpipe rollup rebuild")
 
 
 def _check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:

@@ -176,8 +176,8 @@ def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) 
 def _examples(buckets: Buckets, pattern: _Pattern) -> tuple[Example, ...]:
     """The examples of its first five minutes, which are known by source and byte."""
     places = buckets.store.execute(
-        "SELECT source_id, source_pos FROM pattern_minute WHERE service = ? AND pattern_id = ? "
-        "ORDER BY minute, source_id, source_pos LIMIT 5",
+        "SELECT min(source_id), arg_min(source_pos, source_id) FROM pattern_minute "
+        "WHERE service = ? AND pattern_id = ? GROUP BY minute ORDER BY minute LIMIT 5",
         [pattern.service, pattern.pattern_id],
     )
     listed = ", ".join(f"({int(source_id)}, {int(position)})" for source_id, position in places)

@@ -20,7 +20,8 @@ CREATE TABLE sources (
     format VARCHAR NOT NULL,
     service VARCHAR NOT NULL,        -- for records that name none
     state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
-    first_seen_at TIMESTAMPTZ NOT NULL
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    reparsed_to UBIGINT              -- how far a reparse that has not ended has come; NULL when none is under way
 );
 
 CREATE TABLE events (
@@ -97,6 +98,15 @@ CREATE TABLE gaps (
     detected_at TIMESTAMPTZ NOT NULL
 );
 
+-- What retention removed, so that the ledger still adds up: entered in the transaction that removes. Sum to read.
+CREATE TABLE expired (
+    source_id INTEGER NOT NULL,
+    minute TIMESTAMPTZ,              -- of the events; NULL for rejects
+    events UBIGINT NOT NULL,
+    rejects UBIGINT NOT NULL,
+    bytes UBIGINT NOT NULL           -- of their lines
+);
+
 -- Roll-ups: appended in the transaction that inserts the events, so a key may stand in several rows. Sum to read.
 CREATE TABLE rollup_minute (
     minute TIMESTAMPTZ NOT NULL,
@@ -142,8 +152,8 @@ CREATE TABLE pattern_minute (
     severity UTINYINT NOT NULL,
     pattern_id VARCHAR NOT NULL,
     events UBIGINT NOT NULL,
-    source_id INTEGER NOT NULL,      -- of one example in this minute
-    source_pos UBIGINT NOT NULL
+    source_id INTEGER NOT NULL,      -- where they stand, so that a source can be mined anew
+    source_pos UBIGINT NOT NULL      -- of one example in this minute
 );
 
 CREATE TABLE findings (

@@ -1,0 +1,98 @@
+"""Options that say what is kept, for `logpipe retain` and `logpipe ingest --follow`."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from logpipe.store.retention import Policy
+
+Streams = Annotated[
+    list[str] | None,
+    typer.Option("--stream", help="Keep the events of a stream so long; may be repeated.", metavar="STREAM=SPAN"),
+]
+Levels = Annotated[
+    list[str] | None,
+    typer.Option("--level", help="Keep the events of a level so long; may be repeated.", metavar="LEVEL=SPAN"),
+]
+All = Annotated[
+    str | None, typer.Option("--all", help="Keep so long what no --stream or --level names.", metavar="SPAN")
+]
+Rejects = Annotated[
+    str | None, typer.Option("--rejects", help="Keep rejected lines so long after they were read.", metavar="SPAN")
+]
+MaxSize = Annotated[
+    str | None,
+    typer.Option("--max-size", help="Remove the oldest events while the database holds more.", metavar="SIZE"),
+]
+MinFree = Annotated[
+    str | None,
+    typer.Option(
+        "--min-free",
+        help="Remove the oldest events while the volume, with what is free in the file, has less left.",
+        metavar="SIZE",
+    ),
+]
+
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def policy_of(
+    streams: list[str] | None,
+    levels: list[str] | None,
+    everything: str | None,
+    rejects: str | None,
+    max_size: str | None,
+    min_free: str | None,
+) -> "Policy":
+    """The policy that the options describe.
+
+    Raises:
+        typer.BadParameter: one of them cannot be read.
+    """
+    from logpipe.record import SEVERITY_BY_LEVEL
+    from logpipe.store.retention import Policy
+
+    by_level = {name.upper(): span for name, span in _limits("--level", levels).items()}
+    if unknown := set(by_level) - set(SEVERITY_BY_LEVEL):
+        raise typer.BadParameter(f"--level: {unknown.pop()} is none of {', '.join(SEVERITY_BY_LEVEL)}")
+    return Policy(
+        _limits("--stream", streams),
+        by_level,
+        None if everything is None else _span("--all", everything),
+        None if rejects is None else _span("--rejects", rejects),
+        None if max_size is None else _size("--max-size", max_size),
+        None if min_free is None else _size("--min-free", min_free),
+    )
+
+
+def _limits(option: str, given: list[str] | None) -> Mapping[str, timedelta]:
+    limits = {}
+    for text in given or ():
+        name, equals, span = text.partition("=")
+        if not (name and equals):
+            raise typer.BadParameter(f"{option} {text}: write it as NAME=SPAN, for example performance=7d")
+        limits[name] = _span(option, span)
+    return limits
+
+
+def _span(option: str, text: str) -> timedelta:
+    from logpipe.cli.times import parse_span
+    from logpipe.errors import QueryError
+
+    try:
+        return parse_span(text)
+    except QueryError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
+
+
+def _size(option: str, text: str) -> int:
+    """Bytes; K, M, G and T are 1,024 times what stands before."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise typer.BadParameter(f"{option}: {text!r} is not a size; give one as 500M or 20GB")
+    return int(float(found[1]) * _UNITS[found[2].upper()])

@@ -1,0 +1,69 @@
+"""`logpipe retain` at the command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from logpipe.store import Store
+from tests.ingest.logs import line
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def database(tmp_path: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twenty events of March, five of them DEBUG."""
+    log, database = tmp_path / "app.jsonl", tmp_path / "logs.duckdb"
+    with log.open("wb") as file:
+        file.writelines(line(number, level="DEBUG" if number % 4 == 0 else "INFO") for number in range(20))
+    monkeypatch.setenv("LOGPIPE_DB", str(database))
+    assert logpipe("ingest", str(log)).returncode == 0
+    return database
+
+
+def test_a_dry_run_removes_nothing(database: Path, logpipe: Run) -> None:
+    """It says what would go."""
+    done = logpipe("retain", "--level", "debug=1d", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "would go" in done.stdout
+    assert "5 rows would go for their age" in done.stderr
+    with Store.open(database, read_only=True) as store:
+        assert store.execute("SELECT count(*) FROM events") == [(20,)]
+
+
+def test_what_was_removed_is_said(database: Path, logpipe: Run) -> None:
+    """By stream and level, with the size before and after; verify agrees."""
+    done = logpipe("retain", "--level", "DEBUG=1d", "--json")
+    assert orjson.loads(done.stdout) == {
+        "what": "events",
+        "stream": "app",
+        "level": "DEBUG",
+        "count": 5,
+        "removed": True,
+        "bytes": sum(len(line(number, level="DEBUG")) for number in range(0, 20, 4)),
+    }
+    told = logpipe("retain", "--all", "1d")
+    assert "15 rows removed; the database holds" in told.stderr
+    checked = logpipe("verify")
+    assert checked.returncode == 0
+    assert "retention has removed 20 events and 0 rejects" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "say what to keep"),
+        (("--stream", "performance"), "write it as NAME=SPAN"),
+        (("--stream", "performance=long"), "not a length of time"),
+        (("--level", "LOUD=1d"), "LOUD is none of TRACE, DEBUG"),
+        (("--max-size", "big"), "not a size"),
+    ],
+)
+def test_slips_are_told(database: Path, logpipe: Run, arguments: tuple[str, ...], said: str) -> None:
+    """With exit code 2, and nothing removed."""
+    done = logpipe("retain", *arguments)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())

@@ -1,0 +1,125 @@
+"""Retention removes what it should, nothing else, and the ledger still adds up."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from logpipe.ingest.ingest import ingest
+from logpipe.ingest.intake import Options
+from logpipe.ingest.verify import verify
+from logpipe.store import Store, retention
+from logpipe.store.retention import Policy, expiring, retain
+from logpipe.store.volume import Volume, measure
+from tests.ingest.logs import line, rest
+
+NOW = datetime(2026, 3, 31, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Events of thirty days, one an hour and kind: app INFO, app DEBUG, performance INFO; and a torn line."""
+    log = tmp_path / "app.jsonl"
+    with log.open("wb") as file:
+        for hour in range(30 * 24):
+            at = (NOW - timedelta(hours=hour + 1)).isoformat()
+            file.write(line(3 * hour, timestamp=at))
+            file.write(line(3 * hour + 1, timestamp=at, level="DEBUG"))
+            file.write(line(3 * hour + 2, timestamp=at, stream="performance", duration_ms=1.5))
+        file.write(b'{"torn": \n')
+    rest(log)
+    store = Store.open(tmp_path / "logs.duckdb")
+    assert ingest(store, [str(log)], Options()).events == 30 * 24 * 3
+    return store
+
+
+def kept(store: Store) -> dict[tuple[str, str], int]:
+    """Events by stream and level."""
+    return {
+        (stream, level): count
+        for stream, level, count in store.execute("SELECT stream, level, count(*) FROM events GROUP BY ALL")
+    }
+
+
+def removed(store: Store, policy: Policy) -> int:
+    """How many rows went."""
+    return sum(share.count for piece in retain(store, policy, NOW) for share in piece)
+
+
+def test_age_per_stream_and_level(store: Store) -> None:
+    """Each by its own limit, the rest by the default; roll-ups stay, and verify is clean."""
+    policy = Policy({"performance": 7 * DAY}, {"DEBUG": 2 * DAY}, 20 * DAY)
+    before = store.execute("SELECT sum(events)::BIGINT FROM rollup_minute")
+    foreseen = sum(share.count for share in expiring(store, policy, NOW))
+    assert removed(store, policy) == foreseen > 0
+    assert kept(store) == {("app", "INFO"): 20 * 24, ("app", "DEBUG"): 2 * 24, ("performance", "INFO"): 7 * 24}
+    assert store.execute("SELECT sum(events)::BIGINT FROM rollup_minute") == before
+    verdict = verify(store)
+    assert not verdict.problems
+    assert verdict.expired_events == foreseen
+    assert removed(store, policy) == 0
+
+
+def test_the_shorter_limit_wins(store: Store) -> None:
+    """Where both a stream and a level have one; what nobody names stays without a default."""
+    removed(store, Policy({"app": 5 * DAY}, {"DEBUG": 9 * DAY}))
+    assert kept(store) == {("app", "INFO"): 120, ("app", "DEBUG"): 120, ("performance", "INFO"): 720}
+
+
+def test_a_name_nobody_uses_removes_nothing(store: Store) -> None:
+    """Nor does a limit that reaches back before the first event."""
+    assert removed(store, Policy({"access": DAY}, {"CRITICAL": DAY}, 31 * DAY)) == 0
+
+
+def test_rejects_expire_by_when_they_were_read(store: Store) -> None:
+    """And are accounted for."""
+    later = datetime.now(UTC) + DAY
+    assert [share.what for piece in retain(store, Policy(rejects=timedelta(hours=1)), later) for share in piece] == [
+        "rejects"
+    ]
+    assert store.execute("SELECT count(*) FROM rejects") == [(0,)]
+    verdict = verify(store)
+    assert (verdict.problems, verdict.expired_rejects) == ((), 1)
+
+
+def test_an_interrupted_removal_is_whole_so_far(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces are transactions: between two of them everything adds up, and the next run takes the rest."""
+    monkeypatch.setattr(retention, "PIECE_EVENTS", 100)
+    pieces = retain(store, Policy(default=DAY), NOW)
+    sizes = [sum(share.count for share in next(pieces)) for _ in range(3)]
+    pieces.close()
+    assert max(sizes) <= 103
+    assert not verify(store).problems
+    assert removed(store, Policy(default=DAY)) == 29 * 24 * 3 - sum(sizes)
+    assert not verify(store).problems
+
+
+def test_events_of_impossible_times_can_go(store: Store) -> None:
+    """A wrong clock makes the oldest of all."""
+    store.execute("UPDATE events SET ts = '-infinity' WHERE seq = 5")
+    assert removed(store, Policy(default=400 * DAY)) == 1
+
+
+def test_the_oldest_go_while_the_database_is_too_large(tmp_path: Path) -> None:
+    """By the size of the data."""
+    store = Store.open(tmp_path / "large.duckdb")
+    store.execute(
+        "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
+        "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
+        "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(600000) AS numbers (i)"
+    )
+    retention.reclaim(store)
+    used = measure(store).used
+    wanted = used * 6 // 10
+    gone = removed(store, Policy(max_bytes=wanted))
+    assert used // 4 < measure(store).used <= wanted
+    assert store.execute("SELECT count(*), min(source_pos)::BIGINT FROM events") == [(600_000 - gone, gone * 100)]
+
+
+def test_room_is_what_is_free_on_the_volume_and_in_the_file() -> None:
+    """A file does not shrink; what is free in it is room all the same."""
+    volume = Volume(file=50, used=30, free=60)
+    assert retention.excess_bytes(Policy(min_room_bytes=100), volume) == 20
+    assert retention.excess_bytes(Policy(min_room_bytes=80), volume) == 0
+    assert retention.excess_bytes(Policy(min_room_bytes=100, max_bytes=5), volume) == 25
