@@ -5,10 +5,10 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench chaos docs clean
+.PHONY: help setup demo demo-real test lint type bench eval-formats chaos docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
 $(STAMP): pyproject.toml uv.lock
@@ -37,6 +37,9 @@ type: $(STAMP) ## mypy, strict, over code and tests
 
 bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
+
+eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: make eval-formats ARGS="--failures 9"
+	$(BIN)/python benchmarks/eval_formats.py $(ARGS)
 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py

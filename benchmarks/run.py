@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NEED_DATA = ("eval_spikes.py", "eval_steps.py")
+NEED_DATA = ("eval_spikes.py", "eval_steps.py", "eval_formats.py")
 
 
 def main() -> None:
