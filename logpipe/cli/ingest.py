@@ -24,7 +24,10 @@ def ingest(
         str | None, typer.Option("--service", help="The service of records that name none.", metavar="NAME")
     ] = None,
     log_format: Annotated[
-        str | None, typer.Option("--format", help="The format of new files, instead of detecting it.", metavar="NAME")
+        str | None,
+        typer.Option(
+            "--format", help="The format of new files, instead of detecting it: a name, or a TOML file.", metavar="NAME"
+        ),
     ] = None,
     time_zone: Annotated[
         str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")
@@ -38,19 +41,23 @@ def ingest(
     rejects: see them with logpipe rejects.
     """
     from logpipe.cli import interruption, output
+    from logpipe.cli.log_formats import chosen
     from logpipe.cli.progress import Bar
     from logpipe.ingest.ingest import ingest as ingest_paths
     from logpipe.ingest.intake import Options
     from logpipe.ingest.stdin import STDIN
     from logpipe.store import Store
 
+    name, formats = chosen(log_format)
     interruption.explain("what was committed stays, and the same command goes on from there")
     with Store.open(db) as store:
         if follow or STDIN in paths:
-            summary = _follow(store, paths, Options(service, log_format, time_zone, True), quietly=not follow)
+            options = Options(service, name, time_zone, following=True, formats=formats)
+            summary = _follow(store, paths, options, quietly=not follow)
         else:
             with Bar(paths, quiet=as_json) as bar:
-                summary = ingest_paths(store, paths, Options(service, log_format, time_zone), bar.show)
+                options = Options(service, name, time_zone, formats=formats)
+                summary = ingest_paths(store, paths, options, bar.show)
     for error in summary.errors:
         output.error(str(error))
     _report(summary, db, as_json=as_json)

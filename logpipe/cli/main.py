@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import export
+from logpipe.cli import export, formats
 from logpipe.cli.analyze import analyze
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
@@ -58,6 +58,7 @@ app.command()(report)
 app.command()(analyze)
 app.command()(findings)
 app.command()(explain)
+app.add_typer(formats.app, name="formats")
 app.add_typer(export.app, name="export")
 
 

@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 from logpipe.errors import InputError
 from logpipe.ingest.discovery import LogFile, find, service_of
-from logpipe.ingest.flow import CHUNK_BYTES
-from logpipe.ingest.formats import FORMATS, detect, format_named
+from logpipe.ingest.first_lines import first_lines
+from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.intake import Intake, Options, Progress, Summary, left_alone
 from logpipe.ingest.reader import Reader, compression_of
 from logpipe.ingest.sources import Source, Sources
 from logpipe.store import Store
 
-_DETECTION_BYTES = 512 << 10
 _HOLE = re.compile(rb"\0{16,}")
 """What a writer leaves that goes on behind a truncation: such a file is a log all the same."""
 _TEXT = bytes([*b"\t\n\v\f\r\b\x1b", *range(0x20, 0x100)])
@@ -46,10 +45,10 @@ class Ingester:
     """Sweeps over files, and knows their sources between sweeps."""
 
     def __init__(self, store: Store, options: Options, progress: Progress | None = None) -> None:
-        if options.format is not None and format_named(options.format) is None:
+        if options.format is not None and format_named(options.format, options.formats) is None:
             raise InputError(
                 f"there is no format called {options.format}",
-                remedy=f"choose one of: {', '.join(FORMATS)}",
+                remedy=f"choose one of: {', '.join(options.formats)}",
                 reason="unknown_format",
             )
         try:
@@ -135,26 +134,13 @@ class Ingester:
     def _begin(self, file: LogFile, reader: Reader, head: bytes, matches: dict[LogFile, Source | None]) -> Source:
         others = [(other, source) for other, source in matches.items() if source is not None]
         copied = self._sources.copied(file, others)
-        format_name = self._options.format or (copied[0].format if copied else _detect(reader))
+        format_name = self._options.format or (copied[0].format if copied else self._detect(reader))
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
         return self._sources.add(file, head, reader.compression, format_name, service, copied)
 
-
-def _detect(reader: Reader) -> str:
-    """The format by the first lines; of at least one whole line, however long, as far as a line may be."""
-    size = _DETECTION_BYTES
-    while True:
-        buffer = memoryview(bytearray(size))
-        reader.seek(0)
-        head = bytes(buffer[: reader.read_into(buffer)])
-        if b"\n" in head or len(head) < size or size >= CHUNK_BYTES:
-            break
-        size = min(8 * size, CHUNK_BYTES)
-    text = head[: max(_DETECTION_BYTES, head.find(b"\n") + 1)].decode("utf-8", "replace").lstrip("\ufeff\0")
-    whole = text.rpartition("\n")[0] or text
-    lines = [line.removesuffix("\r") for line in whole.split("\n") if line.strip()]
-    return detect(lines).format.name
+    def _detect(self, reader: Reader) -> str:
+        return detect(first_lines(reader), self._options.formats).format.name
 
 
 def _refuse_what_is_no_log(path: str, head: bytes, *, named: bool) -> None:

@@ -1,7 +1,7 @@
 """One file's new bytes into the store, chunk by chunk, each chunk in one transaction."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from logpipe.ingest.chunk import DIGEST_BYTES, Batch, Chunk, Reject, Span, diges
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
-from logpipe.ingest.formats import format_named
+from logpipe.ingest.formats import FORMATS, format_named
 from logpipe.ingest.formats.base import Context, Format
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
@@ -54,6 +54,8 @@ class Options:
     """Of times that name no zone."""
     following: bool = False
     """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
+    formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    """By name, in the order in which they are asked."""
 
 
 @dataclass(slots=True)
@@ -218,7 +220,7 @@ class _ChunkMaker:
 
     def __init__(self, source: Source, file: LogFile, options: Options) -> None:
         self.file = file
-        self.format = _known(source)
+        self.format = _known(source, options.formats)
         self._source_id, self._service = source.source_id, source.service
         self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), options.time_zone)
 
@@ -243,12 +245,12 @@ class _ChunkMaker:
         return Chunk(span, self.format, self._service, self._context, records, surplus)
 
 
-def _known(source: Source) -> Format:
-    format_ = format_named(source.format)
+def _known(source: Source, formats: Mapping[str, Format]) -> Format:
+    format_ = format_named(source.format, formats)
     if format_ is None:
         raise InputError(
             f"{source.path}: there is no format called {source.format} any more",
-            remedy="put its definition back, or ingest into a new database",
+            remedy="put its definition back into the folder of formats, or name the file with --format",
             reason="unknown_format",
         )
     return format_

@@ -1,6 +1,6 @@
 """The formats that logpipe reads, and which of them a file is in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,7 +28,7 @@ from logpipe.ingest.formats.syslog import SYSLOG
 from logpipe.ingest.formats.uvicorn import UVICORN
 from logpipe.ingest.formats.wrapped import SEPARATOR, Wrapped
 
-__all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect", "format_named"]
+__all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect", "format_named", "shares"]
 
 _IN_ORDER: Final[tuple[Format, ...]] = (
     LOGPIPE_JSONL,
@@ -56,8 +56,6 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
 
 FORMATS: Final[dict[str, Format]] = {format_.name: format_ for format_ in _IN_ORDER}
 """By name, in order of preference: the first that claims enough of a sample has it. The last claims everything."""
-
-_UNWRAPPED: Final = tuple(format_ for format_ in _IN_ORDER if not isinstance(format_, Wrapped))
 
 SAMPLE_LINES: Final = 200
 """As many lines of a file are looked at, from its first."""
@@ -91,21 +89,32 @@ class Detection:
         return f"plain: the nearest format, {best}, matches {self.shares[best]:.0%} of the first {self.lines} lines"
 
 
-def format_named(name: str) -> Format | None:
+def format_named(name: str, formats: Mapping[str, Format] = FORMATS) -> Format | None:
     """The format of that name, `WRAPPER+NAME` for one inside a wrapper; None where there is none."""
     outer, _, inner = name.partition(SEPARATOR)
-    wrapper, carried = FORMATS.get(outer), FORMATS.get(inner)
-    if isinstance(wrapper, Wrapped) and carried in _UNWRAPPED:
+    wrapper, carried = formats.get(outer), formats.get(inner)
+    if isinstance(wrapper, Wrapped) and carried is not None and not isinstance(carried, Wrapped):
         return replace(wrapper, inner=carried)
-    return FORMATS.get(name)
+    return formats.get(name)
 
 
-def detect(lines: Sequence[str]) -> Detection:
+def detect(lines: Sequence[str], formats: Mapping[str, Format] = FORMATS) -> Detection:
     """The format of a file by its first lines, blank ones left out; plain text where no format claims nine in ten.
 
-    Of a wrapper, what the lines carry is looked at too.
+    Of a wrapper, what the lines carry is looked at too. `formats` are asked in their order.
     """
-    return _detect([line for line in lines if line.strip()][:SAMPLE_LINES], _IN_ORDER)
+    return _detect(sample_of(lines), tuple(formats.values()))
+
+
+def shares(lines: Sequence[str], formats: Mapping[str, Format] = FORMATS) -> dict[str, float]:
+    """The share of the first lines that each format claims, also of those that are not asked once one has the file."""
+    sample = sample_of(lines)
+    return {name: format_.claims(sample) for name, format_ in formats.items() if format_ is not PLAIN}
+
+
+def sample_of(lines: Sequence[str]) -> list[str]:
+    """The lines that are looked at."""
+    return [line for line in lines if line.strip()][:SAMPLE_LINES]
 
 
 def _detect(sample: Sequence[str], formats: Sequence[Format]) -> Detection:
@@ -116,11 +125,12 @@ def _detect(sample: Sequence[str], formats: Sequence[Format]) -> Detection:
         share = shares[format_.name] = format_.claims(sample)
         if share < NEEDED_SHARE:
             continue
-        found = _with_inner(format_, sample) if isinstance(format_, Wrapped) else format_
+        found = _with_inner(format_, sample, formats) if isinstance(format_, Wrapped) else format_
         return Detection(found, share, len(sample), shares)
     return Detection(PLAIN, 1.0, len(sample), shares)
 
 
-def _with_inner(wrapper: Wrapped, sample: Sequence[str]) -> Wrapped:
+def _with_inner(wrapper: Wrapped, sample: Sequence[str], formats: Sequence[Format]) -> Wrapped:
     carried = [line for line in wrapper.carried_lines(sample) if line.strip()]
-    return replace(wrapper, inner=_detect(carried, _UNWRAPPED).format)
+    unwrapped = [format_ for format_ in formats if not isinstance(format_, Wrapped)]
+    return replace(wrapper, inner=_detect(carried, unwrapped).format)
