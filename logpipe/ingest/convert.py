@@ -1,8 +1,8 @@
 """Records to rows: a format's SELECT over the lines of a chunk, in a database of its own in memory.
 
-It runs beside the store, which takes in one chunk's rows while the next one's are made. A format may offer a fast
-SELECT for rows that need nothing special. The rest goes through its full SELECT into a small table, where missing times
-are filled in and rejects are told apart.
+It runs beside the store, which takes in one chunk's rows while the next one's are made. Plain lines of logpipe's own
+JSON take a shorter way, see `scanner`. The rest goes through the format's SELECT into a small table, where missing
+times are filled in and rejects are told apart.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ import orjson
 import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
-from logpipe.ingest.formats.base import SQL_TYPES, FastSelect, Format, text_literal
-from logpipe.ingest.lines import Records
+from logpipe.ingest.formats.base import SQL_TYPES, Format, text_literal
+from logpipe.ingest.lines import Positions, Records
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
 
@@ -26,14 +26,12 @@ _SEVERITY = (
     + " ".join(f"WHEN {text_literal(level)} THEN {number}" for level, number in SEVERITY_BY_LEVEL.items())
     + " ELSE 0 END"
 )
+_EVERY = slice(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FARTHEST_US = 60_000_000_000_000_000
 """Nearly two thousand years: Python's times begin in the year 1, DuckDB's long before."""
-_SAMPLE = 256
-_MOST_MENDED = 1000
-"""Above this, picking out the mended rows costs more than the fast way saves."""
-_ROWS_A_BATCH = 32_768
-"""Of Arrow's; DuckDB would let one grow to a million rows, and copy it over and over meanwhile."""
+_SELDOM = frozenset(COLUMNS) - {"ts"}
+"""Columns that a batch may do without."""
 _PLAIN_COLUMNS = ", ".join(column for column in COLUMNS if column not in ("service", "stream"))
 _OUT = ", ".join("attributes::VARCHAR AS attributes" if name == "attributes" else name for name in EVENT_COLUMNS)
 
@@ -50,7 +48,7 @@ class Converter:
         self._connection.execute((resources.files("logpipe.store") / "macros" / "operations.sql").read_text())
         self._matcher = self._connection.cursor()
         self._last_time = last_time
-        self._previous: tuple[int, pa.Table] | None = None
+        self._previous: tuple[int, int] | None = None
 
     def begins(self, records: Records, format_: Format) -> npt.NDArray[np.bool_] | None:
         """See `which_begin`; may run beside `convert`."""
@@ -58,19 +56,15 @@ class Converter:
 
     def convert(self, chunk: Chunk) -> Batch:
         """The rows of a chunk; as many events and rejects as it has records and surplus lines."""
-        table = chunk.records.table(chunk.span.from_pos)
-        self._connection.register("lines", table)
-        try:
-            taken = self._take_fast(chunk)
-            events = taken
-            rejects: list[Reject] = []
-            if taken is None or len(taken) < len(table):
-                rest, rejects = self._take_rest(chunk, taken)
-                events = rest if taken is None else pa.concat_tables([taken, rest], promote_options="default")
-            self._previous = (chunk.span.source_id, events)
-            return Batch(chunk.span, _with_json(events), *self._cells(events), (*rejects, *chunk.surplus))
-        finally:
-            self._connection.unregister("lines")
+        rejects: list[Reject] = []
+        events, left = _scanned(chunk)
+        if events is None:
+            events, rejects = self._select(chunk, _EVERY, None)
+        elif len(left):
+            rest, rejects = self._select(chunk, left, events)
+            events = _joined(events, rest)
+        self._remember(chunk, events)
+        return Batch(chunk.span, _with_json(events), *self._cells(events), (*rejects, *chunk.surplus))
 
     def close(self) -> None:
         self._connection.close()
@@ -88,42 +82,17 @@ class Converter:
         finally:
             self._connection.unregister("new_events")
 
-    def _take_fast(self, chunk: Chunk) -> pa.Table | None:
-        """The rows that the format's fast SELECT takes; None where it has none."""
-        records = chunk.records
-        if not len(records.starts) or len(records.mended) > _MOST_MENDED:
-            return None
-        sample = records.sample(_SAMPLE)
-        mended = [chunk.span.from_pos + int(records.starts[index]) for index in records.mended]
-        for checked in (False, True):
-            selection = chunk.format.fast_select(sample, checked=checked)
-            if selection is None:
-                return None
-            unmended = "WHERE NOT list_contains(?::UBIGINT[], source_pos)" if mended else ""
-            statement = f"{_finished_fast(chunk, selection)} {unmended}"
-            try:
-                taken = self._connection.execute(statement, [mended] if mended else []).to_arrow_table(_ROWS_A_BATCH)
-            except duckdb.InvalidInputException as error:
-                if checked or "Malformed JSON" not in str(error):
-                    raise
-            else:
-                return taken.filter(taken["ts"].is_valid()) if taken["ts"].null_count else taken
-        return None
-
-    def _take_rest(self, chunk: Chunk, taken: pa.Table | None) -> tuple[pa.Table, list[Reject]]:
-        """The rows that were not taken, through the format's full SELECT, and the rejects among them."""
+    def _select(
+        self, chunk: Chunk, indices: Positions | slice, taken: pa.Table | None
+    ) -> tuple[pa.Table, list[Reject]]:
+        """The rows that the format's SELECT makes of the records of these indices, and the rejects among them."""
         connection = self._connection
-        selection = chunk.format.select(connection, chunk.context)
-        if taken is not None and len(taken):
-            connection.register("taken", taken)
-            connection.execute(
-                "CREATE OR REPLACE TEMP TABLE leftover AS SELECT lines.* FROM lines "
-                "ANTI JOIN taken ON lines.pos = taken.source_pos"
-            )
-            connection.unregister("taken")
-            selection = f"WITH lines AS (FROM leftover) {selection}"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
-        connection.execute("DROP TABLE IF EXISTS leftover")
+        connection.register("lines", chunk.records.table(chunk.span.from_pos, indices))
+        try:
+            selection = chunk.format.select(connection, chunk.context)
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
+        finally:
+            connection.unregister("lines")
         self._note_mended(chunk)
         self._fill_times(chunk, taken)
         events = connection.execute(f"SELECT {_OUT} FROM batch WHERE reason IS NULL").to_arrow_table()
@@ -131,7 +100,7 @@ class Converter:
             "SELECT source_pos, bytes, reason FROM batch WHERE reason IS NOT NULL ORDER BY source_pos"
         ).fetchall()
         connection.execute("DROP TABLE batch")
-        return events, [self._reject(chunk, *reject) for reject in rejects]
+        return _without_empty(events), [self._reject(chunk, *reject) for reject in rejects]
 
     @staticmethod
     def _reject(chunk: Chunk, position: int, length: int, reason: str) -> Reject:
@@ -159,7 +128,7 @@ class Converter:
         if missing:
             known = "SELECT source_pos, ts FROM batch WHERE ts IS NOT NULL"
             if taken is not None:
-                connection.register("taken", taken)
+                connection.register("taken", taken.select(["source_pos", "ts"]))
                 known += " UNION ALL SELECT source_pos, ts FROM taken"
             connection.execute(f"CREATE OR REPLACE TEMP TABLE known_times AS {known}")
             connection.execute(_FILL, {"before": self._before(chunk), "modified_at": chunk.context.modified_at})
@@ -169,12 +138,44 @@ class Converter:
 
     def _before(self, chunk: Chunk) -> datetime | None:
         """The time of the record before the chunk; the chunk before it may not be in the store yet."""
-        if self._previous is not None and self._previous[0] == chunk.span.source_id and len(self._previous[1]):
-            events = self._previous[1]
-            last = int(np.argmax(events["source_pos"].to_numpy()))
-            microseconds = events["ts"].cast(pa.int64())[last].as_py()
+        if self._previous is not None and self._previous[0] == chunk.span.source_id:
+            microseconds = self._previous[1]
             return _EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) < _FARTHEST_US else None
         return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
+
+    def _remember(self, chunk: Chunk, events: pa.Table) -> None:
+        """Keep the time of the last record."""
+        self._previous = None
+        if len(events):
+            last = int(np.argmax(events["source_pos"].to_numpy()))
+            self._previous = (chunk.span.source_id, events["ts"].cast(pa.int64())[last].as_py())
+
+
+def _scanned(chunk: Chunk) -> tuple[pa.Table | None, Positions]:
+    """The rows of the lines that the format's faster way takes, and which are left; None where it takes none."""
+    records, span = chunk.records, chunk.span
+    found = chunk.format.scan(records, chunk.service) if chunk.format.scan else None
+    if found is None or not len(found.taken):
+        return None, np.arange(len(records.starts))
+    columns = found.columns | {
+        "source_id": pa.repeat(pa.scalar(span.source_id, pa.int32()), len(found.taken)),
+        "source_pos": pa.array((records.starts[found.taken] + span.from_pos).astype(np.uint64)),
+        "bytes": pa.array(records.lengths[found.taken].astype(np.uint32)),
+    }
+    return pa.table(columns), found.left
+
+
+def _joined(taken: pa.Table, rest: pa.Table) -> pa.Table:
+    """Both in one."""
+    fields = [taken.schema.field(field.name) if field.name in taken.column_names else field for field in rest.schema]
+    return pa.concat_tables([taken, rest.cast(pa.schema(fields))], promote_options="default")
+
+
+def _without_empty(events: pa.Table) -> pa.Table:
+    """Without columns that are NULL throughout, as most are: each costs time in what follows."""
+    return events.drop_columns(
+        [name for name in events.column_names if name in _SELDOM and events[name].null_count == len(events)]
+    )
 
 
 def which_begin(
@@ -229,21 +230,4 @@ def _finished(chunk: Chunk, selection: str) -> str:
                 attributes, {chunk.span.source_id} AS source_id, pos AS source_pos, bytes, reason
             FROM ({selection})
         )
-    """
-
-
-def _finished_fast(chunk: Chunk, selection: FastSelect) -> str:
-    """The same for the columns that a fast SELECT has; the others stay away, and so cost nothing."""
-    own = [name for name in selection.columns if name not in ("service", "stream")]
-    service, stream = (
-        text_literal(chunk.service),
-        f"CASE WHEN {_SEVERITY} >= {ERROR_SEVERITY} THEN 'error' ELSE 'app' END",
-    )
-    return f"""
-        SELECT {", ".join(own)},
-            {f"coalesce(service, {service})" if "service" in selection.columns else service} AS service,
-            {f"coalesce(stream, {stream})" if "stream" in selection.columns else stream} AS stream,
-            ({_SEVERITY})::UTINYINT AS severity, attributes,
-            {chunk.span.source_id} AS source_id, pos AS source_pos, bytes
-        FROM ({selection.sql})
     """

@@ -22,6 +22,7 @@ ROW_GROUP = 122_880
 """DuckDB's: a transaction of whole ones leaves no small one behind, which would be copied together later."""
 
 _PIECE = 1 << 20
+_ALL = slice(None)
 _INLINE = 12
 _DEEPEST = 50_000
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -45,7 +46,6 @@ class Records:
     """Text that stands in for that of a record, by its index."""
     notes: dict[int, dict[str, object]] = field(default_factory=dict)
     """Attributes that say what was mended, by index."""
-    _column: pa.Array | None = None
 
     @property
     def lines(self) -> int:
@@ -82,31 +82,28 @@ class Records:
         step = max(1, len(self.starts) // size)
         return [self.text(index).decode("utf-8", "replace") for index in range(0, len(self.starts), step)]
 
-    def table(self, base: int) -> pa.Table:
+    def table(self, base: int, indices: Positions | slice = _ALL) -> pa.Table:
         """The relation `lines(pos, bytes, raw)` that formats select from; `base` is the position of the chunk."""
         return pa.table(
             {
-                "pos": pa.array((self.starts + base).astype(np.uint64)),
-                "bytes": pa.array(self.lengths.astype(np.uint32)),
-                "raw": self.column(),
+                "pos": pa.array((self.starts[indices] + base).astype(np.uint64)),
+                "bytes": pa.array(self.lengths[indices].astype(np.uint32)),
+                "raw": self.column(indices),
             }
         )
 
-    def column(self) -> pa.Array:
-        """The texts, as views into `data`; made once, unless some are mended."""
-        if self._column is None or self.mended:
-            self._column = self._make_column()
-        return self._column
-
-    def _make_column(self) -> pa.Array:
+    def column(self, indices: Positions | slice = _ALL) -> pa.Array:
+        """The texts, as views into `data`, or of what was mended."""
         views = _views(np.frombuffer(self.data, np.uint8), self.starts, self.ends)
-        buffers = [None, pa.py_buffer(views), pa.py_buffer(self.data)]
+        buffers = [None, None, pa.py_buffer(self.data)]
         if self.mended:
             mended = b"".join(self.mended.values())
             ends = np.cumsum([len(text) for text in self.mended.values()])
             starts = ends - [len(text) for text in self.mended.values()]
             views[list(self.mended)] = _views(np.frombuffer(mended, np.uint8), starts, ends, buffer=1)
             buffers.append(pa.py_buffer(mended))
+        views = views[indices]
+        buffers[1] = pa.py_buffer(views)
         return pa.Array.from_buffers(pa.string_view(), len(views), buffers)
 
 

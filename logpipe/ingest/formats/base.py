@@ -15,13 +15,15 @@ of the record before it in the file, flagged in `attributes` as `time_inferred`)
 NULL makes the row a reject, whole, with that reason.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 import duckdb
 
+from logpipe.ingest.lines import Records
+from logpipe.ingest.scanner import Scanned
 from logpipe.record import FIELDS
 
 SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
@@ -36,6 +38,10 @@ class Context:
     """When the file was last written (UTC): tells the year of a syslog line."""
     time_zone: str = "UTC"
     """The zone of times that name none."""
+
+
+Scan = Callable[[Records, str], Scanned]
+"""From records, and the service of those that name none."""
 
 
 class Format(Protocol):
@@ -55,27 +61,15 @@ class Format(Protocol):
         None where a line is a record.
         """
 
+    @property
+    def scan(self) -> Scan | None:
+        """A faster way for plain lines, which says the same of them as `select`; it leaves the others out."""
+
     def claims(self, lines: Sequence[str]) -> float:
         """The share of sample lines, 0 to 1, that are of this format (continuation lines of a claimed record count)."""
 
     def select(self, _connection: duckdb.DuckDBPyConnection, _context: Context, /) -> str:
         """The SELECT over `lines`, which the connection already sees."""
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> "FastSelect | None":
-        """A cheaper SELECT for the rows of `lines` that need nothing special, with the same result for these.
-
-        Every row that it leaves out goes through `select`; None where there is no cheaper way. The sample holds some of
-        the records, spread over the chunk. Unless `checked`, it may fail as a whole where a row is malformed, and is
-        then asked for again.
-        """
-
-
-class FastSelect(NamedTuple):
-    """A SELECT over `lines` of some columns of the record, then `attributes` as text, `pos` and `bytes`."""
-
-    columns: tuple[str, ...]
-    """Those of the record; the others are NULL in every row. `ts` and `level` are among them."""
-    sql: str
 
 
 def text_literal(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, FastSelect
+from logpipe.ingest.formats.base import Context, Scan
 from logpipe.ingest.formats.json_select import Candidate, select_sql
 
 
@@ -26,6 +26,7 @@ class JsonFormat:
     """Whether an object is of this format; None: any is, and an array, to be rejected as such."""
     redundant: Mapping[str, str] = field(default_factory=dict)
     """Path of what only repeats other members, to the column that must have been found for it to be left out."""
+    scan: Scan | None = None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`."""
@@ -47,7 +48,3 @@ class JsonFormat:
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`; looks at the keys of the lines first."""
         return select_sql(connection, context, self.columns, self.redundant)
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
-        """See `Format`."""
-        return None

@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, FastSelect
+from logpipe.ingest.formats.base import Context
 from logpipe.ingest.formats.generic_json import COLUMN_SPELLINGS
 from logpipe.ingest.formats.json_format import candidates
 from logpipe.ingest.formats.json_select import select_sql
@@ -47,14 +47,11 @@ class LogfmtFormat:
 
     name: str = "logfmt"
     title: str = "logfmt, key=value pairs"
+    scan: None = None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`."""
         return sum(map(_is_logfmt, lines)) / len(lines) if lines else 0.0
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
-        """See `Format`."""
-        return None
 
     def continues(self, _line: str, _before: str, /) -> str | None:
         """See `Format`."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import SQL_TYPES, Context, FastSelect, json_object, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, Scan, json_object, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.times import TimeSql, iso_sql
 from logpipe.record import COLUMNS
@@ -49,10 +49,7 @@ class TextFormat:
     start: str | None = None
     evidence: str | None = None
     """Pattern that a quarter of the records must show, where the layouts alone would claim other formats' lines too."""
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
-        """See `Format`."""
-        return None
+    scan: Scan | None = None
 
     def continues(self, line: str, _before: str, /) -> str | None:
         """See `Format`."""

@@ -11,7 +11,7 @@ from typing import Final, Protocol, runtime_checkable
 import duckdb
 import pyarrow as pa
 
-from logpipe.ingest.formats.base import Context, FastSelect, Format, text_literal
+from logpipe.ingest.formats.base import Context, Format, text_literal
 from logpipe.ingest.formats.plain import PLAIN
 from logpipe.record import COLUMNS
 
@@ -39,6 +39,7 @@ class Wrapped:
 
     outer: Wrapper
     inner: Format = PLAIN
+    scan: None = None
 
     @property
     def name(self) -> str:
@@ -66,10 +67,6 @@ class Wrapped:
         within = self.inner.continues(self._text(line), self._text(before))
         ways = [way for way in (self.outer.continues(line, before), within) if way is not None]
         return " OR ".join(f"coalesce({way}, false)" for way in ways) or None
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
-        """See `Format`."""
-        return None
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`."""
