@@ -14,7 +14,7 @@ import duckdb
 
 from logpipe.errors import InputError
 from logpipe.ingest.formats import FORMATS
-from logpipe.ingest.formats.base import SQL_TYPES, Context, FastSelect, Format, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, text_literal
 from logpipe.ingest.formats.definition import Definition, Sample
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.json_select import Candidate, fitting_sql
@@ -36,6 +36,7 @@ class OwnFormat:
     constants: Mapping[str, str] = field(default_factory=dict)
     """By column, as text."""
     samples: Sequence[Sample] = ()
+    scan: None = None
 
     @property
     def name(self) -> str:
@@ -54,10 +55,6 @@ class OwnFormat:
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`."""
         return self.inner.continues(line, before)
-
-    def fast_select(self, _sample: Sequence[str], /, *, checked: bool) -> FastSelect | None:  # noqa: ARG002 - none
-        """See `Format`."""
-        return None
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`."""
