@@ -6,26 +6,55 @@ from typing import Final
 
 from logpipe.ingest.formats.access_log import ACCESS_LOG
 from logpipe.ingest.formats.apache_error import APACHE_ERROR
+from logpipe.ingest.formats.auditd import AUDITD
+from logpipe.ingest.formats.aws_elb import AWS_ELB
+from logpipe.ingest.formats.aws_s3 import AWS_S3
+from logpipe.ingest.formats.aws_vpc_flow import AWS_VPC_FLOW
 from logpipe.ingest.formats.base import Context, Format
+from logpipe.ingest.formats.cef import CEF
 from logpipe.ingest.formats.compose import COMPOSE
+from logpipe.ingest.formats.couchdb import COUCHDB
 from logpipe.ingest.formats.cri import CRI
+from logpipe.ingest.formats.django_server import DJANGO_SERVER
 from logpipe.ingest.formats.docker_json import DOCKER_JSON
+from logpipe.ingest.formats.dotnet_text import DOTNET_TEXT
+from logpipe.ingest.formats.envoy import ENVOY
 from logpipe.ingest.formats.generic_json import GENERIC_JSON
+from logpipe.ingest.formats.gin import GIN
+from logpipe.ingest.formats.go_text import GO_TEXT
 from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
+from logpipe.ingest.formats.haproxy import HAPROXY
+from logpipe.ingest.formats.java_text import JAVA_TEXT
+from logpipe.ingest.formats.kernel import KERNEL
+from logpipe.ingest.formats.klog import KLOG
 from logpipe.ingest.formats.kubectl import KUBECTL
+from logpipe.ingest.formats.logcat import LOGCAT
 from logpipe.ingest.formats.logfmt import LOGFMT
 from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
 from logpipe.ingest.formats.loguru_json import LOGURU_JSON
 from logpipe.ingest.formats.loguru_text import LOGURU_TEXT
+from logpipe.ingest.formats.mongodb_text import MONGODB_TEXT
+from logpipe.ingest.formats.mysql_error import MYSQL_ERROR
+from logpipe.ingest.formats.mysql_general import MYSQL_GENERAL
+from logpipe.ingest.formats.nestjs import NESTJS
 from logpipe.ingest.formats.nginx_error import NGINX_ERROR
+from logpipe.ingest.formats.pgbouncer import PGBOUNCER
+from logpipe.ingest.formats.php_text import PHP_TEXT
 from logpipe.ingest.formats.plain import PLAIN
 from logpipe.ingest.formats.postgresql import POSTGRESQL
 from logpipe.ingest.formats.python_json_logger import PYTHON_JSON_LOGGER
 from logpipe.ingest.formats.python_text import PYTHON_TEXT
 from logpipe.ingest.formats.redis import REDIS
+from logpipe.ingest.formats.ruby_text import RUBY_TEXT
+from logpipe.ingest.formats.rust_text import RUST_TEXT
+from logpipe.ingest.formats.spdlog import SPDLOG
+from logpipe.ingest.formats.structlog_console import STRUCTLOG_CONSOLE
 from logpipe.ingest.formats.structlog_json import STRUCTLOG_JSON
 from logpipe.ingest.formats.syslog import SYSLOG
+from logpipe.ingest.formats.timed_text import TIMED_TEXT
 from logpipe.ingest.formats.uvicorn import UVICORN
+from logpipe.ingest.formats.uwsgi import UWSGI
+from logpipe.ingest.formats.windows_cbs import WINDOWS_CBS
 from logpipe.ingest.formats.wrapped import SEPARATOR, Wrapped
 
 __all__ = ["FORMATS", "SAMPLE_LINES", "Context", "Detection", "Format", "detect", "format_named", "shares"]
@@ -38,19 +67,48 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     STRUCTLOG_JSON,
     GENERIC_JSON,
     CRI,
-    ACCESS_LOG,
     NGINX_ERROR,
     APACHE_ERROR,
+    ACCESS_LOG,
+    HAPROXY,
+    ENVOY,
+    AWS_ELB,
+    AWS_S3,
+    AWS_VPC_FLOW,
+    GIN,
+    UWSGI,
+    DJANGO_SERVER,
     POSTGRESQL,
+    PGBOUNCER,
+    MYSQL_ERROR,
+    MYSQL_GENERAL,
+    MONGODB_TEXT,
     REDIS,
+    COUCHDB,
     GUNICORN_ERROR,
     LOGURU_TEXT,
+    STRUCTLOG_CONSOLE,
+    PHP_TEXT,
+    RUBY_TEXT,
+    DOTNET_TEXT,
+    SPDLOG,
+    NESTJS,
+    KLOG,
+    RUST_TEXT,
+    JAVA_TEXT,
+    GO_TEXT,
     PYTHON_TEXT,
     UVICORN,
     COMPOSE,
     KUBECTL,
+    LOGCAT,
+    WINDOWS_CBS,
+    AUDITD,
+    CEF,
+    KERNEL,
     SYSLOG,
     LOGFMT,
+    TIMED_TEXT,
     PLAIN,
 )
 

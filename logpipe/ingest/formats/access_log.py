@@ -4,25 +4,21 @@ https://httpd.apache.org/docs/current/mod/mod_log_config.html
 """
 
 from logpipe.ingest.formats.text_format import TextFormat
-from logpipe.ingest.formats.times import ncsa_sql
+from logpipe.ingest.formats.times import ctime_sql, iso_sql, ncsa_sql, one_of, slashed_sql
+from logpipe.ingest.formats.web_errors import APACHE_LAYOUT, NGINX_LAYOUT, QUOTED, REQUEST
 
-QUOTED = r'(?:[^"\\]|\\.)*'
-"""What may stand between quotes: servers escape a quote by a backslash."""
-
-REQUEST = (
-    rf"(?:(?P<method>[A-Z]+) (?P<path>[^\s?\"]+)(?:\?(?P<query>[^\s\"]*))?(?: (?P<protocol>HTTP/[\d.]+))?|{QUOTED})"
-)
-"""A request line; one that is none (a probe's bytes, a TLS handshake, `-`) is taken as it is."""
-
-AFTER_CLIENT = (
-    r" (?P<identity>\S+) (?P<user>[^\s\"\[]+(?: [^\s\"\[]+)?) \[(?P<time>[^\]\"]+)\] "
+OPTIONAL_USER = r"(?: (?P<user>[^\s\"\[]+))?"
+AFTER_USER = (
+    rf"{OPTIONAL_USER} \[(?P<time>[^\]\"]+)\] "
     rf'"(?P<request>{REQUEST})" (?P<status>\d{{3}}|-) (?P<size>\d+|-)'
     rf'(?: "(?P<referer>{QUOTED})" "(?P<user_agent>{QUOTED})")?(?P<rest> .*)?$'
 )
+AFTER_CLIENT = r" (?P<identity>\S+) (?P<user>[^\s\"\[]+(?: [^\s\"\[]+)?)" + AFTER_USER.removeprefix(OPTIONAL_USER)
 
 ADDRESSES = r"[0-9A-Fa-f.:]+(?:, ?[0-9A-Fa-f.:]+)*|-"
 
 LONE_SECONDS = r'^(?: "[^"]*")? "?(\d+\.\d+)"?$'
+MILLISECONDS = r" (\d+(?:\.\d+)?)ms$"
 NAMED_SECONDS = r'\b(?:rt|request_time)="?(\d+\.\d+)'
 """A request time in seconds: the only decimal, or one that says its name. An integer may be of any unit: left alone."""
 
@@ -36,37 +32,74 @@ def _in_rest(pattern: str) -> str:
     return f"CASE WHEN rest IS NOT NULL THEN nullif(regexp_extract(rest, '{pattern}', 1), '') END"
 
 
+NGINX_PROXY_MANAGER = (
+    r"^\[(?P<time>[^\]\"]+)\] (?:(?P<cache>[A-Z]+|-) )?(?:(?P<upstream_status>\d{3}|-) )?(?P<status>\d{3}) "
+    r"- (?P<method>[A-Z]+|-) "
+    rf'(?P<scheme>https?) (?P<vhost>\S+) "(?P<path>[^\s?\"]*)(?:\?(?P<query>[^\"]*))?" \[Client (?P<client>[^\]]*)\] '
+    rf'\[Length (?P<size>\d+|-)\](?P<rest>[^\"]*) "(?P<user_agent>{QUOTED})" "(?P<referer>{QUOTED})"$'
+)
+TIME_FIRST = (
+    rf"^\[(?P<time>\d\d/[^\]\"]+)\] (?:(?P<vhost>[\w.-]+) )?(?P<client>[0-9a-fA-F.:]+) (?P<details>[^\"]*)"
+    rf'"(?P<request>{REQUEST})" (?:(?P<status>\d{{3}}) )?(?P<size>\d+|-)(?P<rest> .*)?$'
+)
+UNQUOTED = (
+    r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*) (?P<client>[0-9a-fA-F.:]+) (?P<user>\S+) (?P<method>[A-Z]+) "
+    rf"(?P<path>[^\s?]+)(?:\?(?P<query>\S*))? (?P<details>\S+) (?P<status>\d{{3}}) (?P<size>\d+|-)"
+    rf'(?: "(?P<referer>{QUOTED})" "(?P<user_agent>{QUOTED})")?(?P<rest> .*)?$'
+)
+"""What some servers write instead: nginx proxy manager, Apache's log of TLS requests, vCenter's."""
+
 ACCESS_LOG = TextFormat(
     name="access_log",
     title="web server access log, common or combined",
     layouts=(
         r"^(?:(?P<vhost>[\w.*:-]+) )?(?P<client>[^\s-]\S*)" + AFTER_CLIENT,
         r"^(?P<client>-)" + AFTER_CLIENT,
+        r"^(?:(?P<vhost>[\w.*:-]+) )?(?P<client>[0-9a-fA-F.:]+)" + AFTER_USER,
+        NGINX_PROXY_MANAGER,
+        TIME_FIRST,
+        UNQUOTED,
+        NGINX_LAYOUT,
+        APACHE_LAYOUT,
     ),
-    read_time=ncsa_sql,
+    read_time=one_of(ncsa_sql, slashed_sql, ctime_sql, iso_sql),
     columns={
-        "stream": "'access'",
-        "message": "request",
-        "http_method": "method",
+        "stream": "CASE WHEN text IS NULL THEN 'access' END",
+        "message": "coalesce(text, request, concat_ws(' ', \"method\", path))",
+        "logger": '"logger"',
+        "process": 'TRY_CAST("process" AS INTEGER)',
+        "thread": '"thread"',
+        "http_method": _given("method"),
         "http_path": "path",
         "http_status": f"TRY_CAST({_given('status')} AS USMALLINT)",
         "user_id": _given("user"),
-        "duration_ms": "round(TRY_CAST(seconds AS DOUBLE) * 1000, 3)",
+        "duration_ms": "coalesce(round(TRY_CAST(seconds AS DOUBLE) * 1000, 3), TRY_CAST(milliseconds AS DOUBLE))",
     },
     derived={
         "seconds": f"coalesce({_in_rest(LONE_SECONDS)}, {_in_rest(NAMED_SECONDS)})",
+        "milliseconds": _in_rest(MILLISECONDS),
         "forwarded_for": _in_rest(rf'^ "({ADDRESSES})"'),
     },
     attributes={
         "virtual_host": "vhost",
         "client_address": _given("client"),
         "identity": _given("identity"),
+        "scheme": "scheme",
         "query": "query",
         "protocol": "protocol",
         "response_size": f"TRY_CAST({_given('size')} AS UBIGINT)",
         "referer": _given("referer"),
         "user_agent": _given("user_agent"),
         "forwarded_for": _given("forwarded_for"),
+        "cache": _given("cache"),
+        "upstream_status": _given("upstream_status"),
+        "upstream": "upstream",
+        "subrequest": "subrequest",
+        "server": "server",
+        "connection": "TRY_CAST(connection AS UBIGINT)",
+        "source": "source",
+        "os_error": "os_error",
+        "details": "nullif(trim(details), '')",
         "rest": "CASE WHEN rest IS NOT NULL"
         f' AND NOT regexp_full_match(rest, \'( "({ADDRESSES})")?( "?\\d+\\.\\d+"?)?\') THEN trim(rest) END',
     },

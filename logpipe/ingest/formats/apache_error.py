@@ -1,26 +1,20 @@
 """Apache's error log, of 2.2 and 2.4: https://httpd.apache.org/docs/current/mod/core.html#errorlogformat"""
 
 from logpipe.ingest.formats.text_format import TextFormat
-from logpipe.ingest.formats.times import ctime_sql
-
-TIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \d{4}"
-
-LAYOUT = (
-    rf"^\[(?P<time>{TIME})\] \[(?:(?P<module>\w+):)?(?P<level>\w+)\] "
-    r"(?:\[pid (?P<process>\d+)(?::tid (?P<thread>\d+))?\] )?(?:(?P<source>\S+\.c\(\d+\)): )?"
-    r"(?:\[client (?P<client>[^\]]+)\] )?(?s:(?P<text>.*))$"
-)
+from logpipe.ingest.formats.times import ctime_sql, ncsa_sql, one_of
+from logpipe.ingest.formats.web_errors import APACHE_LAYOUT, APACHE_TIME
 
 APACHE_ERROR = TextFormat(
     name="apache_error",
     title="Apache error log",
-    layouts=(LAYOUT,),
-    read_time=ctime_sql,
+    start=rf"^\[{APACHE_TIME}\] \[",
+    layouts=(APACHE_LAYOUT,),
+    read_time=one_of(ctime_sql, ncsa_sql),
     columns={
         "message": "text",
-        "logger": '"module"',
+        "logger": '"logger"',
         "process": 'TRY_CAST("process" AS INTEGER)',
         "thread": '"thread"',
     },
-    attributes={"client_address": "client", "source": "source"},
+    attributes={"client_address": "client", "source": "source", "os_error": "os_error"},
 )

@@ -13,20 +13,20 @@ from logpipe.ingest.formats.base import text_literal
 EXACT: Final[Mapping[str, tuple[str, ...]]] = {
     "INFO": ("INFO", "INFORMATION", "INFORMATIONAL", "INF", "I", "30"),
     "WARNING": ("WARNING", "WARN", "WRN", "W", "40"),
-    "ERROR": ("ERROR", "ERR", "E", "50"),
-    "DEBUG": ("DEBUG", "DBG", "D", "20"),
-    "CRITICAL": ("CRITICAL", "CRIT", "FATAL", "FTL", "C", "F", "60"),
-    "TRACE": ("TRACE", "TRC", "T", "10"),
+    "ERROR": ("ERROR", "ERR", "ERRO", "FAIL", "E", "50"),
+    "DEBUG": ("DEBUG", "DBG", "DBUG", "DEBU", "D", "20"),
+    "CRITICAL": ("CRITICAL", "CRIT", "FATAL", "FTL", "FATA", "C", "F", "60"),
+    "TRACE": ("TRACE", "TRC", "TRCE", "TRAC", "T", "10"),
 }
 """By level, most frequent first, upper case. The numbers are those of pino and bunyan, 10 to 60."""
 
 COARSENED: Final[Mapping[str, tuple[str, ...]]] = {
-    "INFO": ("NOTICE", "SUCCESS", "LOG", "HTTP"),
+    "INFO": ("NOTICE", "NOTE", "SUCCESS", "SYSTEM", "LOG", "HTTP"),
     "WARNING": ("CAUTION",),
     "ERROR": ("EXCEPTION", "SEVERE"),
     "DEBUG": ("FINE", "CONFIG", "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4", "DEBUG5", "D1", "D2", "D3", "D4", "D5"),
-    "CRITICAL": ("ALERT", "EMERG", "EMERGENCY", "PANIC", "DPANIC"),
-    "TRACE": ("VERBOSE", "VRB", "FINER", "FINEST", "SILLY", *(f"TRACE{step}" for step in range(1, 9))),
+    "CRITICAL": ("ALERT", "EMERG", "EMERGENCY", "PANIC", "DPANIC", "PNC", "PANI"),
+    "TRACE": ("VERBOSE", "VRB", "V", "FINER", "FINEST", "SILLY", *(f"TRACE{step}" for step in range(1, 9))),
 }
 """By level, the spellings that say more than the level does."""
 

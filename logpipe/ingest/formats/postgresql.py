@@ -1,4 +1,4 @@
-"""PostgreSQL's log on standard error, under the prefixes in use; its continuation lines begin with a tab.
+"""PostgreSQL's log on standard error, under the prefixes in use, each message with the DETAIL, HINT … that follow it.
 
 https://www.postgresql.org/docs/current/runtime-config-logging.html
 """
@@ -9,10 +9,9 @@ from logpipe.ingest.formats.levels import level_sql
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import abbreviated_zone_sql
 
-KINDS: Final = (
-    r"(?:LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]?|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE)"
-)
-"""Severities, and the lines that follow a message as records of their own."""
+SEVERITIES: Final = "LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]?"
+FOLLOWING: Final = "DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE"
+"""What follows a message on lines with a prefix of their own."""
 
 TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,5}|[+-]\d\d(?::?\d\d)?)"
 
@@ -27,9 +26,13 @@ TOLD_PREFIX: Final = (
 )
 """A prefix of which every part has a column or an attribute of its own."""
 
+BEFORE_KIND: Final = r"(?:[^:\n]|:[^ \n]|: [^ \n])*?"
 LAYOUT: Final = (
-    rf"^(?:(?P<remote>\S+) )??(?P<time>{TIME})(?P<prefix>[^\n]*?\d[^\n]*?)(?P<kind>{KINDS}):  ?(?s:(?P<text>.*))$"
+    rf"^(?:(?P<remote>\S+) )??(?P<time>{TIME})(?P<prefix>{BEFORE_KIND}:?)"
+    rf"(?P<kind>{SEVERITIES}|{FOLLOWING}):  ?(?s:(?P<text>.*))$"
 )
+START: Final = rf"^(?:\S+ )??{TIME}{BEFORE_KIND}:?(?:{SEVERITIES}): "
+NEXT: Final = rf"\n(?:\S+ )??\d{{4}}-\d\d-\d\d {BEFORE_KIND}:?"
 LOGGED: Final = r"(?s)^(?:statement|execute [^:]*): (.*)$"
 
 
@@ -39,21 +42,30 @@ def _of_prefix(*patterns: str) -> str:
     return f"coalesce({', '.join(found)})"
 
 
+def _following(kind: str) -> str:
+    """What follows the message under that name."""
+    found = rf"regexp_extract(text, '{NEXT}{kind}:  ?([^\n]*(?:\n\t[^\n]*)*)', 1)"
+    return f"CASE WHEN followed THEN nullif(replace({found}, chr(10) || chr(9), chr(10)), '') END"
+
+
 POSTGRESQL = TextFormat(
     name="postgresql",
     title="PostgreSQL server log",
-    start=r"^[^\t]",
+    start=START,
     layouts=(LAYOUT,),
     read_time=abbreviated_zone_sql,
     derived={
-        "body": "replace(text, chr(10) || chr(9), chr(10))",
+        "followed": f"contains(text, chr(10)) AND regexp_matches(text, '{NEXT}(?:{FOLLOWING}):')",
+        "own": f"CASE WHEN followed THEN regexp_extract(text, '(?s)^(.*?){NEXT}(?:{FOLLOWING}):', 1) ELSE text END",
+        "body": "replace(own, chr(10) || chr(9), chr(10))",
         "timed": f"CASE WHEN starts_with(text, 'duration: ') THEN"
         f" regexp_extract(body, '{TIMED}', ['ms', 'step', 'name', 'sql']) END",
         "spent_ms": "TRY_CAST(nullif(timed['ms'], '') AS DOUBLE)",
         "is_whole": "coalesce(timed['step'] NOT IN ('parse', 'bind'), true)",
-        "sql_text": "CASE WHEN kind IN ('STATEMENT', 'QUERY') THEN body"
+        "sql_text": f"coalesce({_following('STATEMENT')}, {_following('QUERY')}, CASE WHEN kind IN ('STATEMENT', "
+        f"'QUERY') THEN body"
         " WHEN timed IS NOT NULL THEN nullif(timed['sql'], '')"
-        f" WHEN kind = 'LOG' THEN nullif(regexp_extract(body, '{LOGGED}', 1), '') END",
+        f" WHEN kind = 'LOG' THEN nullif(regexp_extract(body, '{LOGGED}', 1), '') END)",
     },
     columns={
         "level": level_sql("kind"),
@@ -66,6 +78,7 @@ POSTGRESQL = TextFormat(
     },
     attributes={
         "kind": "CASE WHEN kind NOT IN ('ERROR', 'WARNING', 'INFO') THEN kind END",
+        **{kind.lower(): _following(kind) for kind in ("DETAIL", "HINT", "CONTEXT", "LOCATION", "BACKTRACE")},
         "db_user": _of_prefix(*USER),
         "db_name": _of_prefix(*DATABASE),
         "application": f"nullif(trim({_of_prefix(APPLICATION)}), '')",

@@ -11,6 +11,7 @@ LEVEL = r"(?:TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|L
 LOGGER = r"[A-Za-z_][\w.\-]*"
 PLACE = rf"(?P<logger>{LOGGER})(?::(?P<function>[A-Za-z_<][\w<>]*))?(?::(?P<line>\d+))?"
 MESSAGE = r"(?s:(?P<text>.*))$"
+FILE = r"[\w.\-]+\.log[\w.:\-]*"
 OSLO_CONTEXT = r"(?:(?P<request_id>req-[0-9a-f-]+)[^\]]*|-)"
 
 LAYOUTS = (
@@ -22,8 +23,18 @@ LAYOUTS = (
     rf"^\[(?P<time>{ISO}): (?P<level>{LEVEL})/(?P<process_name>[\w-]+)\] {MESSAGE}",
     # Flask: [2026-03-14 10:00:00,123] INFO in views: text
     rf"^\[(?P<time>{ISO})\] (?P<level>{LEVEL}) in (?P<module>\w+): {MESSAGE}",
-    # oslo: 2026-03-14 10:00:00.123 4711 INFO nova.api [req-… ] text
-    rf"^(?P<time>{ISO}) (?P<process>\d+) (?P<level>{LEVEL}) (?P<logger>{LOGGER}) (?:\[{OSLO_CONTEXT}\] )?{MESSAGE}",
+    # oslo: 2026-03-14 10:00:00.123 4711 INFO nova.api [req-… ] text, also behind the name of a file
+    (
+        rf"^(?:(?P<file>{FILE}) )?(?P<time>{ISO}) (?P<process>\d+) (?P<level>{LEVEL}) (?P<logger>{LOGGER}) "
+        rf"(?:\[{OSLO_CONTEXT}\] )?{MESSAGE}"
+    ),
+    # Spacewalk: 2026/03/14 10:00:00 +01:00 4711 192.0.2.7: text
+    rf"^(?P<time>\d{{4}}/\d\d/\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d) (?P<process>\d+) (?P<client>\d[\d.]+): {MESSAGE}",
+    # vdsm: 2026-03-14 10:00:00,123+0100 INFO (MainThread) [shop.api] text (api:12)
+    (
+        rf"^(?P<time>{ISO}) (?P<level>{LEVEL}) +\((?P<thread>[^)\n]+)\) \[(?P<logger>[^\]\n]+)\] (?P<text>[^\n]*)"
+        r" \((?P<module>[\w.]+):(?P<line>\d+)\)$"
+    ),
     # Home Assistant: 2026-03-14 10:00:00.123 INFO (MainThread) [shop.api] text
     rf"^\[?(?P<time>{ISO})\]? (?P<level>{LEVEL}) +\((?P<thread>[^)\n]+)\) \[(?P<logger>[^\]\n]+)\] {MESSAGE}",
     # 2026-03-14 10:00:00,123 [INFO] shop.api: text, [time] [INFO] [shop.api] text, time INFO [shop.api] text
@@ -33,6 +44,8 @@ LAYOUTS = (
     rf"^\[?(?P<time>{ISO})\]? +(?P<level>{LEVEL}):? +(?P<logger>{LOGGER}\.{LOGGER}) {MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]? +\[?{PLACE}\]? +\[?(?P<level>{LEVEL})\]?:? +{MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]?:? +(?P<level>{LEVEL}):? +{MESSAGE}",
+    # 2026-03-14 10:00:00,123:INFO:shop.api:text
+    rf"^(?P<time>{ISO}):(?P<level>{LEVEL}):(?:(?P<logger>{LOGGER}):)?{MESSAGE}",
     # Django's verbose: INFO 2026-03-14 10:00:00,123 views 4711 140655479798656 text
     rf"^(?P<level>{LEVEL}) (?P<time>{ISO}) (?P<module>\w+) (?P<process>\d+) (?P<thread>\d+) {MESSAGE}",
     rf"^\[?(?P<level>{LEVEL})\]?:? +\[?(?P<time>{ISO})\]? +(?:(?P<logger>{LOGGER}): )?{MESSAGE}",
@@ -43,7 +56,8 @@ LAYOUTS = (
 PYTHON_TEXT = TextFormat(
     name="python_text",
     title="Python's logging as text, tracebacks joined",
-    start=rf"^(?:\[?{ISO}|\[?{LEVEL}\]?:? +\[?\d{{4}}-\d\d-\d\d|{LEVEL}:[\w.\-]+:)",
+    start=rf"^(?:\[?(?:{FILE} )?{ISO}|\d{{4}}/\d\d/\d\d \d\d:\d\d:\d\d [+-]|\[?{LEVEL}\]?:? "
+    rf"+\[?\d{{4}}-\d\d-\d\d|{LEVEL}:[\w.\-]+:)",
     layouts=LAYOUTS,
     derived=STACKTRACE,
     columns={
@@ -56,5 +70,5 @@ PYTHON_TEXT = TextFormat(
         "thread": '"thread"',
         "request_id": '"request_id"',
     },
-    attributes={"process_name": "process_name"},
+    attributes={"process_name": "process_name", "file": "file", "client_address": "client"},
 )

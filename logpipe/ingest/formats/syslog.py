@@ -10,7 +10,13 @@ from logpipe.ingest.formats.times import ISO, iso_sql, yearless_sql
 
 PRIORITY = r"<(?P<priority>\d{1,3})>"
 YEARLESS = r"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,6})?"
-TAG = r"(?P<app>[^\s:\[\]]+)(?:\[(?P<procid>[^\]\s]*)\])?"
+FACILITY = (
+    r"(?:(?P<facility>kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|ftp|local\d)\.(?P<level>[a-z]+) )?"
+)
+TAG = (
+    rf"{FACILITY}(?:(?P<app>[^\s:\[\]]+)(?: \d[\d.]*)?(?:\[(?P<procid>[^\]\s]*)\])?(?: \((?P<subject>[^)\n]*)\))?"
+    r"|(?P<app_with_blank>[^:\[\]\n]+)\[(?P<pid>\d+)\])"
+)
 HEADER = r"(?P<host>\S+) (?P<app>\S+) (?P<procid>\S+) (?P<msgid>\S+)"
 STRUCTURED_DATA = r'(?:\[(?:[^\]\\"]|"(?:[^"\\]|\\.)*")*\])+'
 MESSAGE = r"(?s:(?P<text>.*))$"
@@ -24,23 +30,33 @@ def _time_sql(text: str, context: Context) -> str:
 SYSLOG = TextFormat(
     name="syslog",
     title="syslog, RFC 3164 and RFC 5424",
+    start=rf"^(?:<\d|{YEARLESS} |\d{{4}}-\d\d-\d\dT)",
     layouts=(
         rf"^(?:{PRIORITY})?(?P<time>{YEARLESS}|{ISO}) (?P<host>[^\s:\[\]]+) {TAG}:(?: {MESSAGE}|$)",
         rf"^{PRIORITY}1 (?:(?P<time>{ISO})|-) {HEADER} (?:(?P<structured_data>{STRUCTURED_DATA})|-)(?: {MESSAGE}|$)",
         rf"^{PRIORITY}(?P<time>{YEARLESS}|{ISO}) {TAG}:(?: {MESSAGE}|$)",
+        # RFC 5424 as rsyslog's RSYSLOG_SyslogProtocol23Format leaves it without the priority
+        (
+            rf"^(?P<time>\d{{4}}-\d\d-\d\dT\S+) (?P<host>[\w.:-]*\w) (?P<app>[\w./-]*\w) (?P<procid>\d+|-) "
+            rf"(?P<msgid>\S+) (?:(?P<structured_data>{STRUCTURED_DATA})|-)(?: {MESSAGE}|$)"
+        ),
+        # Heroku: 2026-03-14T10:00:00+00:00 app[web.1]: text
+        rf"^(?P<time>{ISO}) (?P<app>\w+)\[(?P<procid>[\w.-]+)\]:(?: {MESSAGE}|$)",
         rf"^(?:{PRIORITY})?(?P<time>{YEARLESS}) (?P<host>[^\s:\[\]]+) {MESSAGE}",
     ),
     read_time=_time_sql,
     derived={"code": "TRY_CAST(priority AS INTEGER)"},
     columns={
-        "level": syslog_level_sql("code % 8"),
+        "level": f"coalesce({syslog_level_sql('code % 8')}, read_level)",
         "message": "ltrim(text, chr(65279))",  # RFC 5424 lets a message begin with a byte-order mark
         "host": "nullif(host, '-')",
-        "service": "nullif(app, '-')",
-        "process": "TRY_CAST(procid AS INTEGER)",
+        "service": "coalesce(nullif(app, '-'), app_with_blank)",
+        "process": "TRY_CAST(coalesce(procid, pid) AS INTEGER)",
     },
     attributes={
         "syslog_facility": "code // 8",
+        "facility": "facility",
+        "subject": "subject",
         "syslog_severity": "code % 8",
         "process_id": "CASE WHEN TRY_CAST(procid AS INTEGER) IS NULL THEN nullif(procid, '-') END",
         "message_id": "nullif(msgid, '-')",

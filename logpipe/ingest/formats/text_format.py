@@ -10,6 +10,7 @@ import duckdb
 
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Scan, json_object, text_literal
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
+from logpipe.ingest.formats.pairs import with_pairs
 from logpipe.ingest.formats.times import TimeSql, iso_sql
 from logpipe.record import COLUMNS
 
@@ -43,6 +44,8 @@ class TextFormat:
     """SQL expression of each column, but for `ts` and `level` where the groups `time` and `level` give these."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """SQL expression of each attribute; NULL is absent."""
+    pairs: str | None = None
+    """SQL expression of a text of `key=value` pairs: each is an attribute; if a key stands twice, the text is one."""
     derived: Mapping[str, str] = field(default_factory=dict)
     """Names for expressions over groups that several columns use."""
     read_time: TimeSql = iso_sql
@@ -63,15 +66,18 @@ class TextFormat:
         begins = _compiled(self.start) if self.start else None
         for line in map(uncoloured, lines):
             if begins is None or begins.search(line):
-                records += any(_compiled(layout).search(line) for layout in self.layouts)
+                records += self._matches_layout(line)
                 shown += self.evidence is None or _compiled(self.evidence).search(line) is not None
-            elif records and CONTINUATION.match(line):
+            elif records and (CONTINUATION.match(line) or self._matches_layout(line)):
                 continued += 1
             elif records:
                 free += 1
         if not records or shown * 4 < records:
             return 0.0
         return (records + continued + min(free, records)) / len(lines)
+
+    def _matches_layout(self, line: str) -> bool:
+        return any(_compiled(layout).search(line) for layout in self.layouts)
 
     def select(self, _connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`: layout, then groups, then time and level, then columns, each a stage of the statement."""
@@ -109,12 +115,12 @@ class TextFormat:
 
     def _group_values(self) -> Iterator[str]:
         for group in self.groups:
-            values = [
-                f"nullif(match_{number}.{group}, '')"
+            values = " ".join(
+                f"WHEN {number} THEN match_{number}.{_quoted(group)}"
                 for number, layout in enumerate(self.layouts)
                 if group in _compiled(layout).groupindex
-            ]
-            yield f"coalesce({', '.join(values)}) AS {_quoted(group)}"
+            )
+            yield f"nullif(CASE layout {values} END, '') AS {_quoted(group)}"
 
     def _read(self, context: Context) -> Iterator[str]:
         if "time" in self.groups:
@@ -143,7 +149,9 @@ class TextFormat:
         if "level" in self.groups:
             exact = level_is_exact_sql(_quoted("level"))
             members["level"] = f'CASE WHEN NOT {exact} THEN "level" END'
-        return f"{json_object(members)} AS attributes"
+        if self.pairs is None:
+            return f"{json_object(members)} AS attributes"
+        return f"{with_pairs(members, self.pairs)} AS attributes"
 
 
 def uncoloured(line: str) -> str:

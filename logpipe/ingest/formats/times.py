@@ -48,6 +48,23 @@ def epoch_sql(text: str) -> str:
     return f"make_timestamptz({microseconds})"
 
 
+def epoch_time_sql(text: str, _context: Context) -> str:
+    """The same as the time of a text format."""
+    return f"CASE WHEN regexp_matches({text}, '^\\d{{10,}}(?:\\.\\d+)?$') THEN {epoch_sql(text)} END"
+
+
+def tai64n_sql(text: str, _context: Context) -> str:
+    """`@4000000064e3b1a50a1b2c3d` of djb's multilog: https://cr.yp.to/libtai/tai64.html#tai64n"""
+    seconds = (
+        f"TRY_CAST('0x' || substr({text}, 3, 15) AS BIGINT) - 10"  # as multilog counts: TAI was 10 s ahead in 1970
+    )
+    nanoseconds = f"TRY_CAST('0x' || substr({text}, 18, 8) AS BIGINT)"
+    return (
+        f"CASE WHEN regexp_matches({text}, '^@4[0-9a-f]{{23}}$')"
+        f" THEN make_timestamptz(({seconds}) * 1000000 + {nanoseconds} // 1000) END"
+    )
+
+
 def instant_sql(text: str, context: Context) -> str:
     """A time as JSON and logfmt carry it: a number since 1970, or ISO 8601."""
     return (

@@ -1,8 +1,8 @@
 """uvicorn's console: its own messages and its access lines, neither with a time. https://www.uvicorn.org/"""
 
-from logpipe.ingest.formats.access_log import REQUEST
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.traceback import EXCEPTION_COLUMNS, STACKTRACE
+from logpipe.ingest.formats.web_errors import REQUEST
 
 LEVEL = r"(?:TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL)"
 

@@ -1,0 +1,40 @@
+"""structlog's ConsoleRenderer, with or without colours: https://www.structlog.org/en/stable/console-output.html"""
+
+from logpipe.ingest.formats.text_format import TextFormat
+from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql, traceback_sql
+
+TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?"
+LEVEL = r"(?:debug|info|warning|warn|error|critical|exception|notset)"
+VALUE = (
+    r"""(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\{[^\n]*?\}|\[[^\n]*?\]|\([^\n]*?\)|<[^\n]*?>|[^\s'"{\[(<]\S*|)"""
+)
+PAIRS = rf"(?: +[A-Za-z_][\w.]*={VALUE})+"
+HEAD = rf"^(?:(?P<time>{TIME}) )?\[(?P<level>{LEVEL}) *\] "
+TAIL = r"(?: +\[(?P<logger>[\w.]+)\])?"
+MORE = r" *(?P<more>\n(?s:.*))?$"
+
+STRUCTLOG_CONSOLE = TextFormat(
+    name="structlog_console",
+    title="structlog's console, tracebacks joined",
+    start=rf"^(?:{TIME} )?\[{LEVEL} *\] ",
+    layouts=(
+        # The message is padded to thirty characters: a shorter one may hold what looks like a pair.
+        rf"{HEAD}(?P<text>[^\n]{{30,}}?){TAIL}(?P<pairs>{PAIRS}){MORE}",
+        rf"{HEAD}(?P<text>[^\n]*?){TAIL}(?P<pairs>{PAIRS}){MORE}",
+        rf"{HEAD}(?P<text>[^\n]*?) {{2,}}(?P<fields>\{{[^\n]*\}}){MORE}",
+        rf"{HEAD}(?P<text>[^\n]*?){TAIL}{MORE}",
+    ),
+    derived={"stacktrace": traceback_sql("more")},
+    columns={
+        "message": "rtrim(text)",
+        "logger": '"logger"',
+        "exception_type": exception_type_sql("stacktrace"),
+        "exception_message": exception_message_sql("stacktrace"),
+        "exception_stacktrace": "stacktrace",
+    },
+    attributes={
+        "fields": "CASE WHEN json_valid(fields) THEN fields::JSON END",
+        "more": "CASE WHEN stacktrace IS NULL THEN ltrim(more, chr(10)) END",
+    },
+    pairs="pairs",
+)
