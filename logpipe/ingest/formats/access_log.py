@@ -64,7 +64,7 @@ ACCESS_LOG = TextFormat(
     ),
     read_time=one_of(ncsa_sql, slashed_sql, ctime_sql, iso_sql),
     columns={
-        "stream": "CASE WHEN text IS NULL THEN 'access' END",
+        "stream": "CASE WHEN layout IS NOT NULL AND text IS NULL THEN 'access' END",
         "message": "coalesce(text, request, concat_ws(' ', \"method\", path))",
         "logger": '"logger"',
         "process": 'TRY_CAST("process" AS INTEGER)',

@@ -6,8 +6,10 @@ from logpipe.ingest.formats.traceback import EXCEPTION_COLUMNS, STACKTRACE
 from logpipe.ingest.formats.web_errors import REQUEST
 
 TIME = r"\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d"
-REASON = r"(?:Not Found|Bad Request|Forbidden|Unauthorized|Method Not Allowed|Internal Server Error|Gone"
-    r"|Service Unavailable)"
+REASON = (
+    r"(?:Not Found|Bad Request|Forbidden|Unauthorized|Method Not Allowed|Internal Server Error"
+    r"|Service Unavailable|Gone)"
+)
 CHATTER = (
     r"(?:Watching for file changes|Performing system checks|System check identified|Starting development server"
     r"|Starting ASGI|Quit the server|Django version|You have \d+ unapplied|Run 'python manage"

@@ -38,7 +38,7 @@ HAPROXY = TextFormat(
     columns={
         "level": syslog_level_sql("code % 8"),
         "stream": "CASE WHEN termination IS NOT NULL THEN 'access' END",
-        "message": "coalesce(request, text, raw)",
+        "message": "coalesce(request, text, frontend || ' ' || backend || '/' || server, raw)",
         "host": "host",
         "process": 'TRY_CAST("process" AS INTEGER)',
         "http_method": '"method"',

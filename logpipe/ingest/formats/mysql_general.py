@@ -9,11 +9,16 @@ COMMAND = (
     r"|Binlog Dump(?: GTID)?|Register Slave|Shutdown|Refresh|Set option|Fetch|Long Data|Reset Connection|Kill|Sleep)"
 )
 
+HEADER = r"(?:\S*mysqld\S*, Version: |Tcp port: |Time +Id Command +Argument$)"
+
 MYSQL_GENERAL = TextFormat(
     name="mysql_general",
     title="general query log of MySQL and MariaDB",
-    start=rf"^(?:{TIME}\t|\t\t) *\d+ [A-Z]",
-    layouts=(rf"^(?:(?P<time>{TIME})\t|\t\t) *(?P<thread>\d+) (?P<command>{COMMAND})(?:\t *(?s:(?P<text>.*)))?$",),
+    start=rf"^(?:(?:{TIME}\t|\t\t) *\d+ [A-Z]|{HEADER})",
+    layouts=(
+        rf"^(?:(?P<time>{TIME})\t|\t\t) *(?P<thread>\d+) (?P<command>{COMMAND})(?:\t *(?s:(?P<text>.*)))?$",
+        rf"^(?P<text>{HEADER}(?s:.*))$",
+    ),
     read_time=one_of(iso_sql, strptime("%y%m%d %H:%M:%S")),
     columns={
         "message": "coalesce(text, command)",

@@ -7,7 +7,8 @@ CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 
 OWN_WORDS = (
     r"(?:\*\*\* |\[uWSGI\]|spawned uWSGI |uwsgi |uWSGI |WSGI app |mapped \d+ bytes"
-    r"|your (?:processes|server|memory|mercy)|thread support|detected |Python (?:version|main)|compiled with|nodename|machine:|clock source|pcre"
+    r"|your (?:processes|server|memory|mercy)|thread support"
+    r"|detected |Python (?:version|main)|compiled with|nodename|machine:|clock source|pcre"
     r"|current working|limited? |lock engine|os: |chdir|setgid|setuid|probably |\.\.\.The work|gracefully|worker \d+"
     r"|Respawned|DAMN)"
 )
@@ -31,7 +32,7 @@ UWSGI = TextFormat(
     evidence=r"^\[pid: \d+\|app: |uWSGI|WSGI app|uwsgi",
     columns={
         "stream": "CASE WHEN status IS NOT NULL THEN 'access' END",
-        "message": "coalesce(\"method\" || ' ' || path || coalesce('?' || query, ''), raw)",
+        "message": "coalesce(\"method\" || ' ' || path || coalesce('?' || query, ''), rtrim(text, '['), raw)",
         "process": 'TRY_CAST("process" AS INTEGER)',
         "http_method": '"method"',
         "http_path": "path",
