@@ -7,6 +7,7 @@ Each upstream has its own schema; what it does not say, or says of the run and n
 - A time of `now`, and one that upstream took from its own clock, is left out.
 - Levels are compared on logpipe's six: notice is INFO; alert, emergency, panic and fatal are CRITICAL.
 - A line that upstream refused to parse has no expectation.
+- PostgreSQL's DETAIL, HINT, STATEMENT … lines, of which lnav makes records, belong to the message that they follow.
 """
 
 import json
@@ -26,6 +27,7 @@ LEVELS = {
 _BY_SPELLING = {spelling: level for level, spellings in LEVELS.items() for spelling in spellings}
 _PINO = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARNING", 50: "ERROR", 60: "CRITICAL"}
 _STATUS = re.compile(r"[1-5]\d\d")
+_FOLLOWING = ("DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUERY", "LOCATION")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 Record = Mapping[str, Any]
@@ -121,7 +123,7 @@ def _elastic(record: Record) -> Expected:
 
 def _lnav(record: Record) -> Expected:
     derived = record.get("derived")
-    if not derived:
+    if not derived or derived.get("level") in _FOLLOWING:
         return Expected()
     said = derived.get("level_raw") or derived.get("level")
     time = derived.get("timestamp") or derived.get("accept_date")
