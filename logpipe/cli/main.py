@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import export, formats
+from logpipe.cli import export, formats, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
@@ -60,6 +60,7 @@ app.command()(findings)
 app.command()(explain)
 app.add_typer(formats.app, name="formats")
 app.add_typer(export.app, name="export")
+app.add_typer(rollup.app, name="rollup")
 
 
 def main() -> None:

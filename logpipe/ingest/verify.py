@@ -12,7 +12,7 @@ from logpipe.ingest.chunk import digest
 from logpipe.ingest.discovery import family_of
 from logpipe.ingest.lines import NEWLINE
 from logpipe.ingest.reader import Reader, compression_of
-from logpipe.store import Store
+from logpipe.store import Store, rollup
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,13 @@ def _check_rows(store: Store, source_id: int, path: str) -> Iterator[Problem]:
             yield Problem(source_id, path, f"repeated_{table}", f"{rows - places} rows stand twice at one position")
 
 
-_WRONG_MINUTES = """
+_WRONG_MINUTES = f"""
 SELECT count(*), min(minute)::VARCHAR
 FROM (
     SELECT minute
     FROM (
         SELECT minute, events::BIGINT AS events FROM rollup_minute
-        UNION ALL SELECT date_trunc('minute', ts), -1 FROM events
+        UNION ALL SELECT {rollup.MINUTE}, -count(*) FROM events GROUP BY ALL
         UNION ALL SELECT minute, -events::BIGINT FROM expired WHERE minute IS NOT NULL
     )
     GROUP BY minute HAVING sum(events) <> 0

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from logpipe.errors import StoreError, StoreFull
+from logpipe.store import rollup
 from logpipe.store.database import Store
 from logpipe.store.volume import Volume, measure
 
@@ -182,7 +183,7 @@ def _remove_events(store: Store, condition: _Condition) -> list[Share]:
         connection.execute(
             f"""
             INSERT INTO expired
-            SELECT source_id, date_trunc('minute', ts), count(*), 0, sum(bytes)
+            SELECT source_id, {rollup.MINUTE}, count(*), 0, sum(bytes)
             FROM events WHERE {condition.sql} GROUP BY ALL
             """,
             condition.parameters,

@@ -14,7 +14,9 @@ COUNTS = "batch_counts"
 LATENCIES = "batch_latencies"
 """The relations that `add` reads."""
 
-_MINUTE_US = 60_000_000
+MINUTE_US = 60_000_000
+MINUTE = f"make_timestamptz(epoch_us(ts) // {MINUTE_US} * {MINUTE_US})"
+"""SQL for the minute by which an event of time `ts` is counted."""
 
 # Names are put together after the grouping, of the few rows that are left; so a name may stand in several rows.
 _NAMES = """
@@ -113,7 +115,7 @@ _BOUNDED_LATENCIES = _BOUNDED.format(
 )
 
 
-def counts(relation: str, bucket_us: int = _MINUTE_US, *, empty: Container[str] = ()) -> str:
+def counts(relation: str, bucket_us: int = MINUTE_US, *, empty: Container[str] = ()) -> str:
     """The SELECT of what the events of `relation` (with the columns of `events`) add to `rollup_minute`.
 
     `empty` columns are NULL in every row: grouping by them would cost time and change nothing.
@@ -121,7 +123,7 @@ def counts(relation: str, bucket_us: int = _MINUTE_US, *, empty: Container[str] 
     return _grouped(_COUNTS, relation, bucket_us, empty)
 
 
-def latencies(relation: str, bucket_us: int = _MINUTE_US, *, empty: Container[str] = ()) -> str:
+def latencies(relation: str, bucket_us: int = MINUTE_US, *, empty: Container[str] = ()) -> str:
     """The same for `latency_minute`. Durations below zero or not finite are not counted as latencies."""
     return _grouped(_LATENCIES, relation, bucket_us, empty)
 
@@ -152,7 +154,7 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
 
     The cost follows the rows of `relation`, not those of the store.
     """
-    _count(connection, relation, _MINUTE_US)
+    _count(connection, relation, MINUTE_US)
     add(connection)
     _forget(connection)
 

@@ -1,0 +1,85 @@
+"""Rows that small commits left are merged: a key that stands in several rows gets one, and sums stay what they are.
+
+The first row of a key takes the sums, so that the order in which keys came, by which some readers choose, stays.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from logpipe.store.database import Store
+
+_PIECE_ROWS: Final = 500_000
+"""Rows looked at in one transaction, about: a piece is whole minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Summed:
+    """A table whose rows may be summed by their keys."""
+
+    keys: tuple[str, ...]
+    sums: Mapping[str, str]
+    """The aggregate of each other column."""
+
+
+_EVENTS: Final = ("events", "server_errors", "bytes")
+TABLES: Final = {
+    "rollup_minute": _Summed(
+        (
+            *("minute", "service", "environment", "version", "stream", "level", "severity"),
+            *("operation_kind", "operation"),
+        ),
+        {name: f"sum({name})::UBIGINT" for name in _EVENTS},
+    ),
+    "latency_minute": _Summed(
+        ("minute", "service", "environment", "version", "operation_kind", "operation", "bucket"),
+        {"events": "sum(events)::UBIGINT", "sum_ms": "sum(sum_ms)", "max_ms": "max(max_ms)"},
+    ),
+    "pattern_minute": _Summed(
+        ("minute", "service", "severity", "pattern_id", "source_id"),
+        {"events": "sum(events)::UBIGINT", "source_pos": "min(source_pos)"},
+    ),
+    "expired": _Summed(
+        ("minute", "source_id"), {name: f"sum({name})::UBIGINT" for name in ("events", "rejects", "bytes")}
+    ),
+}
+
+
+def merge(store: Store) -> Generator[int, None, None]:
+    """Merge the rows of all such tables, piece by piece; gives how many rows each piece, once committed, saved.
+
+    Raises:
+        StoreError: the store refused; what was merged is right.
+    """
+    for name, table in TABLES.items():
+        for first, last in store.execute(
+            f"""
+            SELECT min(minute)::VARCHAR, max(minute)::VARCHAR
+            FROM (
+                SELECT minute, sum(rows) OVER (ORDER BY minute) - rows AS before
+                FROM (SELECT minute, count(*) AS rows FROM {name} GROUP BY minute)
+            )
+            GROUP BY before // $piece ORDER BY min(minute)
+            """,
+            {"piece": _PIECE_ROWS},
+        ):
+            yield _merge(store, name, table, first, last)
+
+
+def _merge(store: Store, name: str, table: _Summed, first: str | None, last: str | None) -> int:
+    keys = ", ".join(table.keys)
+    sums = ", ".join(f"{sql} AS {column}" for column, sql in table.sums.items())
+    within = "minute BETWEEN $first::TIMESTAMPTZ AND $last::TIMESTAMPTZ"
+    with store.transaction() as connection:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE merged AS SELECT list(rowid ORDER BY rowid) AS ids, {sums} FROM {name} "
+            f"WHERE {within} OR minute IS NULL GROUP BY {keys} HAVING count(*) > 1",
+            {"first": first, "last": last},
+        )
+        [(saved,)] = connection.execute("SELECT coalesce(sum(len(ids) - 1), 0)::BIGINT FROM merged").fetchall()
+        if saved:
+            sets = ", ".join(f"{column} = merged.{column}" for column in table.sums)
+            connection.execute(f"UPDATE {name} SET {sets} FROM merged WHERE {name}.rowid = merged.ids[1]")
+            connection.execute(f"DELETE FROM {name} WHERE rowid IN (SELECT unnest(ids[2:]) FROM merged)")
+        connection.execute("DROP TABLE merged")
+    return int(saved)
