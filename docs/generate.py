@@ -44,13 +44,15 @@ def _sections(group: TyperGroup, path: str) -> list[str]:
     sections = []
     for name, command in sorted(group.commands.items()):
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command:
+                sections.append(_section(command, f"{path} {name}"))
             sections += _sections(command, f"{path} {name}")
         elif isinstance(command, TyperCommand):
             sections.append(_section(command, f"{path} {name}"))
     return sections
 
 
-def _section(command: TyperCommand, path: str) -> str:
+def _section(command: TyperCommand | TyperGroup, path: str) -> str:
     context = typer.Context(command, info_name=path)
     records = [parameter.get_help_record(context) for parameter in command.params]
     rows = [f"| `{_cell(record[0])}` | {_cell(record[1])} |" for record in records if record]

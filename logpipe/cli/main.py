@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import export, formats, rollup
+from logpipe.cli import export, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
-from logpipe.cli.rejects import rejects
 from logpipe.cli.report import report
 from logpipe.cli.retain import retain
 from logpipe.cli.sources import sources
@@ -51,7 +50,6 @@ def options(
 app.command()(ingest)
 app.command()(verify)
 app.command()(sources)
-app.command()(rejects)
 app.command()(retain)
 app.command()(query)
 app.command()(report)
@@ -60,6 +58,7 @@ app.command()(findings)
 app.command()(explain)
 app.add_typer(formats.app, name="formats")
 app.add_typer(export.app, name="export")
+app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")
 
 

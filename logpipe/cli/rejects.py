@@ -6,10 +6,17 @@ import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
+app = typer.Typer(help="The lines that are no events.")
 
+TimeZone = Annotated[str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only these.", metavar="REASON")]
+
+
+@app.callback(invoke_without_command=True)
 def rejects(
+    context: typer.Context,
     db: Database = DEFAULT_DATABASE,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only these.", metavar="REASON")] = None,
+    reason: Reason = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Show at most this many lines.")] = 20,
     output_file: Annotated[
         str | None,
@@ -21,8 +28,11 @@ def rejects(
 ) -> None:
     """Show the lines that were kept as rejects, with the file, the byte and the reason.
 
-    After mending them, ingest the mended file: logpipe rejects -o lines.log, edit it, logpipe ingest lines.log
+    After mending them, ingest the mended file: logpipe rejects -o lines.log, edit it, logpipe ingest lines.log. After
+    mending the format: logpipe rejects retry
     """
+    if context.invoked_subcommand is not None:
+        return
     from logpipe.cli import output
     from logpipe.cli.atomic_file import open_output
     from logpipe.ingest.rejects import count_by_reason, rejected
@@ -64,3 +74,35 @@ def rejects(
                 for line in lines
             ],
         )
+
+
+@app.command()
+def retry(
+    db: Database = DEFAULT_DATABASE,
+    log_format: Annotated[
+        str | None,
+        typer.Option("--format", help="Read them in this format, not in that of their file.", metavar="NAME"),
+    ] = None,
+    reason: Reason = None,
+    time_zone: TimeZone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Parse the rejected lines again, as after a format was mended: those that are events by now become events.
+
+    Each keeps its file and byte, and its reject goes. What fails again stays a reject. Again and again changes nothing.
+    """
+    from dataclasses import asdict
+
+    from logpipe.cli import interruption, output
+    from logpipe.ingest.retry import retry as parse_again
+    from logpipe.store import Store
+
+    interruption.explain("what became events so far is committed, and the same command goes on with the rest")
+    with Store.open(db, create=False) as store:
+        done = parse_again(store, format_name=log_format, reason=reason, time_zone=time_zone)
+    if as_json:
+        output.json_lines([asdict(done)])
+        return
+    output.note(f"{done.tried:,} rejected lines tried again: {done.events:,} are events now")
+    if done.not_lines:
+        output.note(f"{done.not_lines:,} were not tried: what is kept of them is not the whole line")

@@ -1,0 +1,212 @@
+"""Rejected lines through the parser once more, after it was mended: those that are events by now become events.
+
+Each keeps its source and position; the reject goes, and the ledger says so, in the transaction that inserts the event.
+What fails again stays as it was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from logpipe.errors import InputError
+from logpipe.ingest import lines
+from logpipe.ingest.chunk import Chunk, Span
+from logpipe.ingest.convert import Converter
+from logpipe.ingest.formats import FORMATS, Format, format_named
+from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats.json_format import JsonFormat
+from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.lines import Records
+from logpipe.store import Store, rollup
+from logpipe.store.mining import mine_anew
+
+_PIECE_LINES: Final = 50_000
+_PIECE_BYTES: Final = 32 << 20
+
+NOT_LINES: Final = ("line_too_long", "continues_taken_line", "hole")
+"""Reasons of rejects that no parser can make whole: what is kept of them is not the line."""
+
+_NEXT: Final = """
+SELECT source_pos::BIGINT, bytes::BIGINT, raw
+FROM (
+    SELECT source_pos, bytes, raw,
+        sum(octet_length(raw)) OVER (ORDER BY source_pos) - octet_length(raw) AS before
+    FROM rejects
+    WHERE source_id = $source AND source_pos > $after AND ($reason IS NULL OR reason = $reason)
+        AND NOT list_contains($not_lines, reason)
+)
+WHERE before < $most
+ORDER BY source_pos
+LIMIT $limit
+"""
+
+# A record without a time has that of the record before it in the file, which the batch does not hold.
+_FILL_TIMES: Final = """
+UPDATE retried SET
+    ts = found.ts, attributes = json_merge_patch(retried.attributes, '{"time_inferred":"record_before"}')
+FROM (
+    SELECT timeless.source_pos, events.ts
+    FROM (SELECT source_id, source_pos FROM retried
+          WHERE json_extract_string(attributes, '$.time_inferred') IN ('record_before', 'file_modified')) AS timeless
+    ASOF JOIN events ON timeless.source_id = events.source_id AND timeless.source_pos > events.source_pos
+) AS found
+WHERE retried.source_pos = found.source_pos
+"""
+
+_ACCOUNT: Final = """
+UPDATE ledger SET events = ledger.events + counted.lines, rejects = ledger.rejects - counted.lines
+FROM (
+    SELECT ledger_id, count(*) AS lines
+    FROM retried JOIN ledger
+        ON ledger.source_id = retried.source_id AND source_pos >= from_pos AND source_pos < to_pos
+    GROUP BY ledger_id
+) AS counted
+WHERE ledger.ledger_id = counted.ledger_id
+"""
+
+
+@dataclass(slots=True)
+class Retried:
+    """What a retry did."""
+
+    tried: int = 0
+    events: int = 0
+    """Lines that are events now."""
+    not_lines: int = 0
+    """Rejects left alone, see `NOT_LINES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some rejects of one source."""
+
+    source_id: int
+    positions: list[int]
+    lengths: list[int]
+    raws: list[bytes]
+
+
+def retry(
+    store: Store, *, format_name: str | None = None, reason: str | None = None, time_zone: str = "UTC"
+) -> Retried:
+    """Parse the rejects again, those of `reason` only where given, in the format of their source or in another.
+
+    Raises:
+        InputError: there is no such format.
+        StoreError: the store refused; what was committed is right.
+    """
+    if format_name is not None and format_named(format_name) is None:
+        raise InputError(
+            f"there is no format called {format_name}",
+            remedy=f"choose one of: {', '.join(FORMATS)}",
+            reason="unknown_format",
+        )
+    done = Retried()
+    for source_id, its_format, service, modified_at in store.execute(
+        "SELECT source_id, format, service, coalesce(modified_at, first_seen_at) FROM sources "
+        "SEMI JOIN rejects USING (source_id) ORDER BY source_id"
+    ):
+        format_ = format_named(format_name or its_format)
+        if format_ is not None:
+            _retry_source(store, source_id, format_, service, Context(modified_at, time_zone), reason, done)
+    [(done.not_lines,)] = store.execute(
+        "SELECT count(*) FROM rejects WHERE list_contains(?, reason)", [list(NOT_LINES)]
+    )
+    return done
+
+
+def _retry_source(
+    store: Store, source_id: int, format_: Format, service: str, context: Context, reason: str | None, done: Retried
+) -> None:
+    converter = Converter(_no_time)
+    try:
+        for piece in _pieces(store, source_id, reason):
+            events = converter.convert(_chunk(piece, format_, service, context)).events
+            done.tried += len(piece.positions)
+            if len(events):
+                _load(store, piece, events)
+                done.events += len(events)
+    finally:
+        converter.close()
+
+
+def _no_time(_source_id: int) -> datetime | None:
+    return None
+
+
+def _pieces(store: Store, source_id: int, reason: str | None) -> Iterator[_Piece]:
+    after = -1
+    while True:
+        rows = store.execute(
+            _NEXT,
+            {
+                "source": source_id,
+                "after": after,
+                "reason": reason,
+                "not_lines": list(NOT_LINES),
+                "most": _PIECE_BYTES,
+                "limit": _PIECE_LINES,
+            },
+        )
+        if not rows:
+            return
+        positions, lengths, raws = (list(column) for column in zip(*rows, strict=True))
+        after = positions[-1]
+        yield _Piece(source_id, positions, lengths, raws)
+
+
+def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Chunk:
+    """The rejects, one after the other, as a chunk that begins at 0; a record may span lines, and stays one."""
+    starts = _starts(piece)
+    sizes = np.array([len(raw) for raw in piece.raws], np.int64)
+    records = Records(
+        memoryview(b"\n".join(piece.raws) + b"\n"),
+        starts,
+        starts + sizes,
+        np.array(piece.lengths, np.int64),
+        starts,
+        np.empty(0, np.int64),
+    )
+    lines.mend(records)
+    if isinstance(format_.outer if isinstance(format_, Wrapped) else format_, JsonFormat):
+        lines.cut_nested(records)
+    size = int(starts[-1] + sizes[-1]) + 1
+    span = Span(piece.source_id, 0, size, len(starts), 0, 0, b"", b"")
+    return Chunk(span, format_, service, context, records)
+
+
+def _starts(piece: _Piece) -> lines.Positions:
+    sizes = np.array([len(raw) + 1 for raw in piece.raws], np.int64)
+    return np.cumsum(sizes) - sizes
+
+
+def _load(store: Store, piece: _Piece, events: pa.Table) -> None:
+    places = pa.table({"at": _starts(piece).astype(np.uint64), "pos": pa.array(piece.positions, pa.uint64())})
+    store.connection.register("new_events", events)
+    store.connection.register("places", places)
+    try:
+        with store.transaction() as connection:
+            _move(connection, piece.source_id)
+    finally:
+        store.connection.unregister("new_events")
+        store.connection.unregister("places")
+
+
+def _move(connection: duckdb.DuckDBPyConnection, source_id: int) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE retried AS FROM events LIMIT 0")
+    connection.execute("INSERT INTO retried BY NAME FROM new_events")
+    connection.execute("UPDATE retried SET source_pos = places.pos FROM places WHERE retried.source_pos = places.at")
+    connection.execute(_FILL_TIMES)
+    connection.execute("INSERT INTO events FROM retried")
+    connection.execute(
+        "DELETE FROM rejects WHERE source_id = ? AND source_pos IN (SELECT source_pos FROM retried)", [source_id]
+    )
+    connection.execute(_ACCOUNT)
+    rollup.roll_up(connection, "retried")
+    mine_anew(connection, source_id)
+    connection.execute("DROP TABLE retried")
