@@ -9,7 +9,9 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
-    from logpipe.errors import InputError
+    from collections.abc import Sequence
+
+    from logpipe.errors import LogpipeError
     from logpipe.ingest.intake import Options, Summary
     from logpipe.store import Store
 
@@ -32,6 +34,13 @@ def ingest(
     time_zone: Annotated[
         str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")
     ] = "UTC",
+    notifications: Annotated[
+        bool,
+        typer.Option(
+            "--notifications/--no-notifications",
+            help="With --follow: wake on file-system events, or only look once a second.",
+        ),
+    ] = True,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when lines were rejected.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,11 +62,13 @@ def ingest(
     with Store.open(db) as store:
         if follow or STDIN in paths:
             options = Options(service, name, time_zone, following=True, formats=formats)
-            summary = _follow(store, paths, options, quietly=not follow)
+            summary = _follow(store, paths, options, quietly=not follow, notifications=notifications)
         else:
             with Bar(paths, quiet=as_json) as bar:
                 options = Options(service, name, time_zone, formats=formats)
                 summary = ingest_paths(store, paths, options, bar.show)
+    for warning in summary.warnings:
+        output.warning(str(warning))
     for error in summary.errors:
         output.error(str(error))
     _report(summary, db, as_json=as_json)
@@ -67,7 +78,7 @@ def ingest(
         raise typer.Exit(4)
 
 
-def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bool) -> "Summary":
+def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bool, notifications: bool) -> "Summary":
     """Until Ctrl-C; `quietly`, and where there is nothing else to follow, until standard input ends."""
     from logpipe.cli import interruption, output
     from logpipe.ingest.follow import follow
@@ -75,18 +86,18 @@ def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bo
     from logpipe.ingest.stdin import STDIN, Spool
 
     ingester = Ingester(store, options)
-    errors: list[InputError] = []
+    errors: list[LogpipeError] = []
     stop = threading.Event()
     interruption.request(stop)
     if STDIN not in paths:
         output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
-        follow(ingester, paths, stop, _warn)
+        follow(ingester, paths, stop, _warn, notifications=notifications)
         return ingester.summary
     if not quietly:
         output.note(f"following {', '.join('standard input' if path == STDIN else path for path in paths)}")
     with Spool(ends=stop if quietly or paths == [STDIN] else None) as spool:
         files = [str(spool.path) if path == STDIN else path for path in paths]
-        follow(ingester, files, stop, errors.append if quietly else _warn)
+        follow(ingester, files, stop, errors.append if quietly else _warn, notifications=notifications)
         if spool.error is not None:
             raise spool.error
         if quietly and not spool.ended:
@@ -95,7 +106,7 @@ def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bo
     return ingester.summary
 
 
-def _warn(error: "InputError") -> None:
+def _warn(error: "LogpipeError") -> None:
     from logpipe.cli import output
 
     output.warning(str(error))
@@ -107,7 +118,11 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     from logpipe.cli import output
 
     if as_json:
-        figures = asdict(summary) | {"errors": [str(error) for error in summary.errors], "database": db}
+        figures = asdict(summary) | {
+            "errors": _sentences(summary.errors),
+            "warnings": _sentences(summary.warnings),
+            "database": db,
+        }
         output.json_lines([figures])
         return
     rate = f", {summary.lines / summary.seconds:,.0f} lines/s" if summary.seconds > 0.5 else ""
@@ -120,6 +135,8 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     output.note(sentence)
     if summary.rejects:
         output.note(f"see the rejected lines with: logpipe rejects --db {db}")
+    if summary.gaps:
+        output.note(f"see what was lost, or may have been, with: logpipe gaps --db {db}")
     if summary.waiting_bytes:
         output.note(
             f"{summary.waiting_bytes:,} bytes wait for the end of their line (or for the file to rest a few seconds)"
@@ -127,11 +144,16 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     sys.stderr.flush()
 
 
+def _sentences(troubles: "Sequence[LogpipeError]") -> list[str]:
+    return [str(trouble) for trouble in troubles]
+
+
 def _rest(summary: "Summary") -> list[tuple[int, str]]:
     return [
         (summary.joined, "joined lines"),
         (summary.blanks, "blank"),
         (summary.rejects, "rejected"),
-        (summary.lost_bytes, "bytes lost to overwriting"),
+        (summary.lost_bytes, "bytes lost"),
+        (summary.gaps, "gaps"),
         (len(summary.errors), "files with errors"),
     ]

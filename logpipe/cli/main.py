@@ -11,6 +11,7 @@ from logpipe.cli import export, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
+from logpipe.cli.gaps import gaps
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.report import report
@@ -51,6 +52,7 @@ app.command()(ingest)
 app.command()(verify)
 app.command()(sources)
 app.command()(retain)
+app.command()(gaps)
 app.command()(query)
 app.command()(report)
 app.command()(analyze)

@@ -33,8 +33,9 @@ class Span:
     lines: int
     joined: int
     blanks: int
+    hash_from: int
     range_hash: bytes
-    """`digest` of the bytes from `from_pos` to `to_pos`."""
+    """`digest` of the bytes from `hash_from` to `to_pos`."""
     tail_hash: bytes
     """`digest` of the bytes before `to_pos`, at most `TAIL_BYTES`."""
 
@@ -68,6 +69,29 @@ class Batch:
 
 
 DIGEST_BYTES = 16
+
+_SEGMENT_BYTES = 16 << 20
+
+
+class Segment:
+    """A hash that goes on over small chunks: what came in drop by drop is known again by a few hashes."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self._hash = blake3()
+
+    @property
+    def full(self) -> bool:
+        """Whether what comes next belongs to a new one."""
+        return self.end - self.start >= _SEGMENT_BYTES
+
+    def add(self, data: bytes | bytearray | memoryview) -> None:
+        self._hash.update(data)
+        self.end += len(data)
+
+    def digest(self) -> bytes:
+        """`digest` of all bytes from `start` to `end`."""
+        return self._hash.digest(DIGEST_BYTES)
 
 
 def digest(data: bytes | bytearray | memoryview) -> bytes:

@@ -106,7 +106,11 @@ class Converter:
     def _reject(chunk: Chunk, position: int, length: int, reason: str) -> Reject:
         """With the bytes of the file, not the mended text."""
         index = int(np.searchsorted(chunk.records.starts, position - chunk.span.from_pos))
-        return Reject(position, length, reason, None, chunk.records.text(index))
+        if "unterminated" in chunk.records.notes.get(index, {}):
+            reason, detail = "unterminated", reason
+        else:
+            detail = None
+        return Reject(position, length, reason, detail, chunk.records.text(index))
 
     def _note_mended(self, chunk: Chunk) -> None:
         notes = chunk.records.notes

@@ -3,8 +3,10 @@
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from logpipe.errors import InputError
 
@@ -33,6 +35,13 @@ class LogFile:
     modified_ns: int
     named: bool = True
     """False for a file that nobody asked for: one that a named file may have been rotated to."""
+    away: bool = False
+    """Whether none of its names is found any more, and only a descriptor that was kept leads to it."""
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: the same file, for as long as somebody has it open."""
+        return self.device, self.inode
 
 
 def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
@@ -54,11 +63,12 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
             except InputError as error:
                 errors.append(error)
                 continue
-            if file is not None and (named or (file.device, file.inode) not in files):
-                files[file.device, file.inode] = file
+            if file is not None and (named or file.identity not in files):
+                files[file.identity] = file
     return list(files.values()), errors
 
 
+@lru_cache(maxsize=1 << 17)
 def family_of(path: str) -> str:
     """The rotation family of a path: `logs/app.log.2.gz` and `logs/app.log-20260312` belong to `logs/app.log`."""
     folder, name = os.path.split(os.path.abspath(path))
@@ -136,9 +146,13 @@ def _examine(path: str, *, named: bool) -> LogFile | None:
         return None
     except OSError as error:
         raise InputError(f"cannot read {path}: {_why(error)}", reason="unreadable") from error
-    if not os.path.isfile(path):
+    if not stat.S_ISREG(status.st_mode):
         return None
+    return described(os.path.abspath(path), status, named=named)
+
+
+def described(path: str, status: os.stat_result, *, named: bool, away: bool = False) -> LogFile:
+    """A file as its status says it is."""
     modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
-    return LogFile(
-        os.path.abspath(path), family_of(path), status.st_dev, status.st_ino, status.st_size, modified_ns, named
-    )
+    identity = status.st_dev, status.st_ino
+    return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, away)

@@ -11,9 +11,10 @@ DETECTION_BYTES: Final = 512 << 10
 def first_bytes(reader: Reader) -> bytes:
     """The beginning of the file: at least one whole line, however long, as far as a line may be."""
     size = DETECTION_BYTES
+    begin = reader.hole(0) or 0
     while True:
         buffer = memoryview(bytearray(size))
-        reader.seek(0)
+        reader.seek(begin)
         head = bytes(buffer[: reader.read_into(buffer)])
         if b"\n" in head or len(head) < size or size >= CHUNK_BYTES:
             return head[: max(DETECTION_BYTES, head.find(b"\n") + 1)]

@@ -40,8 +40,18 @@ class Flow:
 
     @property
     def within_a_line(self) -> bool:
-        """Whether `data` begins in the middle of a line."""
-        return bool(self.tail) and self.tail[-1] != NEWLINE
+        """Whether `data` begins in the middle of a line; a NUL, of which holes are made, is part of none."""
+        return bool(self.tail) and self.tail[-1] not in (NEWLINE, 0)
+
+    def hole(self) -> int | None:
+        """How many bytes were never written at `position`, see `Reader.hole`; 0 while something is in the window."""
+        return 0 if len(self.data) else self.reader.hole(self.position)
+
+    def skip(self, size: int) -> None:
+        """Pass over a hole."""
+        self.position += size
+        self.tail = (self.tail + bytes(min(size, TAIL_BYTES)))[-TAIL_BYTES:]
+        self.reader.seek(self.position)
 
     def aim(self, size: float) -> None:
         """Say how large the next filling is best: as large as a chunk of the rows that a transaction takes."""
@@ -94,7 +104,7 @@ class Flow:
         """The bytes that remain, and one, so that reading them all leaves room; compressed files do not tell."""
         if self.reader.compression is not None:
             return CHUNK_BYTES
-        return max(0, self.reader.stat().st_size - self.reader.position) + 1
+        return max(0, self.reader.size() - self.reader.position) + 1
 
 
 def _is_looked_into(buffer: bytearray) -> bool:

@@ -3,84 +3,114 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-
-from logpipe.errors import InputError
+from logpipe.errors import LogpipeError, StoreError
 from logpipe.ingest.discovery import find
 from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.watch import Watch
 
 POLL_S = 1.0
 """How long a change may go unseen when no event tells of it."""
 
-SETTLE_S = 0.1
-"""How long to gather after an event, so that a busy file does not make a transaction a line."""
+GATHER_S = 0.2
+"""How long to gather before the next sweep, so that a busy file does not make a transaction a line."""
+
+LEAST_IDLE = 20
+"""A sweep that finds nothing is followed by a wait this many times as long: so little of a processor is idled away."""
+
+RETRY_S = 1.0
+LONGEST_RETRY_S = 30.0
+"""How long to wait before the database is opened again after it refused; the wait doubles up to the longest."""
+
+TELL_AGAIN_S = 60.0
+"""How often a trouble that stays is told."""
+
+Complain = Callable[[LogpipeError], None]
 
 
 def follow(
-    ingester: Ingester, paths: Sequence[str], stop: threading.Event, complain: Callable[[InputError], None]
+    ingester: Ingester, paths: Sequence[str], stop: threading.Event, complain: Complain, *, notifications: bool = True
 ) -> None:
     """Sweep over the paths until `stop` is set; one last sweep takes what was written before.
 
-    Errors of single files are told once each and do not end it; a path that does not exist yet is waited for.
+    Errors of single files are told once each and do not end it; a path that does not exist yet is waited for, and so
+    is a database that refuses: meanwhile the files are kept open.
 
     Raises:
-        StoreError: the store refused; what was committed is safe.
+        StoreError: the database refused to the end; what was committed is safe.
     """
-    told: set[str] = set()
+    troubles = _Troubles(complain)
     changed = threading.Event()
-    with _Watch(paths, changed):
-        while not stop.is_set():
-            _sweep(ingester, paths, told, complain)
-            if changed.wait(POLL_S):
-                time.sleep(SETTLE_S)
+    try:
+        with Watch(paths, changed, troubles.tell, wanted=notifications) as watch:
+            while not stop.is_set():
+                started, before = time.monotonic(), ingester.summary.bytes
                 changed.clear()
-    _sweep(ingester, paths, told, complain)
+                try:
+                    _sweep(ingester, paths, troubles)
+                except StoreError as error:
+                    _await_store(ingester, paths, stop, troubles, error)
+                    continue
+                watch.renew()
+                if ingester.behind:
+                    continue
+                if ingester.summary.bytes == before:
+                    _rest(changed, stop, max(POLL_S, LEAST_IDLE * (time.monotonic() - started)))
+                stop.wait(GATHER_S)
+        _sweep(ingester, paths, troubles, last=True)
+    finally:
+        ingester.close()
 
 
-def _sweep(ingester: Ingester, paths: Sequence[str], told: set[str], complain: Callable[[InputError], None]) -> None:
+def _sweep(ingester: Ingester, paths: Sequence[str], troubles: "_Troubles", *, last: bool = False) -> None:
     files, errors = find(paths)
-    ingester.sweep(files)
-    errors += ingester.summary.errors
-    ingester.summary.errors = []
-    for error in errors:
-        if error.message not in told:
-            told.add(error.message)
-            complain(error)
+    ingester.sweep(files, last=last)
+    summary = ingester.summary
+    for trouble in (*errors, *summary.errors, *summary.warnings):
+        troubles.tell(trouble)
+    summary.errors, summary.warnings = [], []
 
 
-class _Watch(FileSystemEventHandler):
-    """Sets an event when anything under the watched folders changes."""
-
-    def __init__(self, paths: Sequence[str], changed: threading.Event) -> None:
-        self._changed = changed
-        self._observer = Observer()
-        for folder, recursive in _folders(paths).items():
-            self._observer.schedule(self, folder, recursive=recursive)
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in ("opened", "closed_no_write"):
-            self._changed.set()
-
-    def __enter__(self) -> None:
-        with suppress(OSError):  # no watches left, or none on this file system: polling alone finds everything
-            self._observer.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join()
+def _rest(changed: threading.Event, stop: threading.Event, seconds: float) -> None:
+    """Wait for a change, or until the time has come to look without one."""
+    until = time.monotonic() + seconds
+    while not stop.is_set() and (left := until - time.monotonic()) > 0:
+        if changed.wait(min(left, POLL_S)):
+            return
 
 
-def _folders(paths: Sequence[str]) -> dict[str, bool]:
-    """The existing folders to watch, and whether with all below them."""
-    folders: dict[str, bool] = {}
-    for path in paths:
-        whole = Path(path)
-        folder = whole if whole.is_dir() else whole.parent
-        if folder.is_dir():
-            folders[str(folder)] = folders.get(str(folder), False) or whole.is_dir()
-    return folders
+def _await_store(
+    ingester: Ingester, paths: Sequence[str], stop: threading.Event, troubles: "_Troubles", error: StoreError
+) -> None:
+    """Hold on to the files until the database takes rows again, or until `stop`, where the error is raised."""
+    wait = RETRY_S
+    while True:
+        troubles.tell(error, again=True)
+        until = time.monotonic() + wait
+        while (left := until - time.monotonic()) > 0:
+            ingester.hold(find(paths)[0])
+            if stop.wait(min(left, POLL_S)):
+                raise error
+        try:
+            ingester.reopen()
+        except StoreError as refusal:
+            error, wait = refusal, min(2 * wait, LONGEST_RETRY_S)
+        else:
+            return
+
+
+class _Troubles:
+    """Tells of each trouble once, for as long as it lasts; of some again every minute."""
+
+    def __init__(self, complain: Complain) -> None:
+        self._complain = complain
+        self._met: dict[str, float] = {}
+        self._told: dict[str, float] = {}
+
+    def tell(self, trouble: LogpipeError, *, again: bool = False) -> None:
+        now = time.monotonic()
+        self._met = {message: at for message, at in self._met.items() if now - at < TELL_AGAIN_S}
+        if trouble.message not in self._met or (again and now - self._told[trouble.message] >= TELL_AGAIN_S):
+            self._told[trouble.message] = now
+            self._complain(trouble)
+        self._met[trouble.message] = now

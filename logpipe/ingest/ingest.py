@@ -4,21 +4,37 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, StoreError
+from logpipe.ingest import intake
 from logpipe.ingest.discovery import LogFile, find, service_of
 from logpipe.ingest.first_lines import first_lines
+from logpipe.ingest.flow import CHUNK_BYTES
 from logpipe.ingest.formats import detect, format_named
-from logpipe.ingest.intake import Intake, Options, Progress, Summary, left_alone
-from logpipe.ingest.reader import Reader, compression_of
-from logpipe.ingest.sources import Source, Sources
+from logpipe.ingest.intake import Ending, Intake, Options, Progress, Summary, left_alone
+from logpipe.ingest.open_files import OpenFiles, Replaced
+from logpipe.ingest.reader import TRANSCODED, Reader
+from logpipe.ingest.sources import Head, Source, Sources
 from logpipe.store import Store
 
 _HOLE = re.compile(rb"\0{16,}")
 """What a writer leaves that goes on behind a truncation: such a file is a log all the same."""
 _TEXT = bytes([*b"\t\n\v\f\r\b\x1b", *range(0x20, 0x100)])
 _MOST_CONTROLS = 0.05
+
+SWEEP_S = 1.0
+"""How long a sweep may take while following, before the files with much to read wait for the next one."""
+
+_SLICE_BYTES = 2 * CHUNK_BYTES
+"""So much of a file with more than that is read in one sweep while following, so that the others have their turn."""
+
+_WATCHED_S = 2.0
+"""A file that was read to its end so shortly before it was overwritten is taken to have been read whole."""
+
+_GLANCE_S = 1.0
+"""How often a file is looked at whose end waits, while nothing happens to it."""
 _JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
 
 
@@ -37,7 +53,7 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
     try:
         ingester.sweep(files)
     finally:
-        store.connection.execute("RESET threads")
+        ingester.close()
     return ingester.summary
 
 
@@ -60,80 +76,213 @@ class Ingester:
                 reason="unknown_time_zone",
             ) from error
         self.summary = Summary()
+        self.files = OpenFiles(keep=options.following)
+        self.behind = False
+        """Whether the last sweep left something that it could have read."""
+        self._options = options
+        self._progress = progress or (lambda _: None)
+        self._seen: set[tuple[int, int]] = set()
+        self._refused: dict[tuple[int, int], LogFile] = {}
+        self.attach(store)
+
+    def attach(self, store: Store) -> None:
+        """Work with a store from now on, by what is in it; open files stay open."""
         # The other processor makes the next rows meanwhile; two threads inserting would cost more than they bring.
         store.execute("SET threads = 1")
-        self._options = options
-        self._seen: set[tuple[int, int]] = set()
-        self._sources = Sources(store)
-        self._intake = Intake(store, options, self.summary, progress or (lambda _: None))
+        self._store = store
+        self._sources = Sources(store, self.files)
+        self._intake = Intake(store, self._options, self.summary, self._progress)
 
-    def sweep(self, files: Iterable[LogFile]) -> None:
-        """Take in what is new in each file; errors of single files go to the summary."""
+    def reopen(self) -> None:
+        """Open the database again after it refused, and go on from what is in it.
+
+        Raises:
+            StoreError: it refuses still.
+        """
+        self._intake.close()
+        self._store.reopen()
+        self.attach(self._store)
+
+    def close(self) -> None:
+        """Close the files, and leave the store as it was found."""
+        self.files.close_all()
+        with suppress(StoreError):
+            self._store.execute("RESET threads")
+
+    def sweep(self, files: Iterable[LogFile], *, last: bool = False) -> None:
+        """Take in what is new in each file; errors of single files go to the summary.
+
+        While following, a file with much to read is read in slices; `behind` says whether there is more. The `last`
+        sweep leaves for the next ingest what it cannot read in a moment.
+        """
         started = time.monotonic()
-        self.summary.waiting_bytes = 0
-        matches = self._match(files)
-        self._close_overwritten(matches)
-        for file in matches:
-            self._seen.add((file.device, file.inode))
+        found = list(files)
+        self._enter_given_up()
+        matches = self._match([*found, *self.files.away(found)])
+        self._close_overwritten(found, matches)
+        self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
+        self.behind = False
+        for file in sorted(matches, key=lambda file: self._pending(file, matches[file]) > _SLICE_BYTES):
+            self._seen.add(file.identity)
+            late = self._options.following and time.monotonic() - started > SWEEP_S
+            if late and (last or self._pending(file, matches[file]) > _SLICE_BYTES):
+                self.behind = True
+                continue
             try:
                 self._take(file, matches)
+            except Replaced:
+                self.behind = True
             except InputError as error:
                 self.summary.errors.append(error)
+        self.files.close_drained(self._drained)
+        self._sources.note(all_of_them=last or not self._options.following)
         self.summary.files = len(self._seen)
+        self.summary.waiting_bytes = sum(source.waiting_bytes for source in matches.values() if source is not None)
         self.summary.seconds += time.monotonic() - started
 
+    def hold(self, files: Iterable[LogFile]) -> None:
+        """Keep hold of the files while nothing can be read, so that rotation and deletion lose as little as may be."""
+        found = list(files)
+        self.files.away(found)
+        self.files.keep(found, self._drained, give_up=True)
+
     def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
-        readable = []
-        for file in files:
-            try:
-                compression_of(file.path)
-            except InputError as error:
-                self.summary.errors.append(error)
-            else:
-                readable.append(file)
-        matches = self._sources.match(readable)
+        matches = self._sources.match(files)
         return {file: source for file, source in matches.items() if file.named or source is not None}
 
-    def _close_overwritten(self, matches: dict[LogFile, Source | None]) -> None:
-        alive = [source for source in matches.values() if source is not None]
-        paths = {file.path for file in matches}
-        for source in self._sources.left(alive):
-            if source.path in paths:
-                self.summary.lost_bytes += self._sources.gone(source, "overwritten")
-            elif not os.path.exists(source.path):
-                self.summary.lost_bytes += self._sources.gone(source, "deleted")
+    def _pending(self, file: LogFile, source: Source | None) -> int:
+        return file.size - (source.offset if source is not None and source.compression is None else 0)
+
+    def _drained(self, file: LogFile) -> bool:
+        """Whether everything that stands in a file is in the store."""
+        source = self._sources.of(file)
+        if source is None:
+            return file.size == 0 or file.identity in self._refused
+        return source.state != "active" or source.exhausted(file)
+
+    def _close_overwritten(self, found: list[LogFile], matches: dict[LogFile, Source | None]) -> None:
+        present = {file.path: file for file in found}
+        for source in self._sources.left(source for source in matches.values() if source is not None):
+            file = present.get(source.path)
+            if file is not None:
+                self._intake.take_remembered(source, file)
+                shrunk = self._is_beginning(file, source)
+                unseen = shrunk or source.looked_at is None or time.monotonic() - source.looked_at > _WATCHED_S
+                self._lose(source, "shrunk" if shrunk else "overwritten", unseen=unseen)
+            elif _is_missing(source.path):
+                self._lose(source, "deleted", unseen=not self._sources.superseded(source))
+
+    def _is_beginning(self, file: LogFile, source: Source) -> bool:
+        """Whether the file is what was read of the source, but for its end."""
+        if file.identity != source.identity or not 0 < file.size < source.offset:
+            return False
+        with suppress(InputError), self.files.reader(file) as reader:
+            head = self._sources.head_of(source)
+            return bool(reader.peek()[: len(head)] == head[: file.size])
+        return False
+
+    def _lose(self, source: Source, reason: str, *, unseen: bool) -> None:
+        lost = self._sources.gone(source, reason, unseen=unseen)
+        self.summary.lost_bytes += lost
+        self.summary.gaps += bool(lost) + unseen
+        if lost or unseen:
+            how_much = f"{lost:,} bytes" if lost else "what was written, if anything,"
+            self.summary.warnings.append(
+                InputError(
+                    f"{source.path} was {reason}: {how_much} from byte {source.offset:,} on could not be read",
+                    remedy="see logpipe gaps",
+                    reason=reason,
+                )
+            )
+
+    def _enter_given_up(self) -> None:
+        """Files that had to be closed unread while the store could not be written are gaps."""
+        while self.files.given_up:
+            file, head = self.files.given_up[-1]
+            source = self._sources.of(file)
+            if source is None:
+                source = self._sources.add(file, Head(head), None, self._options.format or "plain", "", None)
+            source.size = max(source.size, file.size)
+            self._lose(source, "given_up", unseen=False)
+            self.files.given_up.pop()
 
     def _take(self, file: LogFile, matches: dict[LogFile, Source | None]) -> None:
         source = matches[file]
-        compression = compression_of(file.path)
-        if source is not None and source.untouched(file) and source.exhausted(file):
-            self._sources.seen(source, file, source.head, compression, complete=source.state == "complete")
+        if source is not None and source.untouched(file) and self._is_done(source, file):
+            self._sources.seen(source, file, None, source.compression, complete=source.state == "complete")
             return
-        with Reader(file.path, compression) as reader:
-            head = reader.peek()
-            status = reader.stat()
-            replaced = (status.st_dev, status.st_ino) != (file.device, file.inode)
-            if replaced or (source is not None and not head.startswith(source.head)):
-                return  # rotated since it was matched; the next sweep, or ingest, sees it as it is then
+        if source is None and (refused := self._refused.get(file.identity)) and refused.size == file.size:
+            return
+        with self.files.reader(file) as reader:
+            head = Head(reader.peek())
+            if source is not None and not source.begins(head):
+                self.behind = True
+                return  # overwritten since it was matched; the next sweep, or ingest, sees it as it is then
             if source is None:
-                if not head:
-                    return
-                _refuse_what_is_no_log(file.path, head, named=self._options.format is not None)
                 source = matches[file] = self._begin(file, reader, head, matches)
-            self._intake.take(reader, source, file)
-            complete = compression is not None and (not reader.damage or left_alone(file))
-            self._sources.seen(source, file, head, compression, complete=complete)
-            if reader.damage and complete:
-                self._sources.damaged(source)
-                raise InputError(
-                    f"{file.path}: {reader.damage}",
-                    remedy="what could be read was taken; a whole file that begins alike is read on from there",
-                    reason="damaged",
-                )
+                if source is None:
+                    return
+            grown = not source.untouched(file)
+            if grown:
+                source.changed_at = time.monotonic()
+            most = _SLICE_BYTES if self._options.following else None
+            self.behind |= self._intake.take(reader, source, file, self._ending(source, file), most)
+            self._note(reader, source, file, head)
 
-    def _begin(self, file: LogFile, reader: Reader, head: bytes, matches: dict[LogFile, Source | None]) -> Source:
+    def _is_done(self, source: Source, file: LogFile) -> bool:
+        """Whether nothing more can be taken of a file that has not changed."""
+        if source.exhausted(file):
+            return True
+        following = self._options.following and source.looked_at is not None
+        return following and time.monotonic() - (source.looked_at or 0.0) < _GLANCE_S
+
+    def _note(self, reader: Reader, source: Source, file: LogFile, head: Head) -> None:
+        compressed = reader.compression is not None
+        ended = compressed and source.looked_at is not None
+        complete = ended and (not reader.damage or self._rested(source, file))
+        if ended and not reader.damage:
+            self._sources.mended(source)
+        self._sources.seen(source, file, head, reader.compression, complete=complete)
+        if reader.damage and complete:
+            self._sources.damaged(source)
+            self.summary.gaps += 1
+            raise InputError(
+                f"{file.path}: {reader.damage}",
+                remedy="what could be read was taken; a whole file that begins alike is read on from there",
+                reason="damaged",
+            )
+
+    def _rested(self, source: Source, file: LogFile) -> bool:
+        """Whether a file has not been written to for a moment. While following no clock is asked that may be set."""
+        if self._options.following:
+            return time.monotonic() - source.changed_at >= intake.FINAL_AFTER_S
+        return left_alone(file)
+
+    def _ending(self, source: Source, file: LogFile) -> Ending:
+        rested = self._rested(source, file)
+        if not self._options.following:
+            return Ending(whole_record=True, whole_line=rested)
+        long_rested = time.monotonic() - source.changed_at >= intake.FOLLOWED_FINAL_AFTER_S
+        left = file.away or self._sources.superseded(source)
+        return Ending(whole_record=rested, whole_line=(rested and left) or long_rested)
+
+    def _begin(self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]) -> Source | None:
+        """The source of a new file; None where there is none to begin yet, or nothing in it that is new."""
+        if not head.data:
+            return None
+        try:
+            _refuse_what_is_no_log(file.path, head.data, named=self._options.format is not None)
+        except InputError:
+            self._refused[file.identity] = file
+            raise
         others = [(other, source) for other, source in matches.items() if source is not None]
         copied = self._sources.copied(file, others)
+        if copied and self._is_unfinished(copied, others):
+            self.behind = True
+            return None
+        if copied and file.away and copied[1] == file.size:
+            self.files.close(file)
+            return None
         format_name = self._options.format or (copied[0].format if copied else self._detect(reader))
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
@@ -141,6 +290,28 @@ class Ingester:
 
     def _detect(self, reader: Reader) -> str:
         return detect(first_lines(reader), self._options.formats).format.name
+
+    def _is_unfinished(self, copied: tuple[Source, int], others: list[tuple[LogFile, Source]]) -> bool:
+        """Whether the original is still being read, so that it is not known yet how much the copy has of it."""
+        source, common = copied
+        return common == source.offset and any(
+            other is source and source.looked_at is None and not source.exhausted(file) for file, other in others
+        )
+
+
+def _grows(source: Source | None) -> bool:
+    return source is None or source.compression in (None, *TRANSCODED)
+
+
+def _is_missing(path: str) -> bool:
+    """Whether there is nothing at a path: a folder that may not be looked into is another matter."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _refuse_what_is_no_log(path: str, head: bytes, *, named: bool) -> None:

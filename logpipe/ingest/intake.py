@@ -1,5 +1,6 @@
 """One file's new bytes into the store, chunk by chunk, each chunk in one transaction."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, nullcontext
@@ -8,12 +9,11 @@ from datetime import UTC, datetime
 from typing import cast
 
 import duckdb
-from blake3 import blake3
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, LogpipeError
 from logpipe.ingest import lines
 from logpipe.ingest.ahead import ahead
-from logpipe.ingest.chunk import DIGEST_BYTES, Batch, Chunk, Reject, Span, digest
+from logpipe.ingest.chunk import Batch, Chunk, Reject, Segment, Span, digest
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
@@ -23,12 +23,15 @@ from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import load
-from logpipe.ingest.reader import TRANSCODED, Reader
-from logpipe.ingest.sources import Source
+from logpipe.ingest.reader import TRANSCODED, Reader, Remembered
+from logpipe.ingest.sources import Source, Waiting
 from logpipe.store import Store
 
 FINAL_AFTER_S = 5.0
 """A last line without a newline is taken once its file has been left alone for this long."""
+
+FOLLOWED_FINAL_AFTER_S = 3600.0
+"""The same of a followed file whose writer may still be at it."""
 
 CHUNK_ROWS = lines.ROW_GROUP
 """The most rows that one transaction inserts."""
@@ -38,6 +41,11 @@ _ROOM = 1.05
 
 REJECT_BYTES = 64 << 10
 """Of a line too long to be read whole, this much is kept."""
+
+_REMEMBERED_BYTES = 1 << 20
+"""The longest end of a file that is kept in memory while it waits to be taken."""
+
+_ZEROS = bytes(1 << 20)
 
 _NOTHING = lines.split(memoryview(b""), at_start=False)
 
@@ -73,12 +81,26 @@ class Summary:
     waiting_bytes: int = 0
     """In last lines without a newline, of files written to a moment ago."""
     lost_bytes: int = 0
-    """Seen once, and overwritten before they were read."""
+    """Seen once, and gone before they were read."""
+    gaps: int = 0
+    """Places where bytes were lost, or may have been: rows of `gaps`."""
     seconds: float = 0.0
-    errors: list[InputError] = field(default_factory=list)
+    errors: list[LogpipeError] = field(default_factory=list)
+    warnings: list[LogpipeError] = field(default_factory=list)
+    """What was lost, told once each."""
 
 
 Progress = Callable[[Summary], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known of the end of a file."""
+
+    whole_record: bool
+    """The last record will not go on in further lines."""
+    whole_line: bool
+    """The last line is taken without its newline."""
 
 
 class Intake:
@@ -92,15 +114,23 @@ class Intake:
         self._summary = summary
         self._progress = progress
 
-    def take(self, reader: Reader, source: Source, file: LogFile) -> None:
-        """Load what stands behind the source's offset: all whole lines, and the last one where the file is final.
+    def close(self) -> None:
+        """Let go of the database."""
+        self._past.close()
+
+    def take(
+        self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int | None = None
+    ) -> bool:
+        """Load what stands behind the source's offset: all whole lines, and the last one where `ending` says so.
+
+        Stops after `most_bytes`, or a little more, and returns whether it did.
 
         Raises:
             InputError: reading failed, or DuckDB could not make rows of the lines; what was loaded before is committed.
             StoreError: the store refused; what was committed before is safe.
         """
         try:
-            self._take(reader, source, file)
+            return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise InputError(
@@ -109,8 +139,19 @@ class Intake:
                 reason="unconvertible",
             ) from error
 
-    def _take(self, reader: Reader, source: Source, file: LogFile) -> None:
-        chunks = self._chunks(Flow(reader, source.offset), source, file)
+    def take_remembered(self, source: Source, file: LogFile) -> None:
+        """Load the end that waited in memory, of a file that was overwritten meanwhile: no more of it will come."""
+        if source.waiting is None:
+            return
+        start, looked_at = source.offset - len(source.waiting.tail), source.looked_at
+        with Remembered(source.path, start, source.waiting.tail + source.waiting.data) as reader:
+            self.take(reader, source, file, Ending(whole_record=True, whole_line=True))
+        source.looked_at = looked_at
+
+    def _take(self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int) -> bool:
+        flow = Flow(reader, source.offset)
+        chunks = self._chunks(flow, source, file, ending, source.offset + most_bytes)
+        source.waiting, source.waiting_bytes, source.looked_at = None, 0, None
         long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
         # Three stages, each ahead of the next: reading and splitting, converting, loading.
         with closing(ahead(chunks) if long else chunks) as read:
@@ -120,6 +161,7 @@ class Intake:
                     load(self._store, batch)
                     source.advance(batch.span)
                     self._count(batch)
+        return source.looked_at is None
 
     def _count(self, batch: Batch) -> None:
         span, summary = batch.span, self._summary
@@ -137,13 +179,22 @@ class Intake:
         ).fetchall()
         return cast("datetime | None", moment)
 
-    def _chunks(self, flow: Flow, source: Source, file: LogFile) -> Generator[Chunk, None, None]:
-        make = _ChunkMaker(source, file, self._options)
-        while flow.fill():
+    def _chunks(
+        self, flow: Flow, source: Source, file: LogFile, ending: Ending, until: int
+    ) -> Generator[Chunk, None, None]:
+        make = _ChunkMaker(source, file, self._options, ending)
+        while flow.position < until:
+            hole = flow.hole()
+            if hole:
+                yield self._hole(flow, make, hole)
+                continue
+            if hole is None or not flow.fill():
+                source.looked_at = time.monotonic()
+                return
             if flow.within_a_line:
                 yield self._rest_of_line(flow, make)
                 continue
-            size = self._whole_lines(flow, file)
+            size = self._whole_lines(flow, ending)
             before = flow.position
             for records in self._records(flow, size, make) if size else ():
                 yield make(flow, len(records.data), records)
@@ -152,26 +203,27 @@ class Intake:
             if flow.full:
                 yield self._long_line(flow, make)
             elif not flow.more:
-                self._summary.waiting_bytes += len(flow.data)
+                source.looked_at, source.waiting_bytes = time.monotonic(), len(flow.data)
+                if len(flow.data) <= _REMEMBERED_BYTES:
+                    source.waiting = Waiting(flow.tail, bytes(flow.data))
                 return
 
-    def _whole_lines(self, flow: Flow, file: LogFile) -> int:
+    def _whole_lines(self, flow: Flow, ending: Ending) -> int:
         """The bytes up to the last newline, or all of them when the file is final."""
         size = flow.find_last_newline()
         if flow.more or flow.reader.damage:
             return size
-        compressed = flow.reader.compression not in (None, *TRANSCODED)
-        final = compressed or (left_alone(file) and not self._options.following)
-        return len(flow.data) if final else size
+        return len(flow.data) if ending.whole_line or _is_final(flow.reader) else size
 
     def _records(self, flow: Flow, size: int, make: "_ChunkMaker") -> Iterator[Records]:
         """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
         records = lines.split(flow.data[:size], at_start=flow.position == 0)
         count = len(records.starts)
+        unterminated = flow.data[size - 1] != lines.NEWLINE
         begins = self._converter.begins(records, make.format) if count else None
         if begins is not None:
             records = lines.join(records, begins)
-            may_go_on = flow.more or (self._options.following and not left_alone(make.file))
+            may_go_on = flow.more or not (make.ending.whole_record or _is_final(flow.reader))
             if may_go_on and (len(records.starts) > 1 or not flow.full):
                 count = len(records.starts) - 1
                 if count == 0:
@@ -184,6 +236,8 @@ class Intake:
                 return  # too few for now: these go with those that follow
             piece = records.piece(first, last)
             lines.mend(piece)
+            if last == count and unterminated:
+                lines.note_unterminated(piece)
             if isinstance(make.format.outer if isinstance(make.format, Wrapped) else make.format, JsonFormat):
                 lines.cut_nested(piece)
             yield piece
@@ -202,44 +256,64 @@ class Intake:
 
     def _long_line(self, flow: Flow, make: "_ChunkMaker") -> Chunk:
         start, raw = flow.position, bytes(flow.data[:REJECT_BYTES])
-        hashed = blake3()
         size = len(flow.data)
         while size:
-            hashed.update(flow.data[:size])
+            make.hash(start, flow.data[:size])
             ended = flow.data[size - 1] == lines.NEWLINE
             flow.advance(size)
             size = 0 if ended or not flow.fill() else flow.find_newline() or len(flow.data)
         length = flow.position - start
         detail = f"{length:,} bytes, the limit is {CHUNK_BYTES:,}; the first {len(raw):,} are kept"
-        reject = Reject(start, length, "line_too_long", detail, raw)
-        return make.entry(flow, start, _NOTHING, hashed.digest(DIGEST_BYTES), reject)
+        return make.entry(flow, start, _NOTHING, Reject(start, length, "line_too_long", detail, raw))
+
+    def _hole(self, flow: Flow, make: "_ChunkMaker", size: int) -> Chunk:
+        """Bytes that were never written: no line, and too many to be kept."""
+        start = flow.position
+        for begin in range(0, size, len(_ZEROS)):
+            make.hash(start, memoryview(_ZEROS)[: size - begin])
+        flow.skip(size)
+        return make.entry(flow, start, _NOTHING, Reject(start, size, "hole", f"{size:,} NUL bytes", b""))
 
 
 class _ChunkMaker:
     """Chunks of one source, from what was cut out of its flow."""
 
-    def __init__(self, source: Source, file: LogFile, options: Options) -> None:
+    def __init__(self, source: Source, file: LogFile, options: Options, ending: Ending) -> None:
         self.file = file
+        self.ending = ending
         self.format = _known(source, options.formats)
-        self._source_id, self._service = source.source_id, source.service
+        self._source, self._service = source, source.service
+        if source.segment is not None and source.segment.end != source.offset:
+            source.segment = None  # it went ahead of what could be committed
         self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), options.time_zone)
 
     def __call__(self, flow: Flow, size: int, records: Records, *surplus: Reject) -> Chunk:
         """Take `size` bytes off the flow as a chunk."""
-        start, range_hash = flow.position, digest(flow.data[:size])
+        start = flow.position
+        self.hash(start, flow.data[:size])
         flow.advance(size)
-        return self.entry(flow, start, records, range_hash, *surplus)
+        return self.entry(flow, start, records, *surplus)
 
-    def entry(self, flow: Flow, start: int, records: Records, range_hash: bytes, *surplus: Reject) -> Chunk:
-        """A chunk of what the flow has passed since `start`."""
+    def hash(self, start: int, data: memoryview) -> None:
+        """Hash the next bytes of an entry that begins at `start`; a new one goes on with the hash of the last."""
+        segment = self._source.segment
+        if segment is None or (segment.end == start and segment.full):
+            segment = self._source.segment = Segment(start)
+        segment.add(data)
+
+    def entry(self, flow: Flow, start: int, records: Records, *surplus: Reject) -> Chunk:
+        """A chunk of what the flow has passed since `start`, all of it hashed."""
+        segment = self._source.segment
+        assert segment is not None
         span = Span(
-            self._source_id,
+            self._source.source_id,
             start,
             flow.position,
             records.lines + len(surplus),
             records.joined,
             records.blanks,
-            range_hash,
+            segment.start,
+            segment.digest(),
             digest(flow.tail),
         )
         return Chunk(span, self.format, self._service, self._context, records, surplus)
@@ -254,6 +328,11 @@ def _known(source: Source, formats: Mapping[str, Format]) -> Format:
             reason="unknown_format",
         )
     return format_
+
+
+def _is_final(reader: Reader) -> bool:
+    """Whether no more will come: so it is of compressed data that ended as it should."""
+    return reader.compression not in (None, *TRANSCODED) and not reader.damage
 
 
 def left_alone(file: LogFile) -> bool:

@@ -191,6 +191,14 @@ def _strip_nuls(records: Records) -> None:
             records.notes[index] = {"nul_bytes_skipped": len(text) - len(rest)}
 
 
+def note_unterminated(records: Records) -> None:
+    """Say of the last record that it was taken without its newline."""
+    if len(records.starts):
+        last = len(records.starts) - 1
+        records.mended.setdefault(last, records.text(last))
+        records.notes.setdefault(last, {})["unterminated"] = True
+
+
 def cut_nested(records: Records) -> None:
     """Cut JSON that nests deeper than a parser's stack bears to what is no JSON, so that it is a reject, whole.
 

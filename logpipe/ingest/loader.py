@@ -61,7 +61,7 @@ def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             f"{span.lines} lines were read and {accounted} accounted for"
         )
     connection.execute(
-        "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             span.source_id,
             span.from_pos,
@@ -71,6 +71,7 @@ def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             span.joined,
             span.blanks,
             len(batch.rejects),
+            span.hash_from,
             span.range_hash,
             span.tail_hash,
             datetime.now(UTC),

@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import errno
 import gzip
 import lzma
 import os
@@ -33,6 +34,8 @@ _MAGIC: Final[tuple[tuple[bytes, Compression], ...]] = (
 )
 HEAD_BYTES = 4096
 _PIECE = 1 << 20
+_BLOCK = 64 << 10
+"""Holes begin and end at blocks of the file system: so much of NULs may stand before one."""
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
@@ -128,6 +131,31 @@ class Reader:
         buffer = memoryview(bytearray(HEAD_BYTES))
         return bytes(buffer[: self.read_into(buffer)])
 
+    def hole(self, position: int) -> int | None:
+        """How many bytes from `position` on were never written: a writer that goes on behind a truncation leaves such.
+
+        They read as NULs, without end in a sparse file, and are not worth reading. 0 where data stands there or soon
+        behind it; None where nothing but a hole is left: what will be written there is still to come.
+        """
+        if self.compression is not None:
+            return 0
+        descriptor = self._raw.fileno()
+        try:
+            start = os.lseek(descriptor, position, os.SEEK_HOLE)
+            if start - position > _BLOCK or os.pread(descriptor, start - position, position).strip(b"\0"):
+                return 0
+            if start >= self.size():
+                return 0
+            return os.lseek(descriptor, start, os.SEEK_DATA) - position
+        except OSError as error:
+            return None if error.errno == errno.ENXIO and position < self.size() else 0
+        finally:
+            self._raw.seek(self.position)
+
+    def size(self) -> int:
+        """Of the file as it is now, compressed if it is."""
+        return self.stat().st_size
+
     def stat(self) -> os.stat_result:
         """Of the open file, wherever its name points now."""
         return os.fstat(self._raw.fileno())
@@ -141,6 +169,32 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Remembered(Reader):
+    """Bytes of a file that were read and are nowhere else any more, at the place where they stood."""
+
+    def __init__(self, path: str, position: int, data: bytes) -> None:
+        self.path, self.compression, self.damage, self.position = path, None, None, position
+        self._start, self._data = position, data
+
+    def seek(self, position: int) -> None:
+        self.position = position
+
+    def hole(self, position: int) -> int | None:  # noqa: ARG002 - there is none anywhere
+        return 0
+
+    def size(self) -> int:
+        return self._start + len(self._data)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def _read_some(self, buffer: memoryview) -> int:
+        piece = self._data[self.position - self._start :][: len(buffer)]
+        buffer[: len(piece)] = piece
+        self.position += len(piece)
+        return len(piece)
 
 
 class _Transcoded:

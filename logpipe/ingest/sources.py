@@ -5,19 +5,35 @@ and, where the inode is another, the same hashes over everything read. The longe
 ties. A file that begins as a copy of another starts where the copy ends.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import TAIL_BYTES, Span, digest
+from logpipe.ingest.chunk import TAIL_BYTES, Segment, Span, digest
 from logpipe.ingest.discovery import LogFile
-from logpipe.ingest.reader import Compression, Reader, compression_of
+from logpipe.ingest.open_files import OpenFiles
+from logpipe.ingest.reader import HEAD_BYTES, Compression, Reader
 from logpipe.store import Store
 
 _LEAST_COPY = 64
 """A shorter common beginning is chance, not a copy."""
+
 _PIECE = 1 << 20
+
+_NOTED_EVERY_S = 5.0
+"""Where a growing file stands is kept in the ledger; its size and date go into the store no more often than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The end of a file that is not taken yet: a line without its newline, or a record that may go on."""
+
+    tail: bytes
+    """What stands before it, at most `TAIL_BYTES`."""
+    data: bytes
 
 
 @dataclass(slots=True)
@@ -32,82 +48,140 @@ class Source:
     inode: int | None
     size: int
     modified_ns: int
-    head: bytes
-    compression: str | None
+    head_bytes: int
+    head_hash: bytes
+    """SHA-256 of the first bytes."""
+    compression: Compression | None
     format: str
     service: str
     state: str
     offset: int = 0
     """The first byte that is not in the store yet."""
-    tail_hash: bytes = b""
+    tail_hash: bytes | None = None
     ranges: list[tuple[int, int, bytes]] = field(default_factory=list)
-    """(from, to, hash) of every ledger entry, in order."""
+    """(from, to, hash) of everything read, in order."""
+    segment: Segment | None = None
+    """The hash that the next entry of the ledger may go on with."""
+    waiting: Waiting | None = None
+    """Kept in memory, for when the file is overwritten before it goes on."""
+    waiting_bytes: int = 0
+    looked_at: float | None = None
+    """When the file was last read to its end, on the monotonic clock."""
+    changed_at: float = field(default_factory=time.monotonic)
+    """When its size or date was last found changed, on the monotonic clock."""
+    noted_at: float = 0.0
+    noted: bool = True
+    """Whether the store knows where and how the file was last seen."""
+
+    @property
+    def identity(self) -> tuple[int | None, int | None]:
+        return self.device, self.inode
 
     def untouched(self, file: LogFile) -> bool:
         """Whether nothing about the file has changed since it was last read."""
-        return (self.device, self.inode, self.size, self.modified_ns) == (
-            file.device,
-            file.inode,
+        return (self.size, self.modified_ns, self.inode, self.device) == (
             file.size,
             file.modified_ns,
+            file.inode,
+            file.device,
         )
+
+    def begins(self, head: "Head") -> bool:
+        """Whether a file with this head begins as the source does."""
+        return head.hash_of(self.head_bytes) == self.head_hash
 
     def advance(self, span: Span) -> None:
         """Take note that a span is in the store."""
-        self.enter(span.from_pos, span.to_pos, span.range_hash, span.tail_hash)
+        self.enter(span.hash_from, span.to_pos, span.range_hash, span.tail_hash)
 
-    def enter(self, start: int, end: int, range_hash: bytes, tail_hash: bytes) -> None:
+    def enter(self, hash_from: int, end: int, range_hash: bytes, tail_hash: bytes | None) -> None:
         """Take note of a ledger entry."""
         self.offset, self.tail_hash = end, tail_hash
-        self.ranges.append((start, end, range_hash))
+        if self.ranges and self.ranges[-1][0] == hash_from:
+            self.ranges.pop()
+        self.ranges.append((hash_from, end, range_hash))
+
+    def inherit(self, original: "Source", length: int) -> None:
+        """Begin behind a copy of another source."""
+        self.ranges = [entry for entry in original.ranges if entry[1] <= length]
+        self.offset, self.tail_hash = length, original.tail_hash if original.offset == length else None
 
     def exhausted(self, file: LogFile) -> bool:
         """Whether all bytes of the file, as it is now, are in the store."""
         return self.state == "complete" if self.compression else self.offset == file.size
 
 
+class Head:
+    """The first bytes of a file, and the hashes by which they are compared with those of sources."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._hashes: dict[int, bytes] = {}
+
+    def hash_of(self, size: int) -> bytes | None:
+        """The hash of the first `size` bytes; None where there are fewer."""
+        if size > len(self.data):
+            return None
+        if size not in self._hashes:
+            self._hashes[size] = sha256(self.data[:size]).digest()
+        return self._hashes[size]
+
+
 class Sources:
     """The sources of a store, in memory, and the files that were matched to them in this sweep."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, files: OpenFiles) -> None:
         self._store = store
+        self._files = files
         self._by_family: dict[str, list[Source]] = {}
+        self._by_identity: dict[tuple[int | None, int | None], list[Source]] = {}
+        self._unnoted: dict[int, Source] = {}
         for source in _load(store):
             self._by_family.setdefault(source.family, []).append(source)
+            self._by_identity.setdefault(source.identity, []).append(source)
+
+    def __iter__(self) -> Iterator[Source]:
+        return (source for family in self._by_family.values() for source in family)
 
     def match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
         """Each file with the source that it continues; None for a file that is new.
 
-        Within a family the file with the longest verified match is served first. Files that cannot be read are left to
-        the reading that follows.
+        Within a family the file with the longest verified match is served first, one with a name before one without.
+        Files that cannot be read are left to the reading that follows.
         """
         matches: dict[LogFile, Source | None] = {}
-        claims = []
         taken: set[int] = set()
         for file in files:
-            untouched = [source for source in self._by_family.get(file.family, ()) if source.untouched(file)]
-            matches[file] = max(untouched, key=lambda source: source.offset, default=None)
-            taken |= {source.source_id for source in untouched}
-        for file in [file for file, source in matches.items() if source is None]:
-            claims += [
-                (source.offset, known, file, source)
-                for source in self._by_family.get(file.family, ())
-                if source.source_id not in taken and (known := _verified(file, source)) is not None
-            ]
-        claims.sort(key=lambda claim: claim[:2], reverse=True)
+            source = matches[file] = None if file.away else self._untouched(file)
+            if source is not None:
+                taken.add(source.source_id)
+        claims = [claim for file, source in matches.items() if source is None for claim in self._claims(file, taken)]
+        claims.sort(key=lambda claim: claim[:3], reverse=True)
         for *_, file, source in claims:
             if matches[file] is None and source.source_id not in taken:
                 matches[file] = source
                 taken.add(source.source_id)
         return matches
 
+    def of(self, file: LogFile) -> Source | None:
+        """The source that was last seen in this very file, whatever it holds now."""
+        return max(self._by_identity.get(file.identity, ()), key=lambda source: source.source_id, default=None)
+
+    def head_of(self, source: Source) -> bytes:
+        """The first bytes of a source."""
+        [(head,)] = self._store.execute("SELECT head FROM sources WHERE source_id = ?", [source.source_id])
+        return bytes(head)
+
+    def superseded(self, source: Source) -> bool:
+        """Whether its family has a newer generation, so that its writer has most likely moved on."""
+        return self._by_family[source.family][-1] is not source
+
     def copied(self, file: LogFile, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
         """The source of the family that a new file begins as a copy of, and the length of the copy."""
         for other, source in others:
-            # A file that was renamed left its name to a new one, which may begin alike and is no copy.
-            if other.family != file.family or source.offset < _LEAST_COPY or other.path != source.path:
+            if other.family != file.family or source.offset < _LEAST_COPY or _gave_up_its_name(other, source, file):
                 continue
-            common = _common(file, other, source.offset)
+            common = self._common(file, other, source.offset)
             if common >= _LEAST_COPY:
                 return source, common
         return None
@@ -115,13 +189,12 @@ class Sources:
     def left(self, matched: Iterable[Source]) -> list[Source]:
         """Active sources that no file of the sweep holds."""
         alive = {source.source_id for source in matched}
-        known = (source for family in self._by_family.values() for source in family)
-        return [source for source in known if source.source_id not in alive and source.state == "active"]
+        return [source for source in self if source.state == "active" and source.source_id not in alive]
 
     def add(
         self,
         file: LogFile,
-        head: bytes,
+        head: Head,
         compression: Compression | None,
         format_name: str,
         service: str,
@@ -136,7 +209,7 @@ class Sources:
                 "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), NULL)",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
-                    *(_when(file.modified_ns), head, compression, format_name, service),
+                    *(_when(file.modified_ns), head.data, compression, format_name, service),
                 ],
             )
             if copied:
@@ -145,62 +218,130 @@ class Sources:
                     [source_id, copied[1], f"copy_of_source_{copied[0].source_id}"],
                 )
         source = Source(
-            *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
-            *(file.modified_ns, head, compression, format_name, service, "active"),
-            offset=copied[1] if copied else 0,
+            *(source_id, file.path, file.family, generation, file.device, file.inode, file.size, file.modified_ns),
+            *(len(head.data), head.hash_of(len(head.data)) or b"", compression, format_name, service, "active"),
         )
+        if copied:
+            source.inherit(*copied)
         family.append(source)
+        self._by_identity.setdefault(source.identity, []).append(source)
         return source
 
     def seen(
-        self, source: Source, file: LogFile, head: bytes, compression: Compression | None, *, complete: bool
+        self, source: Source, file: LogFile, head: Head | None, compression: Compression | None, *, complete: bool
     ) -> None:
-        """Store where and how a source was last seen; a complete one will not grow."""
-        state = "complete" if complete else "active"
-        if source.untouched(file) and (source.path, source.head, source.state) == (file.path, head, state):
-            return
-        source.path, source.device, source.inode = file.path, file.device, file.inode
-        source.compression = compression
-        source.size, source.modified_ns, source.head, source.state = file.size, file.modified_ns, head, state
-        self._store.execute(
-            "UPDATE sources SET path = ?, device = ?, inode = ?, size = ?, modified_at = ?, head = ?, state = ?, "
-            "compression = ? WHERE source_id = ?",
-            [
-                source.path,
-                source.device,
-                source.inode,
-                source.size,
-                _when(source.modified_ns),
-                head,
-                source.state,
-                source.compression,
-                source.source_id,
-            ],
-        )
+        """Take note of where and how a source was last seen; a complete one will not grow.
 
-    def gone(self, source: Source, reason: str) -> int:
+        The store is told by `note`, at once where the source could not be known again otherwise.
+        """
+        state = "complete" if complete else "active"
+        grown = head is not None and len(head.data) > source.head_bytes
+        if not source.untouched(file):
+            source.changed_at = time.monotonic()
+        elif (source.path, source.state) == (file.path, state) and not grown:
+            return
+        moved = (source.path, source.identity, source.state) != (file.path, file.identity, state)
+        if source.identity != file.identity:
+            self._by_identity[source.identity].remove(source)
+            self._by_identity.setdefault(file.identity, []).append(source)
+        source.path, source.device, source.inode = file.path, file.device, file.inode
+        source.size, source.modified_ns, source.state = file.size, file.modified_ns, state
+        source.compression = compression
+        source.noted = False
+        self._unnoted[source.source_id] = source
+        if grown and head is not None:
+            source.head_bytes, source.head_hash = len(head.data), head.hash_of(len(head.data)) or b""
+            self._store.execute("UPDATE sources SET head = ? WHERE source_id = ?", [head.data, source.source_id])
+        if moved:
+            source.noted_at = 0.0
+
+    def note(self, *, all_of_them: bool) -> None:
+        """Tell the store where sources were last seen; those that change all the time only now and then."""
+        now = time.monotonic()
+        due = [source for source in self._unnoted.values() if all_of_them or now - source.noted_at >= _NOTED_EVERY_S]
+        if not due:
+            return
+        with self._store.transaction() as connection:
+            for source in due:
+                connection.execute(
+                    "UPDATE sources SET path = ?, device = ?, inode = ?, size = ?, modified_at = ?, state = ?, "
+                    "compression = ? WHERE source_id = ?",
+                    [
+                        *(source.path, source.device, source.inode, source.size, _when(source.modified_ns)),
+                        *(source.state, source.compression, source.source_id),
+                    ],
+                )
+        for source in due:
+            source.noted_at = now
+            del self._unnoted[source.source_id]
+
+    def gone(self, source: Source, reason: str, *, unseen: bool) -> int:
         """Close a source whose bytes are no longer there; bytes that were seen and not read become a gap.
 
+        With `unseen`, more may have been written than was ever seen: then there is a gap without an end.
         Returns the number of bytes known to be lost.
         """
         source.state = "gone"
+        self._unnoted.pop(source.source_id, None)
         lost = max(0, source.size - source.offset) if source.compression is None else 0
         with self._store.transaction() as connection:
             connection.execute("UPDATE sources SET state = 'gone' WHERE source_id = ?", [source.source_id])
-            if lost:
-                connection.execute(
-                    "INSERT INTO gaps VALUES (?, ?, ?, ?, now())",
-                    [source.source_id, source.offset, source.size, reason],
-                )
+            if lost or unseen:
+                _enter_gap(self._store, source, source.offset, source.size if lost else None, reason)
         return lost
 
     def damaged(self, source: Source) -> None:
         """Compressed data that cannot be read on: a gap of unknown length; a mended file is read on from here."""
-        self._store.execute(
-            "INSERT INTO gaps SELECT ?, ?, NULL, 'damaged', now() "
-            "WHERE NOT EXISTS (FROM gaps WHERE source_id = ? AND from_pos = ? AND reason = 'damaged')",
-            [source.source_id, source.offset, source.source_id, source.offset],
-        )
+        self.mended(source)
+        _enter_gap(self._store, source, source.offset, None, "damaged")
+
+    def mended(self, source: Source) -> None:
+        """The file could be read to its end after all."""
+        self._store.execute("DELETE FROM gaps WHERE source_id = ? AND reason = 'damaged'", [source.source_id])
+
+    def _untouched(self, file: LogFile) -> Source | None:
+        """The source that was read furthest in this very file, if nothing has happened to it since."""
+        same = self._by_identity.get(file.identity, ())
+        untouched = [source for source in same if source.family == file.family and source.untouched(file)]
+        return max(untouched, key=lambda source: source.offset, default=None)
+
+    def _claims(self, file: LogFile, taken: set[int]) -> list[tuple[int, bool, bool, LogFile, Source]]:
+        """The sources that the file may continue: how long the match is, has it a name, is the inode the same."""
+        family = [source for source in self._by_family.get(file.family, ()) if source.source_id not in taken]
+        if not family:
+            return []
+        try:
+            with self._files.reader(file) as reader:
+                head = Head(reader.peek())
+                begun = [source for source in family if source.begins(head)]
+                held = [(source, _holds(reader, file, source)) for source in begun]
+        except InputError:
+            return []
+        return [
+            (source.offset, not file.away, same_inode, file, source)
+            for source, same_inode in held
+            if same_inode is not None
+        ]
+
+    def _common(self, file: LogFile, other: LogFile, limit: int) -> int:
+        """The length, up to `limit`, of what two files begin with alike, if it is all that one of them has; else 0."""
+        shared = 0
+        try:
+            with self._files.reader(file) as one, self._files.reader(other) as two:
+                one.seek(0)
+                two.seek(0)
+                while shared < limit:
+                    size = min(_PIECE, limit - shared)
+                    left, right = _read(one, size), _read(two, size)
+                    length = min(len(left), len(right))
+                    if left[:length] != right[:length]:
+                        return 0
+                    shared += length
+                    if length < size:
+                        break
+        except InputError:
+            return 0
+        return shared
 
 
 def _load(store: Store) -> list[Source]:
@@ -208,78 +349,74 @@ def _load(store: Store) -> list[Source]:
         row[0]: Source(*row)
         for row in store.execute(
             """
-            SELECT source_id, path, family, generation, device, inode, size,
-                (epoch_ns(modified_at))::BIGINT, head, compression, format, service, state
+            SELECT source_id, path, family, generation, device, inode, size, (epoch_ns(modified_at))::BIGINT,
+                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, state
             FROM sources ORDER BY source_id
             """
         )
     }
-    for source_id, length in store.execute("SELECT source_id, to_pos FROM gaps WHERE reason LIKE 'copy_of_source_%'"):
-        sources[source_id].offset = length
-    for source_id, start, end, range_hash, tail_hash in store.execute(
-        "SELECT source_id, from_pos, to_pos, range_hash, tail_hash FROM ledger ORDER BY source_id, to_pos"
+    for source_id, original, length in store.execute(
+        "SELECT source_id, replace(reason, 'copy_of_source_', '')::INTEGER, to_pos FROM gaps "
+        "WHERE reason LIKE 'copy_of_source_%' ORDER BY source_id"
     ):
-        sources[source_id].enter(start, end, range_hash, tail_hash)
+        sources[source_id].ranges += [entry for entry in sources[original].ranges if entry[1] <= length]
+        for entry in store.execute(_ENTRIES_UP_TO, [original, length]):
+            sources[source_id].enter(*entry)
+        sources[source_id].offset = length
+    for source_id, hash_from, end, range_hash, tail_hash in store.execute(
+        "SELECT source_id, hash_from, max(to_pos), arg_max(range_hash, to_pos), arg_max(tail_hash, to_pos) "
+        "FROM ledger GROUP BY source_id, hash_from ORDER BY source_id, hash_from"
+    ):
+        sources[source_id].enter(hash_from, end, range_hash, tail_hash)
     return list(sources.values())
 
 
-def _verified(file: LogFile, source: Source) -> bool | None:
-    """As `_holds`; None too where the file cannot be read, which is then told by its reading."""
-    try:
-        return _holds(file, source)
-    except InputError:
-        return None
+_ENTRIES_UP_TO = """
+SELECT hash_from, max(to_pos), arg_max(range_hash, to_pos),
+    CASE WHEN max(to_pos) = $2 THEN arg_max(tail_hash, to_pos) END
+FROM ledger WHERE source_id = $1 AND to_pos <= $2 GROUP BY hash_from ORDER BY hash_from
+"""
 
 
-def _holds(file: LogFile, source: Source) -> bool | None:
-    """Whether the file holds all that was read of the source: None if not, else whether the inode is the same too."""
-    same_inode = (file.device, file.inode) == (source.device, source.inode)
-    compression = compression_of(file.path)
-    if compression is None and file.size < source.offset:
+def _enter_gap(store: Store, source: Source, start: int, end: int | None, reason: str) -> None:
+    store.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, now())", [source.source_id, start, end, reason])
+
+
+def _gave_up_its_name(other: LogFile, source: Source, file: LogFile) -> bool:
+    """Whether a file left its name to a new one, which may begin alike and is no copy."""
+    return other.path == file.path if other.away else other.path != source.path
+
+
+def _holds(reader: Reader, file: LogFile, source: Source) -> bool | None:
+    """Whether the file holds all that was read of the source: None if not, else whether the inode is the same too.
+
+    That it begins as the source does is known already.
+    """
+    same_inode = file.identity == source.identity
+    compression = reader.compression
+    if (compression is None and file.size < source.offset) or (not source.head_bytes and not same_inode):
         return None
-    with Reader(file.path, compression) as reader:
-        head = _read(reader, max(len(source.head), 1))
-        if not head.startswith(source.head) or (not source.head and not same_inode):
-            return None
-        if same_inode and compression is None:
-            start = max(0, source.offset - TAIL_BYTES)
-            reader.seek(start)
-            tail = _read(reader, source.offset - start)
-            return True if not source.ranges or digest(tail) == source.tail_hash else None
-        return same_inode if _holds_ranges(reader, source) else None
+    if same_inode and compression is None and source.tail_hash is not None:
+        start = max(0, source.offset - TAIL_BYTES)
+        reader.seek(start)
+        return True if digest(_read(reader, source.offset - start)) == source.tail_hash else None
+    return same_inode if _holds_ranges(reader, source) else None
 
 
 def _holds_ranges(reader: Reader, source: Source) -> bool:
     for start, end, range_hash in source.ranges:
+        segment = Segment(start)
         reader.seek(start)
-        data = _read(reader, end - start)
-        if len(data) < end - start or digest(data) != range_hash:
+        while segment.end < end and (piece := _read(reader, min(_PIECE, end - segment.end))):
+            segment.add(piece)
+        if segment.end < end or segment.digest() != range_hash:
             return False
     return True
 
 
 def _read(reader: Reader, size: int) -> bytes:
-    buffer = bytearray(size)
+    buffer = bytearray(min(size, max(_PIECE, HEAD_BYTES)))
     return bytes(memoryview(buffer)[: reader.read_into(memoryview(buffer))])
-
-
-def _common(file: LogFile, other: LogFile, limit: int) -> int:
-    """The length, up to `limit`, of the beginning that two files share if it is all that one of them has; else 0."""
-    shared = 0
-    try:
-        with Reader(file.path, compression_of(file.path)) as one, Reader(other.path, compression_of(other.path)) as two:
-            while shared < limit:
-                size = min(_PIECE, limit - shared)
-                left, right = _read(one, size), _read(two, size)
-                length = min(len(left), len(right))
-                if left[:length] != right[:length]:
-                    return 0
-                shared += length
-                if length < size:
-                    break
-    except InputError:
-        return 0
-    return shared
 
 
 def _when(modified_ns: int) -> datetime:

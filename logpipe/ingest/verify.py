@@ -6,13 +6,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import digest
+from logpipe.ingest.chunk import Segment
 from logpipe.ingest.discovery import family_of
 from logpipe.ingest.lines import NEWLINE
 from logpipe.ingest.reader import Reader, compression_of
 from logpipe.store import Store, rollup
+
+_PIECE = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +171,20 @@ def _check_rollups(store: Store) -> Iterator[Problem]:
 def _check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:
     """Read what the ledger says was read, and compare hashes and the beginnings of lines."""
     size = 0
+    segments = store.execute(
+        "SELECT hash_from, min(from_pos), max(to_pos), sum(lines)::BIGINT, arg_max(range_hash, to_pos) "
+        "FROM ledger WHERE source_id = ? GROUP BY hash_from ORDER BY hash_from",
+        [source_id],
+    )
     try:
         with Reader(path, compression_of(path)) as reader:
-            for start, end, lines, range_hash in store.execute(
-                "SELECT from_pos, to_pos, lines, range_hash FROM ledger WHERE source_id = ? ORDER BY from_pos",
-                [source_id],
-            ):
-                buffer = bytearray(end - start)
-                reader.seek(start)
-                read = reader.read_into(memoryview(buffer))
-                size += read
-                if read < end - start or digest(buffer) != range_hash:
+            for _, start, end, lines, range_hash in segments:
+                found = _read_segment(reader, start, end)
+                size += found.size
+                if found.size < end - start or found.hash != range_hash:
                     detail = f"bytes {start} to {end} are not those that were read"
                     return [Problem(source_id, path, "file_changed", detail)], size
-                problem = _check_lines(store, source_id, path, buffer, start, lines)
+                problem = _check_lines(store, source_id, path, found, (start, end), lines)
                 if problem:
                     return [problem], size
     except InputError as error:
@@ -189,19 +192,51 @@ def _check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem],
     return [], size
 
 
-def _check_lines(store: Store, source_id: int, path: str, data: bytearray, start: int, lines: int) -> Problem | None:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What stands in a stretch of a file."""
+
+    size: int
+    hash: bytes
+    begins: npt.NDArray[np.int64]
+    """Where lines begin."""
+
+
+def _read_segment(reader: Reader, start: int, end: int) -> _Found:
+    """Piece by piece: a line, or a hole, may be larger than memory."""
+    segment = Segment(start)
+    begins = [np.array([start])]
+    reader.seek(start)
+    while segment.end < end:
+        buffer = memoryview(bytearray(min(_PIECE, end - segment.end)))
+        piece = buffer[: reader.read_into(buffer)]
+        if not piece:
+            break
+        begins.append(np.flatnonzero(np.frombuffer(piece, np.uint8) == NEWLINE) + segment.end + 1)
+        segment.add(piece)
+    found = np.concatenate(begins)
+    return _Found(segment.end - start, segment.digest(), found[found < end])
+
+
+def _check_lines(
+    store: Store, source_id: int, path: str, found: _Found, stretch: tuple[int, int], lines: int
+) -> Problem | None:
     """Every row begins where a line of the file begins, and the lines are as many as the ledger says."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == NEWLINE)
-    begins = np.concatenate(([0], ends + 1))
-    begins = begins[begins < len(data)] + start
-    if len(begins) != lines:
-        return Problem(source_id, path, "line_count", f"{len(begins)} lines in the file, {lines} in the ledger")
+    start, end = stretch
     rows = store.connection.execute(
         "SELECT source_pos::BIGINT AS pos FROM events WHERE source_id = $source AND source_pos >= $start "
         "AND source_pos < $end UNION ALL SELECT source_pos::BIGINT FROM rejects WHERE source_id = $source "
         "AND source_pos >= $start AND source_pos < $end",
-        {"source": source_id, "start": start, "end": start + len(data)},
+        {"source": source_id, "start": start, "end": end},
     ).fetchnumpy()["pos"]
+    entries = store.connection.execute(
+        "SELECT from_pos::BIGINT AS pos FROM ledger WHERE source_id = $source AND from_pos >= $start "
+        "AND from_pos < $end",
+        {"source": source_id, "start": start, "end": end},
+    ).fetchnumpy()["pos"]
+    begins = np.union1d(found.begins, entries)  # what was taken of a line too early is a line of its own
+    if len(begins) != lines:
+        return Problem(source_id, path, "line_count", f"{len(begins)} lines in the file, {lines} in the ledger")
     # A byte-order mark at the very beginning belongs to the line, not to its text.
     astray = np.setdiff1d(rows, begins)
     astray = astray[astray != 3] if start == 0 else astray

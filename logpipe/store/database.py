@@ -96,6 +96,16 @@ class Store:
                 raise
             self.connection.commit()
 
+    def reopen(self) -> None:
+        """Open the same database again, after an error that made an end of the handle.
+
+        Raises:
+            StoreError: as `open`.
+        """
+        self.close()
+        self.connection = _connect(self.url, read_only=self.read_only)
+        self._bring_up_to_date()
+
     def close(self) -> None:
         self.connection.close()
 

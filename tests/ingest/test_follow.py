@@ -87,12 +87,27 @@ def test_a_traceback_written_late_belongs_to_its_error(tmp_path: Path, logs: Pat
         until(ask, "SELECT exception_type, exception_message FROM events WHERE level = 'ERROR'", [("ValueError", "no")])
 
 
-def test_a_file_that_goes_unread_is_a_gap(tmp_path: Path, logs: Path) -> None:
-    """What was seen and not taken is told when its file is deleted."""
+def test_the_half_line_of_a_deleted_file_is_kept(tmp_path: Path, logs: Path) -> None:
+    """Its writer may still be at it; when it rests, what there is of the line is a reject."""
     path = logs / "app.log"
     with following(tmp_path / "logs.duckdb", logs) as ask:
         path.write_bytes(line(0) + b'{"unfinished')
         until(ask, "SELECT count(*) FROM events", [(1,)])
         path.unlink()
-        append(logs / "other.log", range(1, 2))
-        until(ask, "SELECT reason, to_pos - from_pos FROM gaps", [("deleted", 12)])
+        until(ask, "SELECT reason, raw FROM rejects", [("unterminated", b'{"unfinished')])
+        until(ask, "SELECT count(*) FROM gaps", [(0,)])
+
+
+def test_a_record_that_waited_survives_the_truncation_of_its_file(tmp_path: Path, logs: Path) -> None:
+    """Lines of a record that may go on are nowhere else any more, and come in from memory."""
+    path = logs / "legacy.log"
+    head = "2026-03-12 10:00:00,000 ERROR shop.orders: order 17 failed\n"
+    with following(tmp_path / "logs.duckdb", logs) as ask:
+        path.write_text(head * 4 + "Traceback (most recent call last):\nValueError: no\n")
+        until(ask, "SELECT count(*) FROM events", [(3,)])
+        path.write_text(head.replace("17", "18") * 2)
+        until(ask, "SELECT count(*) FROM events WHERE exception_type = 'ValueError'", [(1,)])
+        until(ask, "SELECT count(*) >= 5 FROM events", [(True,)])
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        assert store.execute("FROM gaps") == []
+        assert not verify(store).problems

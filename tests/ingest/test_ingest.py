@@ -77,7 +77,7 @@ def test_the_rest_of_a_line_taken_too_early_is_a_reject(take: Take, logs: Path, 
     take()
     assert sequences(store) == [0, 1]
     reasons = store.execute("SELECT reason, raw FROM rejects ORDER BY source_pos")
-    assert reasons == [("malformed_json", b'{"half'), ("continues_taken_line", b'":1}')]
+    assert reasons == [("unterminated", b'{"half'), ("continues_taken_line", b'":1}')]
     assert not verify(store).problems
 
 

@@ -85,7 +85,8 @@ CREATE TABLE ledger (
     joined UBIGINT NOT NULL,         -- lines that continue the record before them
     blanks UBIGINT NOT NULL,
     rejects UBIGINT NOT NULL,
-    range_hash BLOB NOT NULL,        -- BLAKE3, 16 bytes, of from_pos..to_pos
+    hash_from UBIGINT NOT NULL,      -- small entries in a row go on with one hash, which begins here
+    range_hash BLOB NOT NULL,        -- BLAKE3, 16 bytes, of hash_from..to_pos
     tail_hash BLOB NOT NULL,         -- the same of the bytes before to_pos, at most 4,096
     committed_at TIMESTAMPTZ NOT NULL
 );
@@ -94,7 +95,7 @@ CREATE TABLE gaps (
     source_id INTEGER NOT NULL,
     from_pos UBIGINT NOT NULL,
     to_pos UBIGINT,                  -- NULL where the end is not known
-    reason VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,         -- overwritten, shrunk, deleted, given_up, damaged; copy_of_source_N is no loss
     detected_at TIMESTAMPTZ NOT NULL
 );
 

@@ -1,0 +1,143 @@
+"""Descriptors kept open, so that a file is read to its end after it was renamed, deleted or closed to us."""
+
+import heapq
+import resource
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from logpipe.errors import InputError
+from logpipe.ingest.discovery import LogFile, described
+from logpipe.ingest.reader import TRANSCODED, Reader, compression_of
+
+ROTATE_WAIT_S = 60.0
+"""How long a file that has lost its name is kept at least: its writer may not have noticed yet."""
+
+MOST_OPEN = 1024
+"""So many files are kept open at most, and no more than half of what the process may open (RLIMIT_NOFILE)."""
+
+_DRAINED_TWICE = 2
+_MAGIC_BYTES = 6
+"""A shorter file does not tell yet whether it is compressed."""
+
+
+class Replaced(InputError):  # noqa: N818 - a state: another file has the name by now
+    """The file is not what it was when it was found."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    reader: Reader
+    file: LogFile
+    away_since: float | None = None
+    drained: int = 0
+    """How often in a row nothing was left to read since the file lost its name."""
+
+
+class OpenFiles:
+    """The files being followed. Compressed files are opened for each reading: they do not grow line by line."""
+
+    def __init__(self, *, keep: bool) -> None:
+        """`keep` is for following; a single ingest opens one file at a time."""
+        self.given_up: list[tuple[LogFile, bytes]] = []
+        """Files without a name that were closed before they were read, for want of room, and how they begin."""
+        self._kept: dict[tuple[int, int], _Kept] = {}
+        self._most = min(MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2) if keep else 0
+
+    @contextmanager
+    def reader(self, file: LogFile) -> Iterator[Reader]:
+        """The file, opened or still open.
+
+        Raises:
+            InputError: it cannot be opened.
+            Replaced: another file has its name by now.
+        """
+        if kept := self._kept.get(file.identity):
+            yield kept.reader
+            return
+        with _opened(file) as reader:
+            yield reader
+
+    def keep(self, files: Iterable[LogFile], drained: Callable[[LogFile], bool], *, give_up: bool = False) -> None:
+        """Open the files that are not open yet, as far as there is room: the newest of those with something to read.
+
+        For those with something to read, files that are drained are closed; with `give_up`, which is for a time when
+        nothing can be read, also the oldest without a name. A file that cannot be opened is told by its reading.
+        """
+        if not self._most:
+            return
+        missing = [file for file in files if file.identity not in self._kept and file.size >= _MAGIC_BYTES]
+        room = self._most - len(self._kept)
+        if len(missing) > room:
+            waiting = [file for file in missing if not drained(file)]
+            self._make_room(min(len(waiting), self._most) - room, drained, give_up=give_up)
+            idle = self._most - len(self._kept) - len(waiting)
+            missing = waiting + heapq.nlargest(max(0, idle), (file for file in missing if drained(file)), key=_age)
+        for file in missing[: self._most - len(self._kept)]:
+            with suppress(InputError):
+                reader = _opened(file)
+                if reader.compression in (None, *TRANSCODED):
+                    self._kept[file.identity] = _Kept(reader, file)
+                else:
+                    reader.close()
+
+    def _make_room(self, wanted: int, drained: Callable[[LogFile], bool], *, give_up: bool) -> None:
+        idle = [kept.file for kept in self._kept.values() if drained(kept.file)] if wanted > 0 else []
+        closed = heapq.nsmallest(wanted, idle, key=_age)
+        for file in closed:
+            self.close(file)
+        unnamed = [kept for kept in self._kept.values() if kept.away_since is not None] if give_up else []
+        for kept in heapq.nsmallest(wanted - len(closed), unnamed, key=lambda kept: kept.away_since or 0.0):
+            with suppress(InputError):
+                self.given_up.append((kept.file, kept.reader.peek()))
+            self.close(kept.file)
+
+    def away(self, found: Iterable[LogFile]) -> list[LogFile]:
+        """The open files that none of the found ones is, as they are now."""
+        names = {file.identity: file for file in found} if self._kept else {}
+        lost = []
+        for identity, kept in self._kept.items():
+            if present := names.get(identity):
+                kept.file, kept.away_since, kept.drained = present, None, 0
+                continue
+            if kept.away_since is None:
+                kept.away_since = time.monotonic()
+            kept.file = described(kept.file.path, kept.reader.stat(), named=kept.file.named, away=True)
+            lost.append(kept.file)
+        return lost
+
+    def close_drained(self, drained: Callable[[LogFile], bool]) -> None:
+        """Close what was found read to its end twice, and has had no name for `ROTATE_WAIT_S`."""
+        now = time.monotonic()
+        for kept in list(self._kept.values()):
+            if kept.away_since is None:
+                continue
+            kept.drained = kept.drained + 1 if drained(kept.file) else 0
+            if kept.drained >= _DRAINED_TWICE and now - kept.away_since >= ROTATE_WAIT_S:
+                self.close(kept.file)
+
+    def close(self, file: LogFile) -> None:
+        """Close a file, if it is open."""
+        if kept := self._kept.pop(file.identity, None):
+            kept.reader.close()
+
+    def close_all(self) -> None:
+        for kept in list(self._kept.values()):
+            self.close(kept.file)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+def _age(file: LogFile) -> int:
+    return file.modified_ns
+
+
+def _opened(file: LogFile) -> Reader:
+    reader = Reader(file.path, compression_of(file.path))
+    status = reader.stat()
+    if (status.st_dev, status.st_ino) != file.identity:
+        reader.close()
+        raise Replaced(f"{file.path} was replaced while it was read", reason="replaced")
+    return reader

@@ -1,0 +1,110 @@
+"""File-system events, for as far as they go: nothing relies on them but the shortness of a wait."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from logpipe.errors import InputError
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import ObservedWatch
+
+_CHANGES: list[type[FileSystemEvent]] = [
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+
+class Watch(FileSystemEventHandler):
+    """Sets an event when a file changes in a watched folder, while the block runs."""
+
+    def __init__(
+        self, paths: Sequence[str], changed: threading.Event, complain: Callable[[InputError], None], *, wanted: bool
+    ) -> None:
+        self._paths = paths
+        self._changed = changed
+        self._complain = complain
+        self._wanted = wanted
+        self._watched: dict[str, tuple[tuple[int, int], ObservedWatch]] = {}
+        self._observer = Observer()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - which one makes no difference
+        self._changed.set()
+
+    def renew(self) -> None:
+        """Watch folders that came since, or were made anew: to those the watch of the old one does not lead."""
+        if not self._wanted:
+            return
+        for folder, recursive in _folders(self._paths).items():
+            identity = _identity(folder)
+            known, watch = self._watched.get(folder, (None, None))
+            if identity is None or identity == known:
+                continue
+            with suppress(KeyError, OSError):
+                if watch is not None:
+                    self._observer.unschedule(watch)
+            self._watch(folder, identity, recursive=recursive)
+
+    def _watch(self, folder: str, identity: tuple[int, int], *, recursive: bool) -> None:
+        try:
+            watch = self._observer.schedule(self, folder, recursive=recursive, event_filter=_CHANGES)
+        except OSError as error:
+            self._wanted = False
+            self._complain(
+                InputError(
+                    f"no file-system events for {folder}: {(error.strerror or str(error)).lower()}",
+                    remedy="changes are found all the same, by looking once a second",
+                    reason="no_notifications",
+                )
+            )
+        else:
+            self._watched[folder] = identity, watch
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            self._observer.start()
+            self.renew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        status = os.stat(folder)
+        return status.st_dev, status.st_ino
+    return None
+
+
+def _folders(paths: Sequence[str]) -> dict[str, bool]:
+    """The existing folders to watch, and whether with all below them; of a pattern, that above its first sign."""
+    folders: dict[str, bool] = {}
+    for path in paths:
+        whole = Path(path)
+        folder = whole if whole.is_dir() else whole.parent
+        deep = whole.is_dir()
+        while any(sign in str(folder) for sign in "*?["):
+            folder, deep = folder.parent, True
+        if folder.is_dir():
+            folders[str(folder)] = folders.get(str(folder), False) or deep
+    return folders
