@@ -176,7 +176,7 @@ def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Ch
     if isinstance(format_.outer if isinstance(format_, Wrapped) else format_, JsonFormat):
         lines.cut_nested(records)
     size = int(starts[-1] + sizes[-1]) + 1
-    span = Span(piece.source_id, 0, size, len(starts), 0, 0, b"", b"")
+    span = Span(piece.source_id, 0, size, len(starts), 0, 0, 0, b"", b"")
     return Chunk(span, format_, service, context, records)
 
 
