@@ -12,6 +12,7 @@ from typing import Final
 import duckdb
 
 from logpipe.ingest.formats.base import SQL_TYPES, Context, text_literal
+from logpipe.ingest.formats.inferred import ATTRIBUTE, inferred_sql
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.times import instant_sql, is_microseconds_sql
 from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql
@@ -144,11 +145,14 @@ def select_sql(
     paths = _path_list(places)
     values = [f"{place.value_sql(context)} AS value_{place.index}" for place in places]
     chosen = [f"{sql} AS {column}" for column, sql in _column_values(places).items()]
+    chosen.append(f"{_inferred(places, context)} AS {ATTRIBUTE}")
     taken = [f"{sql} AS taken_{index}" for index, sql in _taken(places).items()]
     rest = f"json_merge_patch(json, {_patch(places, redundant)}) AS rest"
     changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
     return (
-        f"SELECT {', '.join(COLUMNS)}, nullif(rest, '{{}}'::JSON) AS attributes, pos, bytes, reason"
+        f"SELECT {', '.join(COLUMNS)}, nullif(CASE WHEN {ATTRIBUTE} IS NULL THEN rest"
+        f" ELSE json_merge_patch(rest, json_object('{ATTRIBUTE}', {ATTRIBUTE})) END, '{{}}'::JSON) AS attributes,"
+        " pos, bytes, reason"
         f" FROM (SELECT * REPLACE (CASE WHEN json IS NOT NULL AND ({changed})"
         " THEN json_merge_patch(rest, json_object('_raw', raw)) ELSE rest END AS rest)"
         f" FROM (SELECT *, {rest}"
@@ -233,6 +237,17 @@ def _column_values(places: list[_Place]) -> dict[str, str]:
         column: f"coalesce({', '.join(found)})" if found else f"NULL::{SQL_TYPES[column]}"
         for column, found in values.items()
     }
+
+
+def _inferred(places: list[_Place], context: Context) -> str:
+    """SQL of what was inferred of the time that the column has."""
+    ways = [
+        f"WHEN value_{place.index} IS NOT NULL THEN"
+        f" {inferred_sql(place.value_sql, context, f'texts[{place.index}]', f'value_{place.index}') or 'NULL'}"
+        for place in places
+        if place.column == "ts"
+    ]
+    return f"CASE {' '.join(ways)} END" if ways else "NULL::VARCHAR"
 
 
 def _taken(places: list[_Place]) -> dict[int, str]:

@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Scan, json_object, text_literal
+from logpipe.ingest.formats.inferred import ATTRIBUTE, inferred_sql
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.pairs import with_pairs
 from logpipe.ingest.formats.times import TimeSql, iso_sql
@@ -87,6 +88,7 @@ class TextFormat:
             f"SELECT {', '.join(('*', *self._matches()))} FROM ({{}})",
             f"SELECT {', '.join(('pos', 'bytes', 'raw', 'layout', *self._group_values()))} FROM ({{}})",
             f"SELECT {', '.join(('*', *self._read(context)))} FROM ({{}})",
+            f"SELECT {', '.join(('*', *self._inferred(context)))} FROM ({{}})",
             f"SELECT {', '.join(self._column_values())}, {self._attributes()}, pos, bytes, NULL AS reason FROM ({{}})",
         ]
         statement = stages[0]
@@ -129,6 +131,13 @@ class TextFormat:
             yield f"{level_sql(_quoted('level'))} AS read_level"
         yield from (f"{sql} AS {name}" for name, sql in self.derived.items())
 
+    def _inferred(self, context: Context) -> Iterator[str]:
+        if "time" in self.groups:
+            told = inferred_sql(
+                lambda other: self.read_time(_quoted("time"), other), context, _quoted("time"), "read_time"
+            )
+            yield f"{told or 'NULL'} AS time_inferred"
+
     def _column_values(self) -> Iterator[str]:
         columns = dict(self.columns)
         if "time" in self.groups:
@@ -146,6 +155,7 @@ class TextFormat:
         members = dict(self.attributes)
         if "time" in self.groups:
             members["timestamp"] = 'CASE WHEN read_time IS NULL THEN "time" END'
+            members[ATTRIBUTE] = "time_inferred"
         if "level" in self.groups:
             exact = level_is_exact_sql(_quoted("level"))
             members["level"] = f'CASE WHEN NOT {exact} THEN "level" END'

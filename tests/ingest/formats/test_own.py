@@ -1,5 +1,6 @@
 """Formats of one's own: what a definition may say, and what is said of one with a mistake."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from logpipe.store import Store
 from .lines import select
 
 Take = Callable[..., Any]
+PAGE = Path(__file__).parents[3] / "docs" / "formats.md"
 
 SHOP = r"""
 name = "old_shop"
@@ -170,3 +172,9 @@ def test_a_source_whose_definition_is_gone_says_so(
     assert "there is no format called old_shop any more" in str(error)
     assert not verify(store).problems
     assert take(log, formats=formats).events == 1
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL))
+def test_the_document_s_definitions_work(define: Callable[[str], Path], block: str) -> None:
+    """Each example can be used as it stands, and its samples pass."""
+    assert not [outcome.differences for outcome in check_samples(read_format(define(block))) if outcome.differences]

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from logpipe.ingest.formats import FORMATS, Context
+from logpipe.ingest.formats.text_format import TextFormat
+from logpipe.ingest.formats.times import time_of_day
 
 from .lines import select
 
@@ -57,3 +59,57 @@ def test_a_time_that_cannot_be_read_is_kept() -> None:
     assert row["attributes"] == {"time": "soon"}
     (row,) = select(FORMATS["python_text"], "2026-02-31 09:00:00 - shop - INFO - a")
     assert row["attributes"] == {"timestamp": "2026-02-31 09:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("wall", "instant"),
+    [
+        ("2026-03-29 01:59:59", "2026-03-29T00:59:59.000000Z"),
+        ("2026-03-29 02:30:00", "2026-03-29T01:30:00.000000Z"),
+        ("2026-03-29 03:00:00", "2026-03-29T01:00:00.000000Z"),
+        ("2026-10-25 01:59:59", "2026-10-24T23:59:59.000000Z"),
+        ("2026-10-25 02:30:00", "2026-10-25T01:30:00.000000Z"),
+        ("2026-10-25 03:00:00", "2026-10-25T02:00:00.000000Z"),
+    ],
+)
+def test_clocks_are_put_forward_and_back(wall: str, instant: str) -> None:
+    """A wall time that there is not is read with the offset before; one that there is twice is the second."""
+    (row,) = select(FORMATS["python_text"], f"{wall} - shop - INFO - a", BERLIN)
+    assert row["ts"] == instant
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "inferred"),
+    [
+        ("python_text", "2026-03-14 09:00:00,250 - shop - INFO - a", "zone"),
+        ("python_text", "2026-03-14T09:00:00.25Z - shop - INFO - a", None),
+        ("python_text", "2026-03-14 09:00:00 +0100 - shop - INFO - a", None),
+        ("syslog", "Jun 14 09:00:00 web-1 shop: a", "year"),
+        ("syslog", "2026-06-14T09:00:00+02:00 web-1 shop: a", None),
+        ("access_log", '- - - [14/Mar/2026:09:00:00 +0000] "GET / HTTP/1.1" 200 5', None),
+        ("postgresql", "2026-06-14 09:00:00 CEST [3] LOG:  a", None),
+        ("redis", "1:M 14 Mar 2026 09:00:00.123 * a", "zone"),
+        ("redis", "1:signal-handler (1773478804) a", None),
+        ("json", '{"time":"2026-06-14 09:00:00"}', "zone"),
+        ("json", '{"time":"2026-06-14 09:00:00 Europe/Berlin"}', None),
+        ("json", '{"time":1773478800}', None),
+        ("logfmt", "time=2026-06-14T09:00:00 level=info", "zone"),
+    ],
+)
+@pytest.mark.parametrize("context", [BERLIN, Context(datetime(2026, 3, 14, tzinfo=UTC))])
+def test_what_the_line_does_not_say_is_flagged(name: str, line: str, inferred: str | None, context: Context) -> None:
+    """Whatever the source's zone is: also UTC, where it is taken for it, was not said."""
+    (row,) = select(FORMATS[name], line, context)
+    attributes = row.get("attributes")
+    assert (attributes if isinstance(attributes, dict) else {}).get("time_inferred") == inferred
+
+
+@pytest.mark.parametrize(("clock", "day"), [("11:00:00", "14"), ("13:00:00", "13")])
+def test_a_time_without_a_date_is_of_the_day_of_the_last_write(clock: str, day: str) -> None:
+    """Or of the day before, if it would lie behind it; the record says that the date is inferred."""
+    reading = TextFormat(
+        "t", "t", (r"^(?P<time>\S+) (?P<text>.*)$",), {"message": "text"}, read_time=time_of_day("%H:%M:%S")
+    )
+    (row,) = select(reading, f"{clock} a", Context(datetime(2026, 3, 14, 12, tzinfo=UTC)))
+    assert row["ts"] == f"2026-03-{day}T{clock}.000000Z"
+    assert row["attributes"] == {"time_inferred": "date"}
