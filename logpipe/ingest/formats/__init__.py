@@ -11,47 +11,66 @@ from logpipe.ingest.formats.aws_elb import AWS_ELB
 from logpipe.ingest.formats.aws_s3 import AWS_S3
 from logpipe.ingest.formats.aws_vpc_flow import AWS_VPC_FLOW
 from logpipe.ingest.formats.base import Context, Format
+from logpipe.ingest.formats.caddy_json import CADDY_JSON
 from logpipe.ingest.formats.cef import CEF
+from logpipe.ingest.formats.cloudflare import CLOUDFLARE
+from logpipe.ingest.formats.cloudtrail import CLOUDTRAIL
 from logpipe.ingest.formats.compose import COMPOSE
 from logpipe.ingest.formats.couchdb import COUCHDB
 from logpipe.ingest.formats.cri import CRI
 from logpipe.ingest.formats.django_server import DJANGO_SERVER
 from logpipe.ingest.formats.docker_json import DOCKER_JSON
 from logpipe.ingest.formats.dotnet_text import DOTNET_TEXT
+from logpipe.ingest.formats.ecs_json import ECS_JSON
 from logpipe.ingest.formats.envoy import ENVOY
+from logpipe.ingest.formats.envoy_json import ENVOY_JSON
+from logpipe.ingest.formats.gcp_json import GCP_JSON
 from logpipe.ingest.formats.generic_json import GENERIC_JSON
 from logpipe.ingest.formats.gin import GIN
 from logpipe.ingest.formats.go_text import GO_TEXT
 from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
 from logpipe.ingest.formats.haproxy import HAPROXY
 from logpipe.ingest.formats.java_text import JAVA_TEXT
+from logpipe.ingest.formats.journald_json import JOURNALD_JSON
 from logpipe.ingest.formats.kernel import KERNEL
 from logpipe.ingest.formats.klog import KLOG
 from logpipe.ingest.formats.kubectl import KUBECTL
+from logpipe.ingest.formats.kubernetes_audit import KUBERNETES_AUDIT
+from logpipe.ingest.formats.laurel import LAUREL
+from logpipe.ingest.formats.log4j_json import LOG4J_JSON
 from logpipe.ingest.formats.logcat import LOGCAT
 from logpipe.ingest.formats.logfmt import LOGFMT
 from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
 from logpipe.ingest.formats.loguru_json import LOGURU_JSON
 from logpipe.ingest.formats.loguru_text import LOGURU_TEXT
+from logpipe.ingest.formats.mongodb_json import MONGODB_JSON
 from logpipe.ingest.formats.mongodb_text import MONGODB_TEXT
+from logpipe.ingest.formats.monolog_json import MONOLOG_JSON
 from logpipe.ingest.formats.mysql_error import MYSQL_ERROR
 from logpipe.ingest.formats.mysql_general import MYSQL_GENERAL
 from logpipe.ingest.formats.nestjs import NESTJS
+from logpipe.ingest.formats.nextcloud import NEXTCLOUD
 from logpipe.ingest.formats.nginx_error import NGINX_ERROR
+from logpipe.ingest.formats.otel_console import OTEL_CONSOLE
 from logpipe.ingest.formats.pgbouncer import PGBOUNCER
 from logpipe.ingest.formats.php_text import PHP_TEXT
+from logpipe.ingest.formats.pino_json import PINO_JSON
 from logpipe.ingest.formats.plain import PLAIN
 from logpipe.ingest.formats.postgresql import POSTGRESQL
+from logpipe.ingest.formats.postgresql_json import POSTGRESQL_JSON
 from logpipe.ingest.formats.python_json_logger import PYTHON_JSON_LOGGER
 from logpipe.ingest.formats.python_text import PYTHON_TEXT
 from logpipe.ingest.formats.redis import REDIS
 from logpipe.ingest.formats.ruby_text import RUBY_TEXT
 from logpipe.ingest.formats.rust_text import RUST_TEXT
+from logpipe.ingest.formats.serilog_json import SERILOG_JSON
 from logpipe.ingest.formats.spdlog import SPDLOG
 from logpipe.ingest.formats.structlog_console import STRUCTLOG_CONSOLE
 from logpipe.ingest.formats.structlog_json import STRUCTLOG_JSON
+from logpipe.ingest.formats.suricata_eve import SURICATA_EVE
 from logpipe.ingest.formats.syslog import SYSLOG
 from logpipe.ingest.formats.timed_text import TIMED_TEXT
+from logpipe.ingest.formats.traefik_json import TRAEFIK_JSON
 from logpipe.ingest.formats.uvicorn import UVICORN
 from logpipe.ingest.formats.uwsgi import UWSGI
 from logpipe.ingest.formats.windows_cbs import WINDOWS_CBS
@@ -63,6 +82,25 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     LOGPIPE_JSONL,
     LOGURU_JSON,
     DOCKER_JSON,
+    OTEL_CONSOLE,
+    ECS_JSON,
+    GCP_JSON,
+    MONGODB_JSON,
+    POSTGRESQL_JSON,
+    JOURNALD_JSON,
+    KUBERNETES_AUDIT,
+    CLOUDTRAIL,
+    CADDY_JSON,
+    TRAEFIK_JSON,
+    ENVOY_JSON,
+    CLOUDFLARE,
+    SERILOG_JSON,
+    MONOLOG_JSON,
+    LOG4J_JSON,
+    NEXTCLOUD,
+    SURICATA_EVE,
+    LAUREL,
+    PINO_JSON,
     PYTHON_JSON_LOGGER,
     STRUCTLOG_JSON,
     GENERIC_JSON,

@@ -29,7 +29,8 @@ def _times(factor: str) -> str:
 
 SPELLINGS: Final[Mapping[str, tuple[Candidate, ...]]] = {
     "ts": candidates(
-        "@timestamp", "time", "ts", "@t", "Timestamp", "date", "datetime", "asctime", "eventTime", "created", "t"
+        *("@timestamp", "time", "ts", "@t", "Timestamp", "date", "datetime", "asctime", "eventTime", "created", "t"),
+        *("timestamp_ns", "Time"),
     ),
     "level": (
         *candidates("severity", "levelname", "log.level", "lvl", "@l", "Level", "severity_text", "SeverityText"),
@@ -51,7 +52,7 @@ SPELLINGS: Final[Mapping[str, tuple[Candidate, ...]]] = {
     "host": candidates("host.name", "hostname", "host.hostname", "resource.host.name", "_HOSTNAME", "MachineName"),
     "logger": candidates(
         *("log.logger", "logger_name", "loggerName", "logger.name", "otel.scope.name", "instrumentation_scope.name"),
-        *("SourceContext", "category", "channel"),
+        *("SourceContext", "category", "channel", "Logger"),
     ),
     "event": candidates("event.name", "event_name", "eventName", "event_type"),
     "message": candidates(
@@ -98,7 +99,14 @@ SPELLINGS: Final[Mapping[str, tuple[Candidate, ...]]] = {
     ),
     "http_status": candidates(
         *("http.response.status_code", "http.status_code", "httpRequest.status", "status_code", "statusCode"),
-        *("res.statusCode", "response.status", "response.status_code", "status"),
+        *(
+            "res.statusCode",
+            "response.status",
+            "response.status_code",
+            "response.statusCode",
+            "response_code",
+            "status",
+        ),
     ),
     "db_system": candidates("db.system.name", "db.system"),
     "db_statement": candidates("db.query.text", "db.statement", "sql", "query_text"),
@@ -124,11 +132,21 @@ SPELLINGS: Final[Mapping[str, tuple[Candidate, ...]]] = {
         "logging.googleapis.com/sourceLocation.line",
     ),
     "process": candidates("process.pid", "pid", "process.id", "_PID"),
-    "thread": candidates("thread.name", "threadName", "thread_name", "process.thread.name"),
+    "thread": candidates("thread.name", "threadName", "thread_name", "process.thread.name", "Thread"),
 }
 """By column, the foreign spellings of its key, best first. A unit that no name tells (`duration`) is not guessed."""
 
 COLUMN_SPELLINGS: Final = {field.column: (*candidates(field.key), *SPELLINGS.get(field.column, ())) for field in FIELDS}
 """The same with our own keys, which come first."""
+
+
+def spelled(**best: tuple[Candidate, ...]) -> Mapping[str, tuple[Candidate, ...]]:
+    """All spellings, but for some columns others before them, which also stand in for those of the same key."""
+    columns = dict(COLUMN_SPELLINGS)
+    for column, first in best.items():
+        taken = {candidate.path for candidate in first}
+        columns[column] = (*first, *(other for other in COLUMN_SPELLINGS[column] if other.path not in taken))
+    return columns
+
 
 GENERIC_JSON = JsonFormat(name="json", title="JSON lines", columns=COLUMN_SPELLINGS)

@@ -3,16 +3,33 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 import duckdb
 
 from logpipe.ingest.formats.base import Context, Scan
 from logpipe.ingest.formats.json_select import Candidate, select_sql
 
+_SHORT: Final = 1 << 14
 
-def candidates(*paths: str) -> tuple[Candidate, ...]:
+
+def candidates(*paths: str | tuple[str, ...]) -> tuple[Candidate, ...]:
     """Candidates that are read as they stand."""
     return tuple(map(Candidate, paths))
+
+
+@lru_cache(maxsize=256)
+def _remembered(line: str) -> object:
+    return _parsed(line)
+
+
+def _parsed(line: str) -> object:
+    """The value of a line; None where it is no JSON."""
+    try:
+        return json.loads(line)  # takes lone surrogates, as the SELECT does
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -33,10 +50,8 @@ class JsonFormat:
         return sum(map(self._claims_line, lines)) / len(lines) if lines else 0.0
 
     def _claims_line(self, line: str) -> bool:
-        try:
-            parsed = json.loads(line)  # takes lone surrogates, as the SELECT does
-        except (ValueError, RecursionError):
-            return False
+        # Every format of JSON is asked about the same lines.
+        parsed = _remembered(line) if len(line) < _SHORT else _parsed(line)
         if self.marks is None:
             return isinstance(parsed, dict | list)
         return isinstance(parsed, dict) and self.marks(parsed)

@@ -14,7 +14,7 @@ import duckdb
 from logpipe.ingest.formats.base import SQL_TYPES, Context, text_literal
 from logpipe.ingest.formats.inferred import ATTRIBUTE, inferred_sql
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
-from logpipe.ingest.formats.times import instant_sql, is_microseconds_sql
+from logpipe.ingest.formats.times import TimeSql, instant_sql, is_microseconds_sql
 from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql
 from logpipe.record import COLUMNS, STREAMS
 
@@ -48,10 +48,12 @@ function, for it would raise. `is_altered`: the object says less than the line, 
 class Candidate:
     """A place where a column's value may stand, and how it is read there."""
 
-    path: str
-    """Keys joined by points: the nested place and the key that has the points in it are both looked up."""
-    reading: str | None = None
-    """SQL over the text `{}`, for a unit or a code of its own."""
+    path: str | tuple[str, ...]
+    """Keys joined by points: the nested place and the key that has the points in it are both looked up. Or the keys."""
+    reading: str | TimeSql | None = None
+    """SQL over the text `{}`, for a unit or a code of its own; of `ts` how the time is written."""
+    kind: str | None = None
+    """The JSON type (`OBJECT`, `ARRAY`) of a value that is not a text or a number; then the text is its JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class _Place:
 
     column: str
     keys: tuple[str, ...]
-    reading: str | None
+    candidate: Candidate
     index: int
     """Its position, from 1, in the lists `texts` and `types`."""
 
@@ -68,6 +70,8 @@ class _Place:
     def text_sql(self) -> str:
         """The value as text, where its JSON type may stand in the column."""
         text, kind = f"texts[{self.index}]", f"types[{self.index}]"
+        if self.candidate.kind is not None:
+            return f"CASE WHEN {kind} = '{self.candidate.kind}' THEN {text} END"
         if self.column.startswith("exception_"):
             return f"CASE WHEN {kind} = 'VARCHAR' THEN {text} END"
         numeral = f"TRY_CAST({text} AS DOUBLE)::VARCHAR"  # which DuckDB spells in two ways
@@ -76,11 +80,11 @@ class _Place:
 
     def value_sql(self, context: Context) -> str:
         """The value in the column's type, NULL where it does not fit."""
-        text = self.text_sql
-        if self.reading is not None:
-            text = self.reading.replace("{}", f"({text})")
+        text, reading = self.text_sql, self.candidate.reading
+        if isinstance(reading, str):
+            text = reading.replace("{}", f"({text})")
         elif self.column == "ts":
-            return instant_sql(text, context)
+            return (reading or instant_sql)(text, context)
         elif self.column == "level":
             return level_sql(text)
         return fitting_sql(self.column, text)
@@ -88,11 +92,14 @@ class _Place:
     @property
     def is_whole_sql(self) -> str:
         """Whether the column says all that the text said."""
-        if self.reading is None and self.column == "level":
+        reading = self.candidate.reading
+        if self.candidate.kind is not None:
+            return "false"
+        if reading is None and self.column == "level":
             return level_is_exact_sql(f"texts[{self.index}]")
         if self.column == "ts":
             return is_microseconds_sql(f"texts[{self.index}]")
-        if self.reading is not None and self.column != "level" and SQL_TYPES[self.column] == "VARCHAR":
+        if reading is not None and self.column != "level" and SQL_TYPES[self.column] == "VARCHAR":
             return f"value_{self.index} = texts[{self.index}]"
         return "true"
 
@@ -195,7 +202,7 @@ def _candidate_places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterab
             for spelling in _spellings(candidate.path):
                 if spelling[0] in keys:
                     index += 1
-                    yield _Place(column, spelling, candidate.reading, index)
+                    yield _Place(column, spelling, candidate, index)
 
 
 def _found_places(connection: duckdb.DuckDBPyConnection, objects: str, places: list[_Place]) -> list[_Place]:
@@ -215,7 +222,9 @@ def _path_list(places: list[_Place]) -> str:
     return f"[{', '.join(text_literal(_json_path(place.keys)) for place in places) or _NO_PATH}]"
 
 
-def _spellings(path: str) -> list[tuple[str, ...]]:
+def _spellings(path: str | tuple[str, ...]) -> list[tuple[str, ...]]:
+    if isinstance(path, tuple):
+        return [path]
     nested = tuple(path.split("."))
     return [(path,)] if len(nested) == 1 else [(path,), nested]
 
