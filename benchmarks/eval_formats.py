@@ -7,7 +7,8 @@ Every file of `$LOGPIPE_EVAL_DATA/formats` goes through the ingest itself, one s
 
 How it judges, without looking at names of files:
 
-- **Detection** is right where the stored format is one of those that `formats.toml` lists for the corpus' format.
+- **Detection** is right where the stored format (of a wrapper either name) is one of those that `formats.toml` lists for
+  the corpus' format.
 - **Pairing**: each expected record is given at most one event, both in order, so that the most fields agree; one that
   is left without an event has all its fields wrong.
 - **Timestamps** agree to the precision that is expected (`stated_times.py`): a year or a zone that the line does not
@@ -43,6 +44,7 @@ from stated_times import stated_time
 
 from logpipe.errors import InputError, LogpipeError
 from logpipe.ingest.discovery import find
+from logpipe.ingest.formats.wrapped import SEPARATOR
 from logpipe.ingest.ingest import Ingester
 from logpipe.ingest.intake import Options
 from logpipe.ingest.verify import verify
@@ -119,7 +121,7 @@ class Judge:
         os.utime(path, (rested, rested))
         name, events = self._ingest(path, row, content, result)
         accepted = self._accepted.get(row["format"], [row["format"]])
-        result.detected = int(name in accepted)
+        result.detected = int(not {name, *name.split(SEPARATOR)}.isdisjoint(accepted))
         if not result.detected:
             self._fail(f"{row['file']}: detected {name}, right is {' or '.join(accepted)}")
         self._compare(row, content, events, result)
