@@ -7,8 +7,8 @@ Every file of `$LOGPIPE_EVAL_DATA/formats` goes through the ingest itself, one s
 
 How it judges, without looking at names of files:
 
-- **Detection** is right where the stored format (of a wrapper either name) is one of those that `formats.toml` lists for
-  the corpus' format.
+- **Detection** is right where the stored format (of a wrapper either name) is one of those that `formats.toml` lists
+  for the corpus' format.
 - **Pairing**: each expected record is given at most one event, both in order, so that the most fields agree; one that
   is left without an event has all its fields wrong.
 - **Timestamps** agree to the precision that is expected (`stated_times.py`): a year or a zone that the line does not
