@@ -48,6 +48,7 @@ from logpipe.ingest.formats.mongodb_text import MONGODB_TEXT
 from logpipe.ingest.formats.monolog_json import MONOLOG_JSON
 from logpipe.ingest.formats.mysql_error import MYSQL_ERROR
 from logpipe.ingest.formats.mysql_general import MYSQL_GENERAL
+from logpipe.ingest.formats.mysql_slow import MYSQL_SLOW
 from logpipe.ingest.formats.nestjs import NESTJS
 from logpipe.ingest.formats.nextcloud import NEXTCLOUD
 from logpipe.ingest.formats.nginx_error import NGINX_ERROR
@@ -118,6 +119,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     DJANGO_SERVER,
     POSTGRESQL,
     PGBOUNCER,
+    MYSQL_SLOW,
     MYSQL_ERROR,
     MYSQL_GENERAL,
     MONGODB_TEXT,
