@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from logpipe.store import Store, rollup
-from logpipe_analysis.literals import literal
+from logpipe.store.literals import literal
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
+from logpipe.store.literals import literal
 from logpipe_analysis import phrases
 from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.evidence import ERRORS, within
-from logpipe_analysis.literals import literal
 
 _SHARE = 1 / 3
 """Of the excess, from which a name is worth telling."""

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from logpipe.store import Store
+from logpipe.store.literals import literal
 from logpipe_analysis.finding import Example
-from logpipe_analysis.literals import literal
 
 MAX_TEXT = 500
 """Characters of an example that are kept."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Bucket, Database, Json, Since, Until, stretch
+from logpipe.cli.options import DEFAULT_DATABASE, SHARE_AFTER_S, Bucket, Database, Json, Since, Until, stretch
 
 
 def analyze(
@@ -30,7 +30,9 @@ def analyze(
     kinds = findings.known_kinds(kind or [])
     least = findings.known_severity(fail_on)
     settings = Settings(bucket=parse_span(bucket))
-    with Store.open(db, create=False) as store:
+    with Store.open(db, create=False, through_owner=True) as store:
+        if not store.attached:
+            store.share(writable=False, after_s=SHARE_AFTER_S)
         analysis = analyse(store, *stretch(store, since, until), kinds, settings)
     if json:
         output.json_lines(map(findings.as_row, analysis.findings))

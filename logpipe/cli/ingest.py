@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+from logpipe.cli.options import DEFAULT_DATABASE, SHARE_AFTER_S, Database, Json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ def ingest(
             options = Options(service, name, time_zone, following=True, formats=formats)
             summary = _follow(store, paths, options, quietly=not follow, notifications=notifications)
         else:
+            store.share(after_s=SHARE_AFTER_S)
             with Bar(paths, quiet=as_json) as bar:
                 options = Options(service, name, time_zone, formats=formats)
                 summary = ingest_paths(store, paths, options, bar.show)
@@ -89,6 +90,7 @@ def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bo
     errors: list[LogpipeError] = []
     stop = threading.Event()
     interruption.request(stop)
+    _share(store)
     if STDIN not in paths:
         output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
         follow(ingester, paths, stop, _warn, notifications=notifications)
@@ -104,6 +106,17 @@ def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bo
             interruption.leave()
     ingester.summary.errors = errors
     return ingester.summary
+
+
+def _share(store: "Store") -> None:
+    """Let the other commands work meanwhile; where that cannot be, this one works all the same."""
+    from logpipe.cli import output
+    from logpipe.errors import StoreError
+
+    try:
+        store.share()
+    except StoreError as error:
+        output.warning(str(error))
 
 
 def _warn(error: "LogpipeError") -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Database = Annotated[str, typer.Option("--db", envvar="LOGPIPE_DB", help="The database file.", metavar="FILE")]
 DEFAULT_DATABASE = "logs.duckdb"
 
+SHARE_AFTER_S = 1.0
+"""A command that writes for longer than this lets others use the database meanwhile."""
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
 
 

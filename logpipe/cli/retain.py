@@ -43,7 +43,7 @@ def retain(
         raise typer.BadParameter("say what to keep, for example --all 90d")
     interruption.explain("what was removed stays removed, and the same command goes on from there")
     now = datetime.now(UTC)
-    with Store.open(db, read_only=dry_run, create=False) as store:
+    with Store.open(db, read_only=dry_run, create=False, through_owner=True) as store:
         before = measure(store)
         shares = expiring(store, policy, now) if dry_run else _sum(remove(store, policy, now))
         after = measure(store)

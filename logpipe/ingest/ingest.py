@@ -47,8 +47,8 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
         StoreFull: what was committed is safe, and the next ingest goes on from there.
         StoreError: the store refused.
     """
-    files, errors = find(paths)
     ingester = Ingester(store, options, progress)
+    files, errors = find(paths)
     ingester.summary.errors += errors
     try:
         ingester.sweep(files)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch
 from logpipe.store import Store, rollup
+from logpipe.store.patience import waiting_for_memory
 
 _REJECT_TYPES = {
     "position": pa.uint64(),
@@ -18,6 +19,7 @@ _REJECT_TYPES = {
 }
 
 
+@waiting_for_memory
 def load(store: Store, batch: Batch) -> None:
     """Commit a batch: its rows, its roll-ups and the source's new offset, or nothing of it.
 

@@ -1,6 +1,7 @@
 """Opening, migrating and writing the database."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -8,11 +9,15 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import duckdb
 
 from logpipe.errors import StoreError, StoreFull, StoreLocked
+from logpipe.store import quack, run_file
+from logpipe.store.attached import attach, own_words
+from logpipe.store.run_file import RunFile
+from logpipe.store.sharing import Sharing
 
 
 def _sql_files(folder: str) -> list[Traversable]:
@@ -26,6 +31,11 @@ SCHEMA_VERSION = len(_sql_files("schema"))
 _STORAGE = "v1.3.0"
 """Of a file that is made: the first whose text compression costs a quarter less time, and is as small."""
 
+WAIT_S: Final = 5.0
+"""How long to wait for a database that another process has and does not share, or not yet."""
+
+_SHARE_AGAIN_AFTER_S: Final = 0.5
+_POLL_S: Final = 0.05
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
 _OWNER = re.compile(r"\(PID (\d+)\)")
@@ -37,17 +47,26 @@ class Store:
     Use `Store.open`; a store is a context manager. Sessions run in UTC. Values are always bound parameters.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, url: str, *, read_only: bool) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, url: str, *, read_only: bool, attached: bool = False
+    ) -> None:
         self.connection = connection
         self.url = url
         self.read_only = read_only
+        self.attached = attached
+        """Whether another process owns the database, and runs the statements."""
+        self._sharing: Sharing | None = None
 
     @classmethod
-    def open(cls, url: str | Path, *, read_only: bool = False, create: bool = True) -> Self:
+    def open(cls, url: str | Path, *, read_only: bool = False, create: bool = True, through_owner: bool = False) -> Self:
         """Open the database at `url`, a path or `:memory:`; a missing file is made if `create`, and not `read_only`.
 
+        Where another process owns and shares it, a store that only reads, or may write `through_owner`, is attached to
+        that process: there is no file and no Arrow table of ours that its statements could read.
+
         Raises:
-            StoreLocked: another process has the file open for writing.
+            StoreLocked: another process has it, and does not share it, not even after some seconds; or it shares it,
+                and this store is to write on its own.
             StoreError: the file is missing and not to be made, is not a database, is no store of ours, or was written
                 by a newer release.
         """
@@ -60,7 +79,8 @@ class Store:
                 remedy=f"make it with: logpipe ingest PATH --db {url}",
                 reason="store_missing",
             )
-        store = cls(_connect(url, read_only=read_only), url, read_only=read_only)
+        connection, attached = _reach(url, read_only=read_only, alone=not (read_only or through_owner))
+        store = cls(connection, url, read_only=read_only, attached=attached)
         try:
             store._bring_up_to_date()
         except BaseException:
@@ -102,11 +122,25 @@ class Store:
         Raises:
             StoreError: as `open`.
         """
+        sharing = self._sharing
         self.close()
         self.connection = _connect(self.url, read_only=self.read_only)
         self._bring_up_to_date()
+        if sharing is not None:  # not at once: whoever opens it again makes settings first
+            self.share(writable=sharing.writable, after_s=_SHARE_AGAIN_AFTER_S)
+
+    def share(self, *, writable: bool = True, after_s: float = 0.0) -> None:
+        """Answer other processes of this user from now on, or in a while; from then on settings cannot be changed.
+
+        Raises:
+            StoreError: it cannot be shared; without `after_s` only.
+        """
+        self._sharing = Sharing(self.connection, self.url, writable=writable, after_s=after_s)
 
     def close(self) -> None:
+        if self._sharing is not None:
+            self._sharing.stop()
+            self._sharing = None
         self.connection.close()
 
     def __enter__(self) -> Self:
@@ -133,10 +167,11 @@ class Store:
         digest = sha256("\0".join(definitions).encode()).hexdigest()
         if version == SCHEMA_VERSION and self._meta("definitions") == digest:
             return
-        if self.read_only:
+        if self.read_only or self.attached:
+            owned = "end the process that has it, then " if self.attached else ""
             raise StoreError(
-                f"{self.url} was written by an older release, whose tables or views are others",
-                remedy=f"bring it up to date with: logpipe analyze --db {self.url}",
+                f"{self.url} was written by another release, whose tables or views are others",
+                remedy=f"{owned}bring it up to date with: logpipe analyze --db {self.url}",
                 reason="store_older",
             )
         with self.transaction() as connection:
@@ -169,8 +204,27 @@ class Store:
         return int(self._meta("schema_version") or 0)
 
 
-def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
+    """A connection, and whether it leads to another process. The lock on the file says whether there is one."""
     _check_magic(url)
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection = _connect(url, read_only=read_only)
+        except StoreLocked:
+            shared = None if alone else attach(url, read_only=read_only, deadline=deadline)
+            if shared is not None:
+                return shared, True
+            if time.monotonic() > deadline or (alone and RunFile.read(url) is not None):
+                raise
+            time.sleep(_POLL_S)
+        else:
+            if url != ":memory:":
+                run_file.remove(url)  # nobody has the database but us, so its last owner was killed
+            return connection, False
+
+
+def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     # Opening a file must not fetch an extension from the network, as for one of SQLite's.
     with _translated(url):
         connection = duckdb.connect(
@@ -195,18 +249,35 @@ def _check_magic(url: str) -> None:
             )
 
 
+def owner_gone(url: str) -> StoreError:
+    """Of a statement that was under way; what a transaction had not committed was not written."""
+    return StoreError(
+        f"the process that had {url} ended while it was asked",
+        remedy="run the command again",
+        reason="owner_gone",
+    )
+
+
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
     """DuckDB's errors as ours, by what its messages say; DuckDB has no finer types for these."""
     try:
         yield
     except duckdb.Error as error:
-        text = str(error)
+        text = own_words(str(error))
         first_line = text.splitlines()[0] if text else type(error).__name__
+        if quack.is_unreachable(text):
+            raise owner_gone(url) from error
+        if quack.REFUSED in text:
+            raise StoreError(f"the owner of {url} refused a statement that does more than read") from error
         if "Could not set lock on file" in text or "Conflicting lock" in text:
             owner = _OWNER.search(text)
             holder = f"process {owner[1]}" if owner else "another process"
             raise StoreLocked(f"{url} is in use by {holder}", remedy="end that process, or wait for it") from error
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise StoreError(
+                f"{url}: {first_line}", remedy="wait until other queries have ended", reason="out_of_memory"
+            ) from error
         if "No space left on device" in text or "File too large" in text:
             raise StoreFull(
                 f"no room left on the volume of {url}", remedy="free some space and run the command again"

@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from logpipe.errors import QueryError
-from logpipe.store.database import Store
+from logpipe.store import quack
+from logpipe.store.attached import own_words
+from logpipe.store.database import Store, owner_gone
 
 BATCH_ROWS: Final = 8_192
 
@@ -43,8 +45,9 @@ def open_sealed(url: str | Path) -> Iterator[Store]:
         StoreError: as `Store.open`.
     """
     with Store.open(url, read_only=True) as store:
-        store.execute("SET enable_external_access = false")
-        store.execute("SET lock_configuration = true")
+        if not store.attached:  # an owner has done so for all its clients
+            store.execute("SET enable_external_access = false")
+            store.execute("SET lock_configuration = true")
         yield store
 
 
@@ -54,7 +57,7 @@ def split(sql: str) -> list[duckdb.Statement]:
     Raises:
         QueryError: there is none, or one cannot be parsed.
     """
-    with _translated():
+    with _translated(""):
         statements = duckdb.extract_statements(sql)
     if not statements:
         raise QueryError("there is no statement to run", remedy='for example: logpipe query "FROM errors_by_service"')
@@ -74,7 +77,7 @@ def stream(store: Store, statement: str | duckdb.Statement, parameters: Paramete
     with futures.ThreadPoolExecutor(1, "query") as worker:
 
         def wait(step: Callable[[], _T]) -> _T:
-            with _translated():
+            with _translated(store.url):
                 return worker.submit(step).result()
 
         def start() -> tuple[pa.RecordBatchReader, frozenset[int]]:
@@ -98,15 +101,18 @@ def _batches(read: Callable[[], Any]) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(url: str) -> Iterator[None]:
     """DuckDB's errors, also those that Arrow passes on, as one of ours; the excerpt with its caret stays."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
-        raise _query_error(str(error)) from error
+        text = own_words(str(error))
+        raise (owner_gone(url) if quack.is_unreachable(text) else _query_error(text)) from error
 
 
 def _query_error(text: str) -> QueryError:
+    if quack.REFUSED in text:
+        return QueryError("the statement does more than read, and a query only reads", reason="read_only")
     if write := _WRITE.search(text):
         return QueryError(f"{write[1]} would write, and a query only reads", reason="read_only")
     if file := _FILE.search(text):

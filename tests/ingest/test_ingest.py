@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -353,3 +354,15 @@ def test_a_time_before_the_year_1_stops_nothing(
     rest(logs / "app.jsonl")
     assert take(format="logpipe").errors == []
     assert sequences(store) == list(range(50))
+
+
+def test_an_ingest_waits_for_memory(store: Store, logs: Path, take: Take) -> None:
+    """That another query holds: the lines come in when it has ended, once."""
+    (logs / "app.log").write_bytes(b"".join(line(number) for number in range(20_000)))
+    other = store.connection.cursor()
+    other.execute("SELECT list(repeat('x', 1000) || i) FROM range(60_000) AS numbers(i)")
+    [(used,)] = store.execute("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()")
+    store.execute(f"SET memory_limit = '{used + 1_000_000}B'")
+    threading.Timer(1.0, other.close).start()
+    assert take().events == 20_000
+    assert sequences(store) == list(range(20_000))

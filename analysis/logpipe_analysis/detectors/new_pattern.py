@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from logpipe.record import ERROR_SEVERITY
+from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.finding import Example, Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.literals import literal
 from logpipe_analysis.settings import NewPatternSettings
 
 _MINUTE = timedelta(minutes=1)

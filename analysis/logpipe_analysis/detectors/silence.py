@@ -12,12 +12,12 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
+from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets, Place, by_place
 from logpipe_analysis.evidence import operation_is
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.literals import literal
 from logpipe_analysis.settings import SilenceSettings
 
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,139 @@
+"""A database that another process owns, used through that process."""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final, cast
+
+import duckdb
+
+from logpipe.errors import StoreLocked
+from logpipe.store import quack, run_file
+from logpipe.store.literals import filled_in
+from logpipe.store.run_file import RunFile
+from logpipe.store.sharing import marker
+
+_NAMES = count()
+_POLL_S: Final = 0.05
+_WRAPPING: Final = re.compile(r"\n+LINE \d+: FROM owner_\d+\.query\(.*", re.DOTALL)
+_CLASS: Final = re.compile(r"\A(?:Invalid Input Error: )+")
+
+
+def attach(database: str, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection | None:
+    """A connection to the process that owns a database; None where there is none that answers, or that lets us write.
+
+    Raises:
+        StoreLocked: it is a process of another host; or a third process went on writing through the owner until
+            `deadline`, a reading of `time.monotonic`.
+        StoreError: Quack is not installed.
+    """
+    owner = RunFile.read(database)
+    if owner is None:
+        return None
+    if not owner.is_of_this_host:
+        raise StoreLocked(
+            f"{database} is in use by process {owner.pid} on {owner.host}",
+            remedy="run the command there, or end that process",
+        )
+    uri, token = (owner.uri, owner.token) if read_only else (owner.writer_uri, owner.writer_token)
+    if uri is None or token is None:
+        return None
+    turn = None if read_only else _take_turn(database, deadline)
+    local = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    quack.load(local)
+    local.execute("SET TimeZone = 'UTC'")
+    try:
+        connection = AttachedConnection(local, uri, token, turn)
+    except duckdb.Error:  # not told: its text may hold the token
+        if turn is not None:
+            os.close(turn)
+        return None
+    return cast("duckdb.DuckDBPyConnection", connection)
+
+
+class AttachedConnection:
+    """What is used of a DuckDB connection, its statements run by the owner of the database: names, views, macros and
+    temporary tables mean what they mean there. The rows are read through a connection of our own.
+
+    Ctrl-C does not end a statement that the owner computes; it ends the wait for it.
+    """
+
+    def __init__(self, local: duckdb.DuckDBPyConnection, uri: str, token: str, turn: int | None = None) -> None:
+        """`turn` is the descriptor of a lock that is held as long as this writes.
+
+        Raises:
+            duckdb.Error: nobody answers, or not with this token.
+        """
+        self._local = local
+        self._uri, self._token, self._turn = uri, token, turn
+        self._name = f"owner_{next(_NAMES)}"
+        local.execute(f"ATTACH {quack.quoted(uri)} AS {self._name} (TYPE quack, TOKEN {quack.quoted(token)})")
+
+    def execute(
+        self,
+        statement: str | duckdb.Statement,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+    ) -> duckdb.DuckDBPyConnection:
+        """Run one statement, or all of several; the rows of the last are read from what this returns."""
+        *before, last = [statement] if isinstance(statement, duckdb.Statement) else duckdb.extract_statements(statement)
+        for each in before:
+            self._send(each.query)
+        return self._send(filled_in(last.query, parameters))
+
+    def _send(self, sql: str) -> duckdb.DuckDBPyConnection:
+        marked = f"{sql}\n{marker()}"
+        try:
+            return self._local.execute(f"FROM {self._name}.query({quack.quoted(marked)})")
+        except duckdb.Error as error:
+            raise type(error)(own_words(str(error))) from None
+
+    def begin(self) -> None:
+        self.execute("BEGIN TRANSACTION")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.execute("ROLLBACK")
+
+    def cursor(self) -> "AttachedConnection":
+        """A second connection, with a transaction and temporary tables of its own."""
+        return AttachedConnection(self._local.cursor(), self._uri, self._token)
+
+    def close(self) -> None:
+        with suppress(duckdb.Error):  # the owner may have ended
+            self._local.execute(f"DETACH {self._name}")
+        self._local.close()
+        if self._turn is not None:
+            os.close(self._turn)
+            self._turn = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What reads the rows of the last statement."""
+        return getattr(self._local, name)
+
+
+def own_words(message: str) -> str:
+    """An error of the owner without what the way through it added."""
+    return _CLASS.sub("", _WRAPPING.sub("", message))
+
+
+def _take_turn(database: str, deadline: float) -> int:
+    """Lock the run file: one process at a time writes through the owner. The system lets it go with its process."""
+    descriptor = os.open(run_file.path_of(database), os.O_RDONLY | os.O_CLOEXEC)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise StoreLocked(
+                    f"another process is writing to {database}, through its owner", remedy="run the command again"
+                ) from None
+            time.sleep(_POLL_S)
+        else:
+            return descriptor

@@ -1,0 +1,408 @@
+"""A database that is owned by one process and used by others."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from logpipe.errors import StoreError, StoreLocked
+from logpipe.store import Store, database, quack, reading, run_file
+from logpipe.store.run_file import RunFile
+from tests.ingest.logs import line
+from tests.store.owners import LOGPIPE, following, is_shared, owner_of, process, until
+
+IMPORTS = "import sys, time; from logpipe.store import Store, reading; path = sys.argv[1];"
+
+
+@pytest.fixture
+def path(tmp_path: Path, shop: Path) -> Path:
+    """The shop's database, to be written."""
+    copy = tmp_path / "logs.duckdb"
+    shutil.copy(shop, copy)
+    return copy
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def owner(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that shares the database and does nothing else."""
+    with child("store = Store.open(path); store.share(); time.sleep(1000)", path) as running:
+        until(lambda: is_shared(path, running))
+        yield running
+
+
+@pytest.fixture
+def follower(path: Path, logs: Path) -> Iterator[subprocess.Popen[str]]:
+    with following(path, logs) as running:
+        yield running
+
+
+def client() -> duckdb.DuckDBPyConnection:
+    """A plain DuckDB with Quack."""
+    connection = duckdb.connect()
+    quack.load(connection)
+    return connection
+
+
+def ask(connection: duckdb.DuckDBPyConnection, uri: str, token: str, sql: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = connection.execute("FROM quack_query(?, ?, token := ?)", [uri, sql, token]).fetchall()
+    return rows
+
+
+def child(code: str, path: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    """A process that runs `code`, in which `path` is the database."""
+    return process([sys.executable, "-c", IMPORTS + code, str(path)])
+
+
+def count(path: Path, sql: str = "SELECT count(*) FROM events") -> int:
+    with Store.open(path, read_only=True) as store:
+        return int(store.execute(sql)[0][0])
+
+
+def test_rows_are_seen_as_they_are_committed(follower: object, path: Path, logs: Path) -> None:
+    """By an attached store, which knows that it is one, without anything being said."""
+    before = count(path)
+    with Store.open(path, read_only=True) as store:
+        assert store.attached
+        (logs / "app.log").write_bytes(b"".join(line(number) for number in range(30)))
+        until(lambda: store.execute("SELECT count(*) FROM events") == [(before + 30,)])
+
+
+def test_a_store_that_reads_cannot_write(owner: object, path: Path) -> None:
+    """The owner itself refuses it."""
+    with Store.open(path, read_only=True) as store:
+        for sql in ("DELETE FROM events", "BEGIN; DELETE FROM events", "CREATE TABLE more AS SELECT 1 AS one"):
+            with pytest.raises(StoreError, match="refused a statement that does more than read"):
+                store.execute(sql)
+        assert store.execute("SELECT count(*) > 0 FROM events") == [(True,)]
+
+
+def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
+    """Variables, tables, macros, and one snapshot a transaction; a second cursor has its own."""
+    with Store.open(path, read_only=True) as store, store.transaction() as connection:
+        connection.execute("CREATE TEMP TABLE mine AS SELECT 1 AS one")
+        connection.execute("-- a comment\nCREATE OR REPLACE TEMP MACRO twice(x) AS 2 * x")
+        connection.execute("SET VARIABLE three = 3")
+        asked = "SELECT twice(one) + getvariable('three') FROM mine"
+        assert connection.execute(asked).fetchall() == [(5,)]
+        other = connection.cursor()
+        with pytest.raises(duckdb.Error, match="mine"):
+            other.execute(asked)
+        other.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY events TO 'out.csv'",
+        "COPY (SELECT 1) TO 'out.parquet'",
+        "EXPORT DATABASE 'out'",
+        "FROM read_text('/etc/passwd')",
+        "FROM '/etc/passwd'",
+        "FROM glob('/*')",
+        "ATTACH 'out.duckdb'",
+        "SET threads = 8",
+        "SET GLOBAL enable_external_access = true",
+        "RESET lock_configuration",
+        "PRAGMA enable_profiling",
+        "INSTALL httpfs",
+        "LOAD icu",
+        "CALL enable_logging('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "FROM enable_logging('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "FROM ENABLE_LOGGING('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "FROM main.\"enable_logging\"('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "SELECT (SELECT 1 FROM enable_logging('HTTP', storage = 'file', storage_config = {'path': 'out'}))",
+        "CREATE TEMP TABLE x AS FROM enable_logging('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "EXPLAIN ANALYZE FROM enable_logging('HTTP', storage = 'file', storage_config = {'path': 'out'})",
+        "FROM query('FROM enable_logging(''HTTP'')')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+        "FROM quack_serve('quack:127.0.0.1:9999', token = 'mine')",
+        "CALL quack_stop('quack:localhost')",
+        "FROM quack_active_connections()",
+        "FROM duckdb_secrets()",
+        "FROM checkpoint()",
+        "SELECT nextval('ledger_ids')",
+        "DELETE FROM events",
+        "EXPLAIN ANALYZE DELETE FROM events",
+        "SELECT 1; DELETE FROM events",
+        "/* SELECT */ DELETE FROM events",
+        "CREATE TABLE more AS SELECT 1",
+        "CREATE OR REPLACE MACRO message_template(x) AS x",
+        "DROP TABLE events",
+    ],
+)
+def test_a_client_that_reads_can_do_nothing_else(shared_owner: Path, sql: str) -> None:
+    """No file, no setting, no row, no other server; and the owner goes on."""
+    owner = owner_of(shared_owner)
+    connection = client()
+    with pytest.raises(duckdb.Error, match=r"Authorization failed|disabled by configuration|passwd does not exist"):
+        ask(connection, owner.uri, owner.token, sql)
+    assert ask(connection, owner.uri, owner.token, "SELECT count(*) FROM events") == [(1422,)]
+    assert {name.partition(".")[0] for name in os.listdir(shared_owner.parent)} == {"logs"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["COPY events TO 'out.csv'", "FROM read_text('/etc/passwd')", "SET threads = 8", "ATTACH 'out.duckdb'"],
+)
+def test_a_client_that_writes_reaches_the_database_alone(shared_owner: Path, sql: str) -> None:
+    """With the other token, too, there are no files and no settings."""
+    owner = owner_of(shared_owner)
+    assert owner.writer_uri is not None
+    assert owner.writer_token is not None
+    with pytest.raises(duckdb.Error, match=r"disabled by configuration|has been locked"):
+        ask(client(), owner.writer_uri, owner.writer_token, sql)
+
+
+def test_each_server_wants_its_own_token(shared_owner: Path) -> None:
+    """The one that reads does not open the one that writes."""
+    owner = owner_of(shared_owner)
+    assert owner.writer_uri is not None
+    for uri, token in ((owner.uri, "wrong"), (owner.writer_uri, owner.token)):
+        with pytest.raises(duckdb.Error, match="Authentication failed"):
+            ask(client(), uri, token, "SELECT 1")
+
+
+@pytest.fixture(scope="module")
+def shared_owner(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[Path]:
+    """One owner for many tests that change nothing."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "logs").mkdir()
+    shutil.copy(shop, folder / "logs.duckdb")
+    with following(folder / "logs.duckdb", folder / "logs") as running:
+        yield folder / "logs.duckdb"
+        assert running.poll() is None, "the owner did not survive its clients"
+
+
+def test_the_secrets_are_for_their_user_alone(follower: subprocess.Popen[str], path: Path, logs: Path) -> None:
+    """In a file of mode 600 and nowhere else: no argument, no output."""
+    file = run_file.path_of(str(path))
+    assert file.stat().st_mode & 0o777 == 0o600
+    shared = owner_of(path)
+    tokens = [token for token in (shared.token, shared.writer_token) if token]
+    assert len({len(token) >= 43 for token in tokens}) == 1
+    assert not [token for token in tokens if token in repr(shared)]
+    arguments = Path(f"/proc/{follower.pid}/cmdline").read_text()
+    follower.send_signal(signal.SIGTERM)
+    said = "".join(follower.communicate(timeout=60))
+    assert not [token for token in tokens if token in arguments + said]
+    assert not file.exists()
+
+
+def test_an_error_does_not_tell_a_token(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even with all that led to it."""
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    with child("store = Store.open(path); print(flush=True); time.sleep(100)", path) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline()
+        stale = RunFile.of_this_process(9, 10)
+        stale.write(str(path))
+        with pytest.raises(StoreLocked, match=f"in use by process {holder.pid}") as refused:
+            Store.open(path, read_only=True)
+    chain: BaseException | None = refused.value
+    while chain is not None:
+        assert stale.token not in str(chain)
+        chain = chain.__cause__ or chain.__context__
+
+
+def test_the_next_command_takes_over_from_a_dead_owner(owner: subprocess.Popen[str], path: Path) -> None:
+    """Its run file goes, and what it committed is there."""
+    owner.kill()
+    owner.wait()
+    assert run_file.path_of(str(path)).exists()
+    with Store.open(path, read_only=True) as store:
+        assert not store.attached
+        assert store.execute("SELECT count(*) FROM events") == [(1422,)]
+    assert not run_file.path_of(str(path)).exists()
+
+
+def test_a_statement_under_way_when_the_owner_dies_is_told(owner: subprocess.Popen[str], path: Path) -> None:
+    """As one sentence, of which half a transaction is nothing."""
+    with Store.open(path, through_owner=True) as store:
+        connection = store.connection
+        connection.begin()
+        connection.execute("DELETE FROM events")
+        owner.kill()
+        owner.wait()
+        with pytest.raises(StoreError, match=r"ended while it was asked.*run the command again"):
+            store.execute("SELECT 1")
+    assert count(path) == 1422
+    with reading.open_sealed(path) as store:
+        assert not store.attached
+
+
+@pytest.mark.parametrize("process_id", ["ours", "nobody's"])
+def test_a_run_file_beside_a_free_database_means_nothing(path: Path, process_id: str) -> None:
+    """Also where its process number is that of another process by now."""
+    stale = RunFile.of_this_process(9)
+    if process_id == "nobody's":
+        stale = RunFile(stale.host, 2**22 + 1, stale.uri, stale.token)
+    stale.write(str(path))
+    with Store.open(path, read_only=True) as store:
+        assert not store.attached
+    assert not run_file.path_of(str(path)).exists()
+
+
+def test_an_owner_on_another_host_is_named(path: Path) -> None:
+    """Its address means nothing here."""
+    with child("store = Store.open(path); print(flush=True); time.sleep(100)", path) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline()
+        RunFile("far-away", 17, "quack:127.0.0.1:9", "secret").write(str(path))
+        with pytest.raises(StoreLocked, match="in use by process 17 on far-away; run the command there"):
+            Store.open(path, read_only=True)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"pid": 1}', "\xff"])
+def test_a_run_file_that_cannot_be_read_is_none(path: Path, content: str) -> None:
+    """As after a full disk."""
+    run_file.path_of(str(path)).write_text(content, encoding="latin-1")
+    assert RunFile.read(str(path)) is None
+
+
+def test_a_second_ingester_says_who_has_it(follower: subprocess.Popen[str], path: Path, logs: Path) -> None:
+    """And ends with 1, at once."""
+    done = subprocess.run([LOGPIPE, "ingest", str(logs), "--db", str(path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"is in use by process {follower.pid}" in done.stderr
+
+
+def test_of_two_that_start_together_one_owns_it(tmp_path: Path, logs: Path) -> None:
+    """The other ends; what is in the file is taken once."""
+    path = tmp_path / "logs.duckdb"
+    (logs / "app.log").write_bytes(b"".join(line(number) for number in range(100)))
+    command = [LOGPIPE, "ingest", "--follow", str(logs), "--db", str(path)]
+    with process(command) as one, process(command) as other:
+        until(lambda: (one.poll() is None) != (other.poll() is None))
+        loser, winner = (one, other) if one.poll() is not None else (other, one)
+        assert loser.wait() == 1
+        assert f"is in use by process {winner.pid}" in loser.communicate()[1]
+        until(lambda: is_shared(path, winner))
+        until(lambda: count(path) == 100)
+        assert winner.poll() is None
+
+
+def test_a_writer_that_dies_leaves_nothing(owner: object, path: Path) -> None:
+    """Its transaction is rolled back, and the next writer need not wait for long."""
+    code = (
+        "store = Store.open(path, through_owner=True); store.connection.begin();"
+        "store.execute(\"INSERT INTO meta VALUES ('half', '1')\"); print(store.attached, flush=True); time.sleep(100)"
+    )
+    with child(code, path) as writer:
+        assert writer.stdout
+        assert writer.stdout.readline() == "True\n"
+        writer.kill()
+        writer.wait()
+    with Store.open(path, through_owner=True) as store:
+        sessions = "SELECT count(*) FROM quack_active_connections()"
+        until(lambda: store.execute(sessions) == [(1,)])
+        assert store.execute("SELECT count(*) FROM meta WHERE key = 'half'") == [(0,)]
+
+
+def test_a_reader_that_dies_lets_go_of_its_snapshot(owner: object, path: Path) -> None:
+    """Else the log of the database would grow for ever."""
+    code = (
+        "store = Store.open(path, read_only=True);"
+        "print(store.connection.execute('FROM range(1000000000)').fetchmany(1), flush=True); time.sleep(100)"
+    )
+    with child(code, path) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == "[(0,)]\n"
+        with Store.open(path, through_owner=True) as store:
+            sessions = "SELECT count(*) FROM quack_active_connections()"
+            assert store.execute(sessions) == [(2,)]
+            reader.kill()
+            reader.wait()
+            until(lambda: store.execute(sessions) == [(1,)])
+
+
+def test_one_process_at_a_time_writes_through_the_owner(
+    owner: object, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second waits a while, and is told."""
+    monkeypatch.setattr(database, "WAIT_S", 0.2)
+    with Store.open(path, through_owner=True), pytest.raises(StoreLocked, match="another process is writing"):
+        Store.open(path, through_owner=True)
+    with Store.open(path, through_owner=True) as store:
+        assert store.attached
+
+
+def test_a_command_that_takes_long_shares_as_well(path: Path) -> None:
+    """After a while; without a writer's address, others cannot write meanwhile."""
+    code = "store = Store.open(path); store.share(writable=False, after_s=0.2); print(flush=True); time.sleep(100)"
+    with child(code, path) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline()
+        assert count(path) == 1422
+        assert owner_of(path).writer_token is None
+
+
+def test_a_command_that_is_short_does_not(path: Path) -> None:
+    """It ends before it begins."""
+    with Store.open(path) as store:
+        store.share(after_s=100)
+    assert not run_file.path_of(str(path)).exists()
+
+
+def test_many_readers_meet_an_ingest(follower: subprocess.Popen[str], path: Path, logs: Path) -> None:
+    """Each sees whole commits in their order, and the ingest goes on."""
+    failed: list[object] = []
+
+    def read() -> None:
+        with Store.open(path, read_only=True) as store:
+            seen = 0
+            while seen < 1422 + 2000:
+                [(now, entered)] = store.execute(
+                    "SELECT (SELECT count(*) FROM events), 1422 + (SELECT coalesce(sum(events), 0) FROM ledger)"
+                )
+                if now < seen or now != entered:
+                    failed.append((seen, now, entered))
+                    return
+                seen = now
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for start in range(0, 2000, 100):
+        with (logs / "app.log").open("ab") as file:
+            file.writelines(line(number) for number in range(start, start + 100))
+        threading.Event().wait(0.05)
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
+    assert follower.poll() is None
+
+
+def test_memory_that_a_client_uses_up_is_not_the_owners_end(path: Path) -> None:
+    """The query fails; the owner, and other queries, go on."""
+    code = "store = Store.open(path); store.execute(\"SET memory_limit = '600MB'\"); store.share(); time.sleep(1000)"
+    with child(code, path) as owner:
+        until(lambda: is_shared(path, owner))
+        with Store.open(path, read_only=True) as store:
+            assert store.execute("SELECT current_setting('memory_limit')") == [("286.0 MiB",)]
+            with pytest.raises(StoreError, match="allocate"):
+                store.execute("SELECT len(list(repeat('x', 100_000) || i)) FROM range(1_000_000) AS numbers(i)")
+            assert store.execute("SELECT count(*) FROM events") == [(1422,)]
+        assert owner.poll() is None
+
+
+def test_a_plain_client_reads_the_run_file(shared_owner: Path) -> None:
+    """Its keys are the documented ones."""
+    content = json.loads(run_file.path_of(str(shared_owner)).read_text())
+    assert set(content) == {"host", "pid", "uri", "token", "writer_uri", "writer_token"}
