@@ -17,6 +17,7 @@ from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.open_files import OpenFiles
 from logpipe.ingest.reader import HEAD_BYTES, Compression, Reader
 from logpipe.store import Store
+from logpipe.store.patience import waiting_for_memory
 
 _LEAST_COPY = 64
 """A shorter common beginning is chance, not a copy."""
@@ -191,6 +192,7 @@ class Sources:
         alive = {source.source_id for source in matched}
         return [source for source in self if source.state == "active" and source.source_id not in alive]
 
+    @waiting_for_memory
     def add(
         self,
         file: LogFile,
@@ -255,6 +257,7 @@ class Sources:
         if moved:
             source.noted_at = 0.0
 
+    @waiting_for_memory
     def note(self, *, all_of_them: bool) -> None:
         """Tell the store where sources were last seen; those that change all the time only now and then."""
         now = time.monotonic()
@@ -275,6 +278,7 @@ class Sources:
             source.noted_at = now
             del self._unnoted[source.source_id]
 
+    @waiting_for_memory
     def gone(self, source: Source, reason: str, *, unseen: bool) -> int:
         """Close a source whose bytes are no longer there; bytes that were seen and not read become a gap.
 
