@@ -58,7 +58,9 @@ class Store:
         self._sharing: Sharing | None = None
 
     @classmethod
-    def open(cls, url: str | Path, *, read_only: bool = False, create: bool = True, through_owner: bool = False) -> Self:
+    def open(
+        cls, url: str | Path, *, read_only: bool = False, create: bool = True, through_owner: bool = False
+    ) -> Self:
         """Open the database at `url`, a path or `:memory:`; a missing file is made if `create`, and not `read_only`.
 
         Where another process owns and shares it, a store that only reads, or may write `through_owner`, is attached to
