@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from math import isfinite
 
 import duckdb
 
@@ -20,9 +19,9 @@ def literal(value: object) -> str:
         case None:
             return "NULL"
         case bool() | int():
-            return str(value)
+            return str(value) if value >= 0 else f"({value})"  # two minus signs would begin a comment
         case float():
-            return repr(value) if isfinite(value) else f"'{value}'::DOUBLE"
+            return f"'{value!r}'::DOUBLE"  # else it would be exact, a DECIMAL
         case datetime():
             return f"TIMESTAMPTZ '{value.astimezone(UTC).isoformat(sep=' ')}'"
         case bytes():

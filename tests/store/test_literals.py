@@ -41,6 +41,11 @@ def test_parameters_are_filled_in_where_the_engine_would(one: object, other: obj
     assert connection.execute(filled_in(in_order, [one, other])).fetchall() == [("𝄞?", one, other)]
 
 
+def test_a_negative_number_stays_one() -> None:
+    """Also behind a minus sign."""
+    assert duckdb.sql(filled_in("SELECT 1 -$n AS two", {"n": -1})).fetchall() == [(2,)]
+
+
 def test_a_value_that_cannot_be_written_is_refused() -> None:
     """Rather than written wrongly."""
     with pytest.raises(TypeError, match="object"):
