@@ -9,6 +9,7 @@ import typer
 
 from logpipe.cli import export, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
+from logpipe.cli.compact import compact
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
@@ -53,6 +54,7 @@ app.command()(verify)
 app.command()(sources)
 app.command()(retain)
 app.command()(gaps)
+app.command()(compact)
 app.command()(query)
 app.command()(report)
 app.command()(analyze)

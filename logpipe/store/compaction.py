@@ -1,0 +1,127 @@
+"""Giving back the room that deleted rows took: a copy of what is left takes the place of the database, at once.
+
+The copy stands beside the database, complete and on the disk, before it gets its name; until then nothing of the old
+file is touched. So a process that is killed, or runs out of room, leaves the database as it was, and a hidden file that
+the next compaction removes.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from logpipe.errors import StoreError, StoreFull, StoreLocked
+from logpipe.store.database import STORAGE, Store
+from logpipe.store.volume import measure
+
+_SPARE: Final = 1.05
+"""What a copy may need more than what it copies."""
+
+_HEADER_BYTES: Final = 3 * 4096
+"""DuckDB's headers: each checkpoint writes one of them. https://duckdb.org/docs/stable/internals/storage"""
+
+_LATE_OPENERS_S: Final = 0.2
+"""How long the old file stays locked after it was replaced: for whoever opened it, and had not locked it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """The size of the file, before and after."""
+
+    before: int
+    after: int
+
+
+def compact(url: str | Path) -> Compacted:
+    """Copy what the database at `url` holds to a new file, and put it in its place.
+
+    Raises:
+        StoreLocked: another process has it, or took it meanwhile.
+        StoreFull: the volume has no room for the copy; nothing was changed.
+        StoreError: it cannot be opened or copied; nothing was changed.
+    """
+    path = Path(url).resolve()
+    fresh = path.with_name(f".{path.name}.compacting")
+    try:
+        with Store.open(path, create=False) as store:
+            _remove(fresh)
+            store.execute("CHECKPOINT")
+            before = _check_room(store)
+            _copy(store, fresh)
+            header = _header(path)
+        _replace(path, fresh, header)
+    finally:
+        _remove(fresh)
+    return Compacted(before, path.stat().st_size)
+
+
+def _check_room(store: Store) -> int:
+    volume = measure(store)
+    needed = int(volume.used * _SPARE)
+    if volume.free is not None and volume.free < needed:
+        raise StoreFull(
+            f"a copy of {store.url} needs {needed / 1e6:,.1f} MB beside it, and {volume.free / 1e6:,.1f} MB are free",
+            remedy="free some space, or remove more events with logpipe retain",
+        )
+    return volume.file
+
+
+def _copy(store: Store, fresh: Path) -> None:
+    [(name,)] = store.execute("SELECT current_database()")
+    target = str(fresh).replace("'", "''")
+    store.execute(f"ATTACH '{target}' AS compacting (STORAGE_VERSION '{STORAGE}')")
+    store.execute(f'COPY FROM DATABASE "{str(name).replace(chr(34), 2 * chr(34))}" TO compacting')
+    tables = store.execute("SELECT database_name = 'compacting', table_name FROM duckdb_tables()")
+    copied = {table for is_copy, table in tables if is_copy}
+    for table in (table for is_copy, table in tables if not is_copy):
+        quoted = '"' + table.replace('"', '""') + '"'
+        if table not in copied or store.execute(
+            f"SELECT (SELECT count(*) FROM {quoted}) <> (SELECT count(*) FROM compacting.{quoted})"
+        ) != [(False,)]:
+            raise StoreError(f"the copy of {store.url} is not whole", remedy="nothing was changed", reason="bad_copy")
+    store.execute("CHECKPOINT compacting")
+    store.execute("DETACH compacting")
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _replace(path: Path, fresh: Path, header: bytes) -> None:
+    """Rename the copy, unless somebody else has used the database since it was closed."""
+    with _locked(path):
+        if _header(path) != header or Path(f"{path}.wal").exists():
+            raise StoreLocked(f"{path} was changed meanwhile; it stays as it is", remedy="run the command again")
+        shutil.copymode(path, fresh)
+        with suppress(PermissionError):
+            status = path.stat()
+            os.chown(fresh, status.st_uid, status.st_gid)
+        os.replace(fresh, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+        time.sleep(_LATE_OPENERS_S)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock by which DuckDB keeps others from a database."""
+    with path.open("rb+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreLocked(f"another process has opened {path}", remedy="run the command again") from error
+        yield
+
+
+def _header(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEADER_BYTES)
+
+
+def _remove(fresh: Path) -> None:
+    for leftover in (fresh, Path(f"{fresh}.wal")):
+        leftover.unlink(missing_ok=True)

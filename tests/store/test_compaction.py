@@ -1,0 +1,165 @@
+"""A compacted database holds what it held, in less room; nothing on the way can harm it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logpipe.errors import StoreError, StoreFull, StoreLocked
+from logpipe.store import Store, compaction
+from logpipe.store.compaction import compact
+
+ROWS = 300_000
+
+
+def fill(path: Path) -> None:
+    """Rows of which three in four are gone again."""
+    with Store.open(path) as store:
+        store.execute("SELECT nextval('source_ids') FROM range(6)")
+        store.execute(
+            "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
+            "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
+            f"md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range({ROWS}) AS numbers (i)"
+        )
+        store.execute("CREATE TABLE of_the_user AS SELECT 'kept' AS word")
+        store.execute("CHECKPOINT")
+        store.execute(f"DELETE FROM events WHERE source_pos < {ROWS * 75}")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """On an ordinary file system."""
+    path = tmp_path / "logs.duckdb"
+    fill(path)
+    return path
+
+
+def holds(path: Path) -> bool:
+    """Whether all that should be there is."""
+    with Store.open(path) as store:
+        assert store.execute("SELECT word FROM of_the_user") == [("kept",)]
+        assert store.execute("FROM errors_by_service") == []
+        return store.execute("SELECT count(*), min(source_pos)::BIGINT FROM events") == [(ROWS // 4, ROWS * 75)]
+
+
+def test_the_file_shrinks_and_holds_the_same(database: Path) -> None:
+    """Tables of users, views, sequences and permissions too."""
+    database.chmod(0o640)
+    done = compact(database)
+    assert done.after == database.stat().st_size < done.before * 0.6
+    assert holds(database)
+    assert database.stat().st_mode & 0o777 == 0o640
+    with Store.open(database) as store:
+        assert store.execute("SELECT nextval('source_ids')") == [(7,)]
+    assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
+
+
+def test_a_link_stays_a_link(database: Path, tmp_path: Path) -> None:
+    """What it leads to is compacted."""
+    link = tmp_path / "link.duckdb"
+    link.symlink_to(database)
+    compact(link)
+    assert link.is_symlink()
+    assert holds(database)
+
+
+def test_a_database_in_use_is_left_alone(database: Path) -> None:
+    """The command says who has it."""
+    code = f"from logpipe.store import Store; s = Store.open({str(database)!r}); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"open\n"
+        with pytest.raises(StoreLocked):
+            compact(database)
+        owner.communicate(b"\n")
+    assert holds(database)
+
+
+def test_a_change_in_between_wins(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process wrote after the copy was made is not overwritten."""
+    replace = compaction._replace
+
+    def late(path: Path, fresh: Path, header: bytes) -> None:
+        with Store.open(path) as store:
+            store.execute("UPDATE of_the_user SET word = 'newer'")
+        replace(path, fresh, header)
+
+    monkeypatch.setattr(compaction, "_replace", late)
+    with pytest.raises(StoreLocked, match="changed meanwhile"):
+        compact(database)
+    with Store.open(database) as store:
+        assert store.execute("SELECT word FROM of_the_user") == [("newer",)]
+    assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
+
+
+def test_killed_at_any_time_the_database_is_whole(database: Path) -> None:
+    """`kill -9` at moments over the whole run; the next compaction clears up."""
+    code = f"from logpipe.store.compaction import compact; print('go', flush=True); compact({str(database)!r})"
+    finished = False
+    for step in range(80):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=0.25 * step)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert holds(database)
+        assert process.returncode in (0, -signal.SIGKILL)
+        finished = process.returncode == 0
+        if finished:
+            break
+    assert finished
+    compact(database)
+    assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A file system of so many megabytes; called again it is resized."""
+    volume = tmp_path / "small"
+    volume.mkdir()
+
+    def mount(megabytes: int) -> Path:
+        options = ("remount," if volume.is_mount() else "") + f"size={megabytes}m"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", volume], capture_output=True)
+        if done.returncode:
+            pytest.skip("mounting a small file system needs root")
+        return volume
+
+    yield mount
+    if volume.is_mount():
+        subprocess.run(["umount", "-l", volume], check=True)
+
+
+def test_a_full_volume_changes_nothing(small_volume: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is asked for first; and where it goes away meanwhile, the database is as it was."""
+    database = small_volume(200) / "logs.duckdb"
+    fill(database)
+    with Store.open(database) as store:
+        store.execute("CHECKPOINT")
+    room = database.stat().st_size // (1 << 20) + 1
+    small_volume(room)
+    with pytest.raises(StoreFull, match="MB are free"):
+        compact(database)
+    assert holds(database)
+    monkeypatch.setattr(compaction, "_SPARE", 0.0)
+    with pytest.raises(StoreError):
+        compact(database)
+    assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
+    assert holds(database)
+    small_volume(200)
+    assert compact(database).after < room << 20
+
+
+def test_the_command_says_both_sizes(database: Path, logpipe: Callable[..., Any]) -> None:
+    """On standard error."""
+    done = logpipe("compact", "--db", str(database))
+    assert done.returncode == 0
+    assert "MB before" in done.stderr
