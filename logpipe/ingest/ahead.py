@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from queue import SimpleQueue
 from typing import TypeVar
 
-_MADE = 2
+_MADE = 1
 """So many items ahead: with one, each stage would wait for the slowest of every round."""
 
 T = TypeVar("T")

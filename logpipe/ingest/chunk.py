@@ -7,6 +7,7 @@ from blake3 import blake3
 
 from logpipe.ingest.formats.base import Context, Format
 from logpipe.ingest.lines import Records
+from logpipe.store.rollup import Cells
 
 TAIL_BYTES = 4096
 """How much before an offset is hashed, so that a file can be known again by it."""
@@ -56,14 +57,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A chunk as rows. It does not hold on to the bytes of the file, which are many."""
+    """A chunk as rows."""
 
     span: Span
     events: pa.Table
     """With columns of `events`; those left out are NULL."""
-    counts: pa.Table
-    latencies: pa.Table
-    """What the events add to the roll-ups, see `logpipe.store.rollup`."""
+    cells: Cells
+    """What the events add to the roll-ups."""
     rejects: tuple[Reject, ...]
     """Of the records and of the surplus."""
 

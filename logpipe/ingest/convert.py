@@ -39,13 +39,16 @@ _OUT = ", ".join("attributes::VARCHAR AS attributes" if name == "attributes" els
 class Converter:
     """Makes rows of chunks, one after the other, on one thread."""
 
-    def __init__(self, last_time: Callable[[int], datetime | None]) -> None:
-        """`last_time` gives the time of the newest record of a source that is in the store."""
+    def __init__(self, last_time: Callable[[int], datetime | None], operations: pa.Table) -> None:
+        """`last_time` gives the time of the newest record of a source that is in the store, `operations` its table."""
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         # A join would push its filter down into PyArrow, which cannot filter string views.
         self._connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
         self._connection.execute((resources.files("logpipe.store") / "macros" / "operations.sql").read_text())
+        self._connection.register("known", operations)
+        self._connection.execute("CREATE TABLE operations AS FROM known")
+        self._connection.unregister("known")
         self._matcher = self._connection.cursor()
         self._last_time = last_time
         self._previous: tuple[int, int] | None = None
@@ -64,21 +67,19 @@ class Converter:
             rest, rejects = self._select(chunk, left, events)
             events = _joined(events, rest)
         self._remember(chunk, events)
-        return Batch(chunk.span, _with_json(events), *self._cells(events), (*rejects, *chunk.surplus))
+        return Batch(chunk.span, _with_json(events), self._cells(events), (*rejects, *chunk.surplus))
 
     def close(self) -> None:
         self._connection.close()
 
-    def _cells(self, events: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """The counts and the latencies of a batch."""
+    def _cells(self, events: pa.Table) -> rollup.Cells:
         held = set(events.column_names)
         empty = set(EVENT_COLUMNS) - held
         columns = (name if name in held else f"NULL::{SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
         relation = f"(SELECT {', '.join(columns)} FROM new_events)"
         self._connection.register("new_events", events)
         try:
-            counts = self._connection.execute(rollup.counts(relation, empty=empty)).to_arrow_table()
-            return counts, self._connection.execute(rollup.latencies(relation, empty=empty)).to_arrow_table()
+            return rollup.cells(self._connection, relation, empty)
         finally:
             self._connection.unregister("new_events")
 

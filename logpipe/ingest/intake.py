@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -22,7 +22,7 @@ from logpipe.ingest.formats.base import Context, Format
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.lines import Records
-from logpipe.ingest.loader import load
+from logpipe.ingest.loader import loaded
 from logpipe.ingest.reader import TRANSCODED, Reader, Remembered
 from logpipe.ingest.sources import Source, Waiting
 from logpipe.store import Store
@@ -109,7 +109,8 @@ class Intake:
     def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
         self._store = store
         self._past = store.connection.cursor()
-        self._converter = Converter(self._last_time)
+        known = store.connection.execute("FROM operations").to_arrow_table()
+        self._converter = Converter(self._last_time, known)
         self._options = options
         self._summary = summary
         self._progress = progress
@@ -156,11 +157,9 @@ class Intake:
         # Three stages, each ahead of the next: reading and splitting, converting, loading.
         with closing(ahead(chunks) if long else chunks) as read:
             batches = map(self._converter.convert, read)
-            with closing(ahead(batches)) if long else nullcontext(batches) as made:
-                for batch in made:
-                    load(self._store, batch)
-                    source.advance(batch.span)
-                    self._count(batch)
+            for batch in loaded(self._store, batches):
+                source.advance(batch.span)
+                self._count(batch)
         return source.looked_at is None
 
     def _count(self, batch: Batch) -> None:

@@ -1,6 +1,8 @@
 """Rows into the store, in one transaction: events, rejects, roll-ups, and the ledger that proves it."""
 
-from contextlib import suppress
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import duckdb
@@ -9,6 +11,8 @@ import pyarrow as pa
 from logpipe.ingest.chunk import Batch
 from logpipe.store import Store, rollup
 from logpipe.store.patience import waiting_for_memory
+
+_AT_ONCE = 2
 
 _REJECT_TYPES = {
     "position": pa.uint64(),
@@ -19,27 +23,51 @@ _REJECT_TYPES = {
 }
 
 
+def loaded(store: Store, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+    """Commit each batch and hand it on; while one is committed, the next one is being inserted already.
+
+    They are committed in their order, so that what is in the store has no holes.
+
+    Raises:
+        StoreFull, StoreError: this batch was not committed, nor any after it.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, "logpipe-load") as pool:
+        loading: deque[tuple[Batch, Future[None]]] = deque()
+        for batch in batches:
+            before = loading[-1][1] if loading else None
+            loading.append((batch, pool.submit(load, store, batch, before)))
+            del batch  # it is large
+            if len(loading) == _AT_ONCE:
+                yield _committed(loading)
+        while loading:
+            yield _committed(loading)
+
+
+def _committed(loading: deque[tuple[Batch, Future[None]]]) -> Batch:
+    batch, future = loading.popleft()
+    future.result()
+    return batch
+
+
 @waiting_for_memory
-def load(store: Store, batch: Batch) -> None:
+def load(store: Store, batch: Batch, before: Future[None] | None = None) -> None:
     """Commit a batch: its rows, its roll-ups and the source's new offset, or nothing of it.
+
+    Nor is anything committed when `before`, which the batch comes after, failed.
 
     Raises:
         StoreFull, StoreError: nothing was committed.
     """
-    relations = {"new_events": batch.events, rollup.COUNTS: batch.counts, rollup.LATENCIES: batch.latencies}
-    for name, table in relations.items():
-        store.connection.register(name, table)
-    try:
-        with store.transaction() as connection:
-            columns = ", ".join(batch.events.column_names)
-            connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
-            rollup.add(connection)
-            _insert_rejects(connection, batch)
-            _enter(connection, batch)
-    finally:
-        with suppress(duckdb.Error):  # after a fatal error, which is what is being raised then
-            for name in relations:
-                store.connection.unregister(name)
+    with store.transaction(beside=True) as connection:
+        columns = ", ".join(batch.events.column_names)
+        connection.register("new_events", batch.events)
+        connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
+        connection.unregister("new_events")
+        rollup.add(connection, batch.cells)
+        _insert_rejects(connection, batch)
+        _enter(connection, batch)
+        if before is not None:
+            before.result()
 
 
 def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:

@@ -104,19 +104,27 @@ class Store:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction: committed when the block ends, rolled back when it raises.
+
+        `beside` others that are open: on a connection of its own, so that each may be on another thread.
 
         After StoreFull the handle may be dead (DuckDB invalidates it): open the store again and read the ledger.
         """
-        with _translated(self.url):
-            self.connection.begin()
-            try:
-                yield self.connection
-            except BaseException:
-                self._roll_back()
-                raise
-            self.connection.commit()
+        connection = self.connection.cursor() if beside else self.connection
+        try:
+            with _translated(self.url):
+                connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
+                        connection.rollback()
+                    raise
+                connection.commit()
+        finally:
+            if beside:
+                connection.close()
 
     def reopen(self) -> None:
         """Open the same database again, after an error that made an end of the handle.
@@ -152,10 +160,6 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _roll_back(self) -> None:
-        with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
-            self.connection.rollback()
 
     def _bring_up_to_date(self) -> None:
         version = self._stored_version()

@@ -4,15 +4,17 @@ Counting a batch is apart from adding its cells to the store, so that the two ma
 """
 
 from collections.abc import Container
+from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
 COUNTS = "batch_counts"
 LATENCIES = "batch_latencies"
-"""The relations that `add` reads."""
+"""The temporary tables of what is being counted."""
 
 MINUTE_US = 60_000_000
 MINUTE = f"make_timestamptz(epoch_us(ts) // {MINUTE_US} * {MINUTE_US})"
@@ -115,38 +117,49 @@ _BOUNDED_LATENCIES = _BOUNDED.format(
 )
 
 
-def counts(relation: str, bucket_us: int = MINUTE_US, *, empty: Container[str] = ()) -> str:
-    """The SELECT of what the events of `relation` (with the columns of `events`) add to `rollup_minute`.
-
-    `empty` columns are NULL in every row: grouping by them would cost time and change nothing.
-    """
-    return _grouped(_COUNTS, relation, bucket_us, empty)
-
-
-def latencies(relation: str, bucket_us: int = MINUTE_US, *, empty: Container[str] = ()) -> str:
-    """The same for `latency_minute`. Durations below zero or not finite are not counted as latencies."""
-    return _grouped(_LATENCIES, relation, bucket_us, empty)
-
-
 def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str]) -> str:
+    """The SELECT; `empty` columns are NULL in every row: grouping by them would cost time and change nothing."""
     constant = [key for key in _KEYS if _READ_FROM.get(key, key) in empty]
     keys = ", ".join(f"{sql} AS {key}" for key, sql in _KEYS.items() if key not in constant)
     nulls = ", ".join(f"NULL::VARCHAR AS {key}" for key in constant) or "NULL AS nothing"
     return statement.format(relation=relation, keys=keys.format(bucket_us=bucket_us), bucket_us=bucket_us, nulls=nulls)
 
 
-def add(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the relations `batch_counts` and `batch_latencies`, as selected by the functions above, to the roll-ups.
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What some events add to the roll-ups: rows of the tables of these names."""
 
-    Called in the transaction that inserts the events, once for each event.
+    rollup_minute: pa.Table
+    latency_minute: pa.Table
+    operations: pa.Table
+
+
+def cells(connection: duckdb.DuckDBPyConnection, relation: str, empty: Container[str] = ()) -> Cells:
+    """Count the events of `relation` on a connection other than the store's.
+
+    Its table `operations` must hold what the store's does, and has the new ones afterwards.
     """
-    connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
+    _count(connection, relation, MINUTE_US, empty)
+    operations = connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE]).to_arrow_table()
+    counts, latencies = (connection.execute(statement).to_arrow_table() for statement in _bounded(connection))
+    _forget(connection)
+    return Cells(counts, latencies, operations)
+
+
+def add(connection: duckdb.DuckDBPyConnection, found: Cells) -> None:
+    """Add cells to the roll-ups, in the transaction that inserts their events."""
+    for table in ("operations", "rollup_minute", "latency_minute"):
+        rows = getattr(found, table)
+        if len(rows):
+            connection.register("new_cells", rows)
+            connection.execute(f"INSERT INTO {table} BY NAME FROM new_cells")
+            connection.unregister("new_cells")
+
+
+def _bounded(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """The SELECTs of the counts and latencies, with operations past the cap as `other`."""
     [(past_the_cap,)] = connection.execute(_PAST_THE_CAP).fetchall()
-    counts, latencies = (
-        (_BOUNDED_COUNTS, _BOUNDED_LATENCIES) if past_the_cap else (f"FROM {COUNTS}", f"FROM {LATENCIES}")
-    )
-    connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
-    connection.execute(f"INSERT INTO latency_minute BY NAME {latencies}")
+    return (_BOUNDED_COUNTS, _BOUNDED_LATENCIES) if past_the_cap else (f"FROM {COUNTS}", f"FROM {LATENCIES}")
 
 
 def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
@@ -155,7 +168,10 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     The cost follows the rows of `relation`, not those of the store.
     """
     _count(connection, relation, MINUTE_US)
-    add(connection)
+    connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
+    counts, latencies = _bounded(connection)
+    connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
+    connection.execute(f"INSERT INTO latency_minute BY NAME {latencies}")
     _forget(connection)
 
 
@@ -173,9 +189,10 @@ def roll_up_briefly(
     _forget(connection)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {COUNTS} AS {counts(relation, bucket_us)}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {LATENCIES} AS {latencies(relation, bucket_us)}")
+def _count(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int, empty: Container[str] = ()) -> None:
+    for name, statement in ((COUNTS, _COUNTS), (LATENCIES, _LATENCIES)):
+        selection = _grouped(statement, relation, bucket_us, empty)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {selection}")
 
 
 def _forget(connection: duckdb.DuckDBPyConnection) -> None:
