@@ -6,13 +6,13 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 _MADE = 1
-"""So many items ahead: with one, each stage would wait for the slowest of every round."""
+"""So many items ahead: each is large, and memory that is new costs time too."""
 
 T = TypeVar("T")
 
 
 def ahead(items: Iterator[T]) -> Generator[T, None, None]:
-    """The items of an iterator, made while those before them are in use; there are never more than three.
+    """The items of an iterator, made while those before them are in use; there are never more than two.
 
     What the iterator raises is raised here, after the items before it. When the consumer stops early, so does the
     thread, before this generator's close returns.

@@ -26,6 +26,7 @@ from logpipe.ingest.loader import loaded
 from logpipe.ingest.reader import TRANSCODED, Reader, Remembered
 from logpipe.ingest.sources import Source, Waiting
 from logpipe.store import Store
+from logpipe.store.rollup import operations
 
 FINAL_AFTER_S = 5.0
 """A last line without a newline is taken once its file has been left alone for this long."""
@@ -109,8 +110,7 @@ class Intake:
     def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
         self._store = store
         self._past = store.connection.cursor()
-        known = store.connection.execute("FROM operations").to_arrow_table()
-        self._converter = Converter(self._last_time, known)
+        self._converter = Converter(self._last_time, operations(store.connection))
         self._options = options
         self._summary = summary
         self._progress = progress

@@ -123,7 +123,7 @@ def retry(
 def _retry_source(
     store: Store, source_id: int, format_: Format, service: str, context: Context, reason: str | None, done: Retried
 ) -> None:
-    converter = Converter(_no_time)
+    converter = Converter(_no_time, rollup.operations(store.connection))
     try:
         for piece in _pieces(store, source_id, reason):
             events = converter.convert(_chunk(piece, format_, service, context)).events

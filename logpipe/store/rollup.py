@@ -134,6 +134,11 @@ class Cells:
     operations: pa.Table
 
 
+def operations(connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The names that operations are counted by, in the order in which they came."""
+    return connection.execute("FROM operations").to_arrow_table()
+
+
 def cells(connection: duckdb.DuckDBPyConnection, relation: str, empty: Container[str] = ()) -> Cells:
     """Count the events of `relation` on a connection other than the store's.
 
