@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
+from logpipe.errors import StoreError
 from logpipe.ingest.chunk import Batch
 from logpipe.store import Store, rollup
 from logpipe.store.patience import waiting_for_memory
@@ -66,8 +67,8 @@ def load(store: Store, batch: Batch, before: Future[None] | None = None) -> None
         rollup.add(connection, batch.cells)
         _insert_rejects(connection, batch)
         _enter(connection, batch)
-        if before is not None:
-            before.result()
+        if before is not None and before.exception() is not None:
+            raise StoreError("the batch before was not committed", reason="out_of_order")
 
 
 def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
