@@ -7,13 +7,10 @@ from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import ctime_sql, iso_sql, ncsa_sql, one_of, slashed_sql
 from logpipe.ingest.formats.web_errors import APACHE_LAYOUT, NGINX_LAYOUT, QUOTED, REQUEST
 
-OPTIONAL_USER = r"(?: (?P<user>[^\s\"\[]+))?"
-AFTER_USER = (
-    rf"{OPTIONAL_USER} \[(?P<time>[^\]\"]+)\] "
-    rf'"(?P<request>{REQUEST})" (?P<status>\d{{3}}|-) (?P<size>\d+|-)'
+SINCE_TIME = (
+    rf' \[(?P<time>[^\]\"]+)\] "(?P<request>{REQUEST})" (?P<status>\d{{3}}|-) (?P<size>\d+|-)'
     rf'(?: "(?P<referer>{QUOTED})" "(?P<user_agent>{QUOTED})")?(?P<rest> .*)?$'
 )
-AFTER_CLIENT = r" (?P<identity>\S+) (?P<user>[^\s\"\[]+(?: [^\s\"\[]+)?)" + AFTER_USER.removeprefix(OPTIONAL_USER)
 
 ADDRESSES = r"[0-9A-Fa-f.:]+(?:, ?[0-9A-Fa-f.:]+)*|-"
 
@@ -53,9 +50,10 @@ ACCESS_LOG = TextFormat(
     name="access_log",
     title="web server access log, common or combined",
     layouts=(
-        r"^(?:(?P<vhost>[\w.*:-]+) )?(?P<client>[^\s-]\S*)" + AFTER_CLIENT,
-        r"^(?P<client>-)" + AFTER_CLIENT,
-        r"^(?:(?P<vhost>[\w.*:-]+) )?(?P<client>[0-9a-fA-F.:]+)" + AFTER_USER,
+        r"^(?:(?P<vhost>[\w.*:-]+) )?(?P<client>[^\s-]\S*) (?P<identity>\S+) (?P<user>[^\s\"\[]+(?: [^\s\"\[]+)?)"
+        + SINCE_TIME,
+        r"^(?:(?P<vhost>\w[\w.*:-]*) )?(?P<client>-|[0-9a-fA-F.:]+)(?: (?P<identity>\S+))??(?: (?P<user>[^\s\"\[]+))?"
+        + SINCE_TIME,
         NGINX_PROXY_MANAGER,
         TIME_FIRST,
         UNQUOTED,

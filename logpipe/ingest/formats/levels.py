@@ -33,7 +33,7 @@ COARSENED: Final[Mapping[str, tuple[str, ...]]] = {
 
 def level_sql(text: str) -> str:
     """The level that the text expression spells, NULL where it spells none."""
-    return _lookup(f"upper(trim({text}))", EXACT, COARSENED)
+    return f"CASE WHEN {text} IS NOT NULL THEN {_lookup(f'upper(trim({text}))', EXACT, COARSENED)} END"
 
 
 def level_is_exact_sql(text: str) -> str:

@@ -5,9 +5,9 @@ from logpipe.ingest.formats.traceback import exception_message_sql, exception_ty
 
 TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?"
 LEVEL = r"(?:debug|info|warning|warn|error|critical|exception|notset)"
-VALUE = (
-    r"""(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\{[^\n]*?\}|\[[^\n]*?\]|\([^\n]*?\)|<[^\n]*?>|[^\s'"{\[(<]\S*|)"""
-)
+NESTED = r"[^{}\[\]()\n]*(?:[\[({][^{}\[\]()\n]*[\])}][^{}\[\]()\n]*)*"
+"""What stands in brackets, with brackets in it once more at most."""
+VALUE = rf"""(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|[\[({{]{NESTED}[\])}}]|<[^<>\n]*>|[^\s'"{{\[(<]\S*|)"""
 PAIRS = rf"(?: +[A-Za-z_][\w.]*={VALUE})+"
 HEAD = rf"^(?:(?P<time>{TIME}) )?\[(?P<level>{LEVEL}) *\] "
 TAIL = r"(?: +\[(?P<logger>[\w.]+)\])?"

@@ -84,8 +84,9 @@ class TextFormat:
         """See `Format`: layout, then groups, then time and level, then columns, each a stage of the statement."""
         stages = [
             f"SELECT pos, bytes, {uncoloured_sql('raw')} AS raw FROM lines",
+            f"SELECT *, {self._match(0)} AS match_0 FROM ({{}})",
             f"SELECT *, CASE {self._which_layout()} END AS layout FROM ({{}})",
-            f"SELECT {', '.join(('*', *self._matches()))} FROM ({{}})",
+            f"SELECT {', '.join(('*', *self._later_matches()))} FROM ({{}})",
             f"SELECT {', '.join(('pos', 'bytes', 'raw', 'layout', *self._group_values()))} FROM ({{}})",
             f"SELECT {', '.join(('*', *self._read(context)))} FROM ({{}})",
             f"SELECT {', '.join(('*', *self._inferred(context)))} FROM ({{}})",
@@ -101,19 +102,21 @@ class TextFormat:
         """The names of all groups, once each."""
         return tuple(dict.fromkeys(name for layout in self.layouts for name in _compiled(layout).groupindex))
 
-    def _which_layout(self) -> str:
-        return " ".join(
-            f"WHEN regexp_matches(raw, {text_literal(layout)}) THEN {number}"
-            for number, layout in enumerate(self.layouts)
-        )
+    def _match(self, number: int) -> str:
+        layout = self.layouts[number]
+        names = ", ".join(map(text_literal, _compiled(layout).groupindex))
+        return f"regexp_extract(raw, {text_literal(layout)}, [{names}])" if names else "NULL"
 
-    def _matches(self) -> Iterator[str]:
-        for number, layout in enumerate(self.layouts):
-            names = ", ".join(map(text_literal, _compiled(layout).groupindex))
-            if not names:
-                continue
-            match = f"regexp_extract(raw, {text_literal(layout)}, [{names}])"
-            yield f"CASE layout WHEN {number} THEN {match} END AS match_{number}"
+    def _which_layout(self) -> str:
+        """The first layout is matched once, and has matched where one of its groups holds something."""
+        found = [f"match_0.{_quoted(group)} <> ''" for group in _compiled(self.layouts[0]).groupindex]
+        tests = [f"regexp_matches(raw, {text_literal(layout)})" for layout in self.layouts]
+        tests[:1] = [" OR ".join(found)] if found else tests[:1]
+        return " ".join(f"WHEN {test} THEN {number}" for number, test in enumerate(tests))
+
+    def _later_matches(self) -> Iterator[str]:
+        for number in range(1, len(self.layouts)):
+            yield f"CASE layout WHEN {number} THEN {self._match(number)} END AS match_{number}"
 
     def _group_values(self) -> Iterator[str]:
         for group in self.groups:
@@ -158,7 +161,7 @@ class TextFormat:
             members[ATTRIBUTE] = "time_inferred"
         if "level" in self.groups:
             exact = level_is_exact_sql(_quoted("level"))
-            members["level"] = f'CASE WHEN NOT {exact} THEN "level" END'
+            members["level"] = f'CASE WHEN "level" IS NOT NULL AND NOT {exact} THEN "level" END'
         if self.pairs is None:
             return f"{json_object(members)} AS attributes"
         return f"{with_pairs(members, self.pairs)} AS attributes"

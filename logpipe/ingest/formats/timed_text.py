@@ -36,7 +36,11 @@ LEVEL: Final = (
     r"(?P<level>(?i:TRACE|VERBOSE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERR|ERROR|CRIT|CRITICAL|FATAL|SEVERE"
     r"|ALERT|EMERG|PANIC)|TRC|DBG|INF|WRN|FTL)"
 )
-WORD: Final = r"(?:\[[^\]\n]*\]|\([^)\n]*\)|<[^>\n]*>|[\w.$/@#~-]+)"
+WORD: Final = (
+    r"(?:\[[^\]\n]{0,200}\]|\([^)\n]{0,200}\)|<[^>\n]{0,200}>|[\w.$/@#~][\w.$/@#~-]{0,99})"
+    r":?(?:[ \t]{1,40}[-|:])?[ \t|]{1,40}"
+)
+"""What may stand between the time and the level; bounded, so that no line takes long to look at."""
 MESSAGE: Final = r"(?s:(?P<text>.*))$"
 
 FORMATS: Final = (
@@ -69,11 +73,11 @@ TIMED_TEXT = TextFormat(
         rf"^{LEVEL}:? +[\[(]?(?P<time>{TIME})[\])]?[:,]? ?{MESSAGE}",
         # a level behind it, in brackets or not, with a few words between at most
         (
-            rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]? *(?P<context>(?:{WORD}[ :|-]+){{0,3}}?)[\[(<]+{LEVEL} *[\])>]+"
+            rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]? *(?P<context>(?:{WORD}){{0,3}}?)[\[(<]+{LEVEL} *[\])>]+"
             rf":? *[-|:]? ?{MESSAGE}"
         ),
         (
-            rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]?[ \t|-]*(?P<context>(?:{WORD}[ \t:|-]+){{0,2}}?){LEVEL}"
+            rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]?[ \t|-]*(?P<context>(?:{WORD}){{0,2}}?){LEVEL}"
             rf"(?: *[-|:,]| |\t|$) *{MESSAGE}"
         ),
         rf"^(?:(?P<context>\d+) )?[\[(]?(?P<time>{TIME})[\])]?[:,]?(?:[ \t|-]+|$){MESSAGE}",
