@@ -6,6 +6,7 @@ times are filled in and rejects are told apart.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 
@@ -16,7 +17,7 @@ import orjson
 import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
-from logpipe.ingest.formats.base import SQL_TYPES, Format, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, Headed, text_literal
 from logpipe.ingest.lines import Positions, Records
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
@@ -39,8 +40,15 @@ _OUT = ", ".join("attributes::VARCHAR AS attributes" if name == "attributes" els
 class Converter:
     """Makes rows of chunks, one after the other, on one thread."""
 
-    def __init__(self, last_time: Callable[[int], datetime | None], operations: pa.Table) -> None:
-        """`last_time` gives the time of the newest record of a source that is in the store, `operations` its table."""
+    def __init__(
+        self,
+        last_time: Callable[[int], datetime | None],
+        operations: pa.Table,
+        last_header: Callable[[int, str], str | None] = lambda _source, _pattern: None,
+    ) -> None:
+        """What the store has: the time of a source's newest record, the names of operations, and a source's newest
+        message that matches a pattern.
+        """
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         # A join would push its filter down into PyArrow, which cannot filter string views.
@@ -51,6 +59,8 @@ class Converter:
         self._connection.unregister("known")
         self._matcher = self._connection.cursor()
         self._last_time = last_time
+        self._last_header = last_header
+        self._headers: dict[int, str | None] = {}
         self._previous: tuple[int, int] | None = None
 
     def begins(self, records: Records, format_: Format) -> npt.NDArray[np.bool_] | None:
@@ -68,6 +78,20 @@ class Converter:
             events = _joined(events, rest)
         self._remember(chunk, events)
         return Batch(chunk.span, _with_json(events), self._cells(events), (*rejects, *chunk.surplus))
+
+    def _context(self, chunk: Chunk) -> Context:
+        """With the last header before the chunk: of the chunk before, which may not be stored yet, or the store's."""
+        if not isinstance(chunk.format, Headed):
+            return chunk.context
+        source, pattern = chunk.span.source_id, chunk.format.header
+        if source not in self._headers and chunk.span.from_pos:
+            self._headers[source] = self._last_header(source, pattern)
+        before = self._headers.get(source)
+        [(last,)] = self._connection.execute(
+            "SELECT max_by(raw, pos) FROM lines WHERE regexp_matches(raw, ?)", [pattern]
+        ).fetchall()
+        self._headers[source] = last or before
+        return replace(chunk.context, header=before)
 
     def close(self) -> None:
         self._connection.close()
@@ -90,7 +114,7 @@ class Converter:
         connection = self._connection
         connection.register("lines", chunk.records.table(chunk.span.from_pos, indices))
         try:
-            selection = chunk.format.select(connection, chunk.context)
+            selection = chunk.format.select(connection, self._context(chunk))
             connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
         finally:
             connection.unregister("lines")

@@ -110,7 +110,7 @@ class Intake:
     def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
         self._store = store
         self._past = store.connection.cursor()
-        self._converter = Converter(self._last_time, operations(store.connection))
+        self._converter = Converter(self._last_time, operations(store.connection), self._last_header)
         self._options = options
         self._summary = summary
         self._progress = progress
@@ -171,6 +171,13 @@ class Intake:
         summary.blanks += span.blanks
         summary.rejects += len(batch.rejects)
         self._progress(summary)
+
+    def _last_header(self, source_id: int, pattern: str) -> str | None:
+        [(header,)] = self._past.execute(
+            "SELECT max_by(message, source_pos) FROM events WHERE source_id = ? AND regexp_matches(message, ?)",
+            [source_id, pattern],
+        ).fetchall()
+        return cast("str | None", header)
 
     def _last_time(self, source_id: int) -> datetime | None:
         [(moment,)] = self._past.execute(

@@ -58,6 +58,7 @@ from logpipe.ingest.formats.php_text import PHP_TEXT
 from logpipe.ingest.formats.pino_json import PINO_JSON
 from logpipe.ingest.formats.plain import PLAIN
 from logpipe.ingest.formats.postgresql import POSTGRESQL
+from logpipe.ingest.formats.postgresql_csv import POSTGRESQL_CSV
 from logpipe.ingest.formats.postgresql_json import POSTGRESQL_JSON
 from logpipe.ingest.formats.python_json_logger import PYTHON_JSON_LOGGER
 from logpipe.ingest.formats.python_text import PYTHON_TEXT
@@ -74,6 +75,7 @@ from logpipe.ingest.formats.timed_text import TIMED_TEXT
 from logpipe.ingest.formats.traefik_json import TRAEFIK_JSON
 from logpipe.ingest.formats.uvicorn import UVICORN
 from logpipe.ingest.formats.uwsgi import UWSGI
+from logpipe.ingest.formats.w3c import W3C
 from logpipe.ingest.formats.windows_cbs import WINDOWS_CBS
 from logpipe.ingest.formats.wrapped import SEPARATOR, Wrapped
 
@@ -108,6 +110,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     CRI,
     NGINX_ERROR,
     APACHE_ERROR,
+    W3C,
     ACCESS_LOG,
     HAPROXY,
     ENVOY,
@@ -117,6 +120,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     GIN,
     UWSGI,
     DJANGO_SERVER,
+    POSTGRESQL_CSV,
     POSTGRESQL,
     PGBOUNCER,
     MYSQL_SLOW,

@@ -18,7 +18,7 @@ NULL makes the row a reject, whole, with that reason.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import duckdb
 
@@ -38,6 +38,8 @@ class Context:
     """When the file was last written (UTC): tells the year of a syslog line."""
     time_zone: str = "UTC"
     """The zone of times that name none."""
+    header: str | None = None
+    """Of a `Headed` format, the last line before the lines in hand that says how they are to be read."""
 
 
 Scan = Callable[[Records, str], Scanned]
@@ -70,6 +72,15 @@ class Format(Protocol):
 
     def select(self, _connection: duckdb.DuckDBPyConnection, _context: Context, /) -> str:
         """The SELECT over `lines`, which the connection already sees."""
+
+
+@runtime_checkable
+class Headed(Format, Protocol):
+    """A format in which some lines say how those after them are to be read."""
+
+    @property
+    def header(self) -> str:
+        """RE2 pattern of such a line; it is an event, whose message is the line."""
 
 
 def text_literal(text: str) -> str:

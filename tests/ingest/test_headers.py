@@ -1,0 +1,46 @@
+"""Lines that say how those after them are to be read."""
+
+from pathlib import Path
+
+import pytest
+
+from logpipe.ingest import flow, intake
+from logpipe.ingest.verify import verify
+from logpipe.store import Store
+from tests.ingest.logs import Take
+
+HEADER = b"#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\n"
+OTHER = b"#Fields: date time sc-status cs-method\n"
+
+
+def _statuses(store: Store) -> list[int]:
+    rows = store.execute("SELECT http_status FROM events WHERE http_status IS NOT NULL ORDER BY source_pos")
+    return [status for (status,) in rows]
+
+
+def test_the_columns_are_known_after_a_restart(take: Take, logs: Path, store: Store) -> None:
+    """Each ingest begins anew, and the names stand in front of what the first one read; the newest hold."""
+    log = logs / "u_ex.log"
+    log.write_bytes(HEADER + b"2026-03-14 09:00:00 192.0.2.7 GET / 200\n")
+    take()
+    with log.open("ab") as file:
+        file.write(b"2026-03-14 09:00:01 192.0.2.7 GET /a 404\n" + OTHER + b"2026-03-14 09:00:02 500 POST\n")
+    take()
+    with log.open("ab") as file:
+        file.write(b"2026-03-14 09:00:03 503 POST\n")
+    take()
+    assert _statuses(store) == [200, 404, 500, 503]
+    assert not verify(store).problems
+
+
+def test_the_columns_are_known_in_each_chunk(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that comes in by many chunks is read by the header at its beginning."""
+    monkeypatch.setattr(flow, "CHUNK_BYTES", 4096)
+    monkeypatch.setattr(intake, "CHUNK_BYTES", 4096)
+    monkeypatch.setattr(intake, "CHUNK_ROWS", 10)
+    lines = [b"2026-03-14 09:00:00 192.0.2.7 GET /%d %d\n" % (number, 200 + number) for number in range(200)]
+    (logs / "u_ex.log").write_bytes(HEADER + b"".join(lines))
+    take()
+    assert _statuses(store) == [200 + number for number in range(200)]
