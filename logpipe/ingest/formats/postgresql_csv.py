@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from logpipe.ingest.formats.levels import level_sql
-from logpipe.ingest.formats.postgresql import KINDS
+from logpipe.ingest.formats.postgresql import SEVERITIES
 from logpipe.ingest.formats.postgresql_json import LOGGED, TIMED
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import abbreviated_zone_sql
@@ -32,7 +32,7 @@ def _column(name: str) -> str:
     )
 
 
-_BEGINS: Final = re.compile(rf'"?{_TIME}"?,.*,(?:{KINDS}),[0-9A-Z]{{5}},')
+_BEGINS: Final = re.compile(rf'"?{_TIME}"?,.*,(?:{SEVERITIES}),[0-9A-Z]{{5}},')
 
 
 class PostgresqlCsv(TextFormat):
