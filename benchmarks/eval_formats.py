@@ -19,7 +19,7 @@ How it judges, without looking at names of files:
   message or in its own column. lnav and Loghub read line by line: of a joined record the first line must agree. An
   expected message that is the whole line says that upstream did not parse it, and is not counted. Where upstream leaves
   a log line inside a log line (syslog, containers) as text and logpipe reads it too, logpipe's message must be a part
-  of that text.
+  of that text. A place in the source (`Shop.java:12 - `) that upstream leaves in front may be in columns instead.
 - **A file that is one JSON or XML document over many lines** is no log of lines; its expectations are counted apart. So
   are texts beyond ASCII in a file that is neither UTF-8 nor has a byte-order mark: no line says its encoding.
 """
@@ -267,6 +267,9 @@ def verdicts_of(one: Expected, event: Event | None) -> Verdicts:
     return verdicts
 
 
+_PLACE = re.compile(r"[\w$.-]+\.[a-z]{1,5}:\d+ - ")
+
+
 def _says(event: Event, one: Expected) -> bool:
     message, wanted = _normal(event.message), _normal(one.message or "")
     texts = {message}
@@ -276,7 +279,7 @@ def _says(event: Event, one: Expected) -> bool:
         texts.add(_normal(event.raw))
     if one.by_line:
         texts.add(_normal(event.message.partition("\n")[0]))
-    if wanted in texts:
+    if wanted in texts or _PLACE.sub("", wanted, count=1) == message:
         return True
     if _LOG_LINE.match(one.message or "") and _bare(event.raw).endswith(_bare(wanted)):
         return bool(message) and _bare(message) in _bare(wanted)

@@ -95,7 +95,9 @@ JAVA_TEXT = TextFormat(
     ),
     columns={
         **CALL_STACK_COLUMNS,
-        "message": f"({CALL_STACK_COLUMNS['message']}) || coalesce(more, '')",
+        # Solr and Elasticsearch end a message by an arrow to its exception
+        "message": f"CASE WHEN begin > 1 THEN regexp_replace({CALL_STACK_COLUMNS['message']}, '\\s*=>$', '')"
+        " ELSE text END || coalesce(more, '')",
         "logger": "nullif(logger, '')",
         "service": "nullif(service, '')",
         "thread": '"thread"',

@@ -41,6 +41,7 @@ WORD: Final = (
     r":?(?:[ \t]{1,40}[-|:])?[ \t|]{1,40}"
 )
 """What may stand between the time and the level; bounded, so that no line takes long to look at."""
+BRACKETS: Final = r"(?:\[[^\]\n]{0,200}\]{1,2}|\([^)\n]{0,200}\))"
 MESSAGE: Final = r"(?s:(?P<text>.*))$"
 
 FORMATS: Final = (
@@ -80,6 +81,8 @@ TIMED_TEXT = TextFormat(
             rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]?[ \t|-]*(?P<context>(?:{WORD}){{0,2}}?){LEVEL}"
             rf"(?: *[-|:,]| |\t|$) *{MESSAGE}"
         ),
+        # a few words in brackets and a colon
+        rf"^[\[(]?(?P<time>{TIME})[\])]?[:,]?(?P<context>(?: {BRACKETS}){{2,4}}): {MESSAGE}",
         rf"^(?:(?P<context>\d+) )?[\[(]?(?P<time>{TIME})[\])]?[:,]?(?:[ \t|-]+|$){MESSAGE}",
     ),
     read_time=one_of(
