@@ -24,8 +24,6 @@ FROM (
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) AS parted
         FROM ledger
         WHERE ledger_id > $position AND ledger_id <= $last AND events > 0
-            -- A source whose reparse is under way gets new entries when it ends, and is mined then.
-            AND source_id NOT IN (SELECT source_id FROM sources WHERE reparsed_to IS NOT NULL)
     )
 )
 GROUP BY source_id, island

@@ -15,9 +15,11 @@ from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
+from logpipe.cli.reparse import reparse
 from logpipe.cli.report import report
 from logpipe.cli.retain import retain
 from logpipe.cli.sources import sources
+from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
@@ -52,6 +54,8 @@ def options(
 app.command()(ingest)
 app.command()(verify)
 app.command()(sources)
+app.command()(stats)
+app.command()(reparse)
 app.command()(retain)
 app.command()(gaps)
 app.command()(compact)

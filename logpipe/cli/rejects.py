@@ -94,12 +94,15 @@ def retry(
     from dataclasses import asdict
 
     from logpipe.cli import interruption, output
+    from logpipe.cli.log_formats import chosen
+    from logpipe.ingest.intake import Options
     from logpipe.ingest.retry import retry as parse_again
     from logpipe.store import Store
 
     interruption.explain("what became events so far is committed, and the same command goes on with the rest")
+    name, formats = chosen(log_format)
     with Store.open(db, create=False) as store:
-        done = parse_again(store, format_name=log_format, reason=reason, time_zone=time_zone)
+        done = parse_again(store, Options(None, name, time_zone, formats=formats), reason)
     if as_json:
         output.json_lines([asdict(done)])
         return

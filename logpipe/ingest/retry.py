@@ -17,10 +17,11 @@ from logpipe.errors import InputError
 from logpipe.ingest import lines
 from logpipe.ingest.chunk import Chunk, Span
 from logpipe.ingest.convert import Converter
-from logpipe.ingest.formats import FORMATS, Format, format_named
+from logpipe.ingest.formats import Format, format_named
 from logpipe.ingest.formats.base import Context
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.intake import Options
 from logpipe.ingest.lines import Records
 from logpipe.store import Store, rollup
 from logpipe.store.mining import mine_anew
@@ -91,19 +92,17 @@ class _Piece:
     raws: list[bytes]
 
 
-def retry(
-    store: Store, *, format_name: str | None = None, reason: str | None = None, time_zone: str = "UTC"
-) -> Retried:
-    """Parse the rejects again, those of `reason` only where given, in the format of their source or in another.
+def retry(store: Store, options: Options, reason: str | None = None) -> Retried:
+    """Parse the rejects again, those of `reason` only where given, in `options.format` or in that of their source.
 
     Raises:
         InputError: there is no such format.
         StoreError: the store refused; what was committed is right.
     """
-    if format_name is not None and format_named(format_name) is None:
+    if options.format is not None and format_named(options.format, options.formats) is None:
         raise InputError(
-            f"there is no format called {format_name}",
-            remedy=f"choose one of: {', '.join(FORMATS)}",
+            f"there is no format called {options.format}",
+            remedy=f"choose one of: {', '.join(options.formats)}",
             reason="unknown_format",
         )
     done = Retried()
@@ -111,9 +110,9 @@ def retry(
         "SELECT source_id, format, service, coalesce(modified_at, first_seen_at) FROM sources "
         "SEMI JOIN rejects USING (source_id) ORDER BY source_id"
     ):
-        format_ = format_named(format_name or its_format)
+        format_ = format_named(options.format or its_format, options.formats)
         if format_ is not None:
-            _retry_source(store, source_id, format_, service, Context(modified_at, time_zone), reason, done)
+            _retry_source(store, source_id, format_, service, Context(modified_at, options.time_zone), reason, done)
     [(done.not_lines,)] = store.execute(
         "SELECT count(*) FROM rejects WHERE list_contains(?, reason)", [list(NOT_LINES)]
     )

@@ -137,7 +137,7 @@ class Sources:
         self._by_family: dict[str, list[Source]] = {}
         self._by_identity: dict[tuple[int | None, int | None], list[Source]] = {}
         self._unnoted: dict[int, Source] = {}
-        for source in _load(store):
+        for source in load_sources(store):
             self._by_family.setdefault(source.family, []).append(source)
             self._by_identity.setdefault(source.identity, []).append(source)
 
@@ -208,7 +208,7 @@ class Sources:
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), NULL)",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
                     *(_when(file.modified_ns), head.data, compression, format_name, service),
@@ -348,7 +348,8 @@ class Sources:
         return shared
 
 
-def _load(store: Store) -> list[Source]:
+def load_sources(store: Store) -> list[Source]:
+    """All sources, with what was read of them."""
     sources = {
         row[0]: Source(*row)
         for row in store.execute(

@@ -60,10 +60,10 @@ def verify(store: Store) -> Verdict:
     for source_id, path, state, device, inode, head in sources:
         problems += _check_ledger(store, source_id, path)
         problems += _check_rows(store, source_id, path)
-        file = None if state == "gone" else _file_of(path, (device, inode), head)
+        file = None if state == "gone" else file_of(path, (device, inode), head)
         if file is not None:
             files_read += 1
-            found, size = _check_file(store, source_id, file)
+            found, size = check_file(store, source_id, file)
             problems += found
             bytes_read += size
     [totals] = store.execute(
@@ -92,7 +92,7 @@ def verify(store: Store) -> Verdict:
     )
 
 
-def _file_of(path: str, identity: tuple[int | None, int | None], head: bytes) -> str | None:
+def file_of(path: str, identity: tuple[int | None, int | None], head: bytes) -> str | None:
     """Where the source's bytes stand now: at its path, or, if another file has that name, where it was rotated to."""
     if _begins_with(path, head):
         return path
@@ -168,7 +168,7 @@ def _check_rollups(store: Store) -> Iterator[Problem]:
         yield Problem(None, None, "rollups_differ", f"in {minutes} minutes from {first}; logpipe rollup rebuild")
 
 
-def _check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:
+def check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:
     """Read what the ledger says was read, and compare hashes and the beginnings of lines."""
     size = 0
     segments = store.execute(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from logpipe.errors import InputError
+from logpipe.ingest.intake import Options
 from logpipe.ingest.retry import retry
 from logpipe.ingest.verify import verify
 from logpipe.store import Store
@@ -37,7 +38,7 @@ def mixed(logs: Path, take: Take, store: Store) -> Path:
 def test_lines_become_events_where_they_stood(mixed: Path, store: Store) -> None:
     """With source, position, length, time; the ledger and the roll-ups say so, and verify agrees."""
     data = mixed.read_bytes()
-    done = retry(store, format_name="python_text")
+    done = retry(store, Options(format="python_text"))
     assert (done.tried, done.events, done.not_lines) == (4, 4, 0)
     rows = store.execute(
         "SELECT source_pos::BIGINT, bytes, strftime(ts, '%H:%M:%S'), level, message FROM events WHERE seq IS NULL "
@@ -57,19 +58,19 @@ def test_what_fails_again_stays_once(mixed: Path, store: Store) -> None:
     rejects = store.execute("FROM rejects ORDER BY source_pos")
     before = sums(store)
     for _ in range(2):
-        assert retry(store).events == 0
+        assert retry(store, Options()).events == 0
         assert store.execute("FROM rejects ORDER BY source_pos") == rejects
-    retry(store, format_name="python_text")
+    retry(store, Options(format="python_text"))
     after = sums(store)
     assert after != before
-    assert retry(store, format_name="python_text").tried == 0
+    assert retry(store, Options(format="python_text")).tried == 0
     assert sums(store) == after
     assert sequences(store)[:60] == list(range(60))
 
 
 def test_a_line_without_a_time_has_that_of_the_record_before_it(mixed: Path, store: Store) -> None:
     """Of the one that stands before it in the file, and says so."""
-    retry(store, format_name="plain")
+    retry(store, Options(format="plain"))
     rows = store.execute(
         "SELECT strftime(ts, '%H:%M:%S'), json_extract_string(attributes, '$.time_inferred') FROM events "
         "WHERE seq IS NULL ORDER BY source_pos"
@@ -87,15 +88,15 @@ def test_lines_that_are_not_whole_are_left(logs: Path, take: Take, store: Store)
         file.write(line(2)[-5:])
     rest(log)
     take()
-    assert retry(store, format_name="plain", reason="continues_taken_line").tried == 0
-    assert retry(store, format_name="plain").not_lines == 1
+    assert retry(store, Options(format="plain"), "continues_taken_line").tried == 0
+    assert retry(store, Options(format="plain")).not_lines == 1
     assert not verify(store).problems
 
 
 def test_patterns_are_counted_once(mixed: Path, store: Store) -> None:
     """Those of the lines that became events come to those that were counted before."""
     mine(store)
-    retry(store, format_name="python_text")
+    retry(store, Options(format="python_text"))
     mine(store)
     counted = store.execute("SELECT sum(events)::BIGINT FROM pattern_minute")
     assert counted == [(64,)]
@@ -107,7 +108,7 @@ def test_many_lines_go_in_pieces(mixed: Path, store: Store, monkeypatch: pytest.
     """Each piece is a transaction of bounded size; all of them are tried."""
     module = sys.modules["logpipe.ingest.retry"]
     monkeypatch.setattr(module, "_PIECE_BYTES", 1)
-    assert retry(store, format_name="python_text").tried == 4
+    assert retry(store, Options(format="python_text")).tried == 4
     assert not verify(store).problems
 
 
@@ -124,4 +125,4 @@ def test_the_command_says_what_it_did(mixed: Path, store: Store, logpipe: Callab
 def test_an_unknown_format_is_told(store: Store) -> None:
     """Before anything is done."""
     with pytest.raises(InputError, match="no format called nonsense"):
-        retry(store, format_name="nonsense")
+        retry(store, Options(format="nonsense"))

@@ -20,8 +20,7 @@ CREATE TABLE sources (
     format VARCHAR NOT NULL,
     service VARCHAR NOT NULL,        -- for records that name none
     state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
-    first_seen_at TIMESTAMPTZ NOT NULL,
-    reparsed_to UBIGINT              -- how far a reparse that has not ended has come; NULL when none is under way
+    first_seen_at TIMESTAMPTZ NOT NULL
 );
 
 CREATE TABLE events (

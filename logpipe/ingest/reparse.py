@@ -1,0 +1,191 @@
+"""A source read again from its file, after its parser was mended or its format was found to be wrong.
+
+Events, rejects, ledger and roll-ups of the source are replaced in one transaction, so no half of it is ever seen:
+killed at any time, the source is as it was. The file must still hold the bytes that were read, by their hashes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import duckdb
+
+from logpipe.errors import InputError
+from logpipe.ingest.discovery import LogFile
+from logpipe.ingest.first_lines import first_lines
+from logpipe.ingest.formats import detect, format_named
+from logpipe.ingest.intake import Ending, Intake, Options, Summary
+from logpipe.ingest.reader import Compression, Reader, compression_of
+from logpipe.ingest.sources import Source, load_sources
+from logpipe.ingest.verify import check_file, file_of
+from logpipe.store import Store, rollup
+from logpipe.store.mining import mine_anew
+from logpipe.store.rebuild import settled
+
+_OLD_MINUTES: Final = f"""
+CREATE OR REPLACE TEMP TABLE replaced_minutes AS
+SELECT DISTINCT {rollup.MINUTE} AS minute FROM events WHERE source_id = ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reparsed:
+    """A source that was read again."""
+
+    source_id: int
+    path: str
+    format: str
+    before: tuple[int, int]
+    """Its events and rejects as they were."""
+    after: tuple[int, int]
+
+
+def sources_named(store: Store, names: list[str]) -> list[int]:
+    """The sources that are meant by numbers or paths; all of them without names.
+
+    Raises:
+        InputError: a name means none.
+    """
+    known = store.execute("SELECT source_id, path, family FROM sources ORDER BY source_id")
+    found: dict[int, None] = {} if names else {source_id: None for source_id, *_ in known}
+    for name in names:
+        path = os.path.abspath(name)
+        meant = [source_id for source_id, *paths in known if name == str(source_id) or path in paths]
+        if not meant:
+            raise InputError(
+                f"there is no source {name}",
+                remedy="logpipe sources lists them, by number and path",
+                reason="no_source",
+            )
+        found |= dict.fromkeys(meant)
+    return list(found)
+
+
+def reparse(store: Store, source_id: int, options: Options, *, detect_format: bool = False) -> Reparsed:
+    """Read one source again, in `options.format`, in the one detected now, or in its own.
+
+    Raises:
+        InputError: the file is not there, or not what was read, or some of the source has expired; nothing was changed.
+        StoreError: the store refused; nothing was changed.
+    """
+    source = next(source for source in load_sources(store) if source.source_id == source_id)
+    if options.format is not None and format_named(options.format, options.formats) is None:
+        raise InputError(
+            f"there is no format called {options.format}",
+            remedy=f"choose one of: {', '.join(options.formats)}",
+            reason="unknown_format",
+        )
+    _refuse_expired(store, source)
+    path = _verified_file(store, source)
+    before = _counts(store, source_id)
+    with _Bounded(path, compression_of(path), source.offset) as reader:
+        if detect_format:
+            source.format = detect(first_lines(reader), options.formats).format.name
+        else:
+            source.format = options.format or source.format
+        with store.transaction() as connection, _replacing(connection, source):
+            _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
+    return Reparsed(source_id, source.path, source.format, before, _counts(store, source_id))
+
+
+def _counts(store: Store, source_id: int) -> tuple[int, int]:
+    [(events, rejects)] = store.execute(
+        "SELECT coalesce(sum(events), 0)::BIGINT, coalesce(sum(rejects), 0)::BIGINT FROM ledger WHERE source_id = ?",
+        [source_id],
+    )
+    return events, rejects
+
+
+def _refuse_expired(store: Store, source: Source) -> None:
+    [(rows,)] = store.execute(
+        "SELECT coalesce(sum(events + rejects), 0)::BIGINT FROM expired WHERE source_id = ?", [source.source_id]
+    )
+    if rows:
+        raise InputError(
+            f"{source.path}: retention has removed {rows:,} of its rows, and they would come back",
+            remedy="only sources that are still whole can be read again",
+            reason="expired",
+        )
+
+
+def _verified_file(store: Store, source: Source) -> str:
+    """The path at which all that was read of the source stands."""
+    [(head,)] = store.execute("SELECT head FROM sources WHERE source_id = ?", [source.source_id])
+    path = file_of(source.path, source.identity, head)
+    if path is None:
+        raise InputError(
+            f"{source.path}: the file of source {source.source_id} is not there any more",
+            remedy="put it back under its name, or leave the source as it is",
+            reason="missing",
+        )
+    problems, _ = check_file(store, source.source_id, path)
+    if problems:
+        raise InputError(
+            f"{path} does not hold what was read of source {source.source_id}: {problems[0].detail}",
+            remedy="what is stored is all there is of it, and stays",
+            reason=problems[0].reason,
+        )
+    return path
+
+
+@contextmanager
+def _replacing(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[None]:
+    """Take all rows of a source away, and settle the roll-ups and the miner when others have come in their place."""
+    connection.execute(_OLD_MINUTES, [source.source_id])
+    with settled(connection, "replaced_minutes"):
+        for table in ("events", "rejects", "ledger"):
+            connection.execute(f"DELETE FROM {table} WHERE source_id = ?", [source.source_id])
+        connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source.source_id])
+        yield
+    mine_anew(connection, source.source_id)
+    connection.execute("DROP TABLE replaced_minutes")
+
+
+def _take_again(store: Store, reader: Reader, source: Source, options: Options) -> None:
+    [(start,)] = store.execute(
+        "SELECT coalesce(max(to_pos), 0)::BIGINT FROM gaps WHERE source_id = ? AND reason LIKE 'copy_of_source_%'",
+        [source.source_id],
+    )
+    end = source.offset
+    source.offset, source.ranges, source.segment = start, [], None
+    file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
+    intake = Intake(store, replace(options, format=source.format), Summary(), lambda _: None)
+    try:
+        intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
+    finally:
+        intake.close()
+    if source.offset != end:
+        raise InputError(
+            f"{reader.path}: only {source.offset:,} of {end:,} bytes could be read again",
+            remedy="nothing was changed; run the command again",
+            reason="file_changed",
+        )
+
+
+class _Bounded(Reader):
+    """A file as far as it was read before."""
+
+    def __init__(self, path: str, compression: Compression | None, end: int) -> None:
+        super().__init__(path, compression)
+        self._bound = end
+
+    def size(self) -> int:
+        return self._bound
+
+    def hole(self, position: int) -> int | None:
+        hole = super().hole(position)
+        return hole if hole is None else min(hole, self._bound - position)
+
+    def _read_some(self, buffer: memoryview) -> int:
+        left = max(0, self._bound - self.position)
+        return super()._read_some(buffer[:left]) if left else 0
+
+
+class _Within(Store):
+    """A store inside a transaction that somebody else ends."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        yield self.connection

@@ -1,0 +1,174 @@
+"""A source that is read again has the rows of its mended format, once, and counts that agree."""
+
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from logpipe.errors import InputError
+from logpipe.ingest.ingest import ingest
+from logpipe.ingest.intake import Options
+from logpipe.ingest.reparse import reparse, sources_named
+from logpipe.ingest.verify import verify
+from logpipe.store import Store
+from logpipe.store.retention import Policy, retain
+from logpipe_analysis.patterns import mine
+from tests.ingest.logs import Take, line, rest
+from tests.store.rollups import sums
+
+RECORDS = 500
+
+
+def write_text(path: Path, records: int = RECORDS) -> None:
+    """Records of Python's logging, one in ten with a traceback of three more lines."""
+    with path.open("w") as file:
+        for number in range(records):
+            file.write(f"2026-03-12 10:{number // 60 % 60:02}:{number % 60:02},000 ERROR shop: order {number} lost\n")
+            if number % 10 == 0:
+                file.write('Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: no\n')
+    rest(path)
+
+
+@pytest.fixture
+def wrong(logs: Path, take: Take, store: Store) -> Path:
+    """A text log that was read as plain lines, and a JSON log of the same minutes beside it."""
+    write_text(logs / "shop.log")
+    with (logs / "app.jsonl").open("wb") as file:
+        file.writelines(line(number) for number in range(100))
+    rest(logs / "app.jsonl")
+    take(logs / "shop.log", format="plain")
+    take(logs / "app.jsonl")
+    return logs / "shop.log"
+
+
+def as_ingested(path: Path, others: list[Path], database: Path, format_name: str) -> Store:
+    """A new store in which the file was read in the right format from the beginning."""
+    store = Store.open(database)
+    ingest(store, [str(path)], Options(format=format_name))
+    ingest(store, [str(other) for other in others], Options())
+    return store
+
+
+EVENTS = "SELECT * EXCLUDE (source_id) FROM events ORDER BY source_id, source_pos"
+
+
+def test_a_source_is_as_if_read_in_that_format_at_first(wrong: Path, store: Store, tmp_path: Path) -> None:
+    """Events, roll-ups and ledger; verify agrees; and a second time nothing changes."""
+    [source_id] = sources_named(store, [str(wrong)])
+    done = reparse(store, source_id, Options(format="python_text"))
+    assert (done.before, done.after) == ((RECORDS + 150, 0), (RECORDS, 0))
+    right = as_ingested(wrong, [wrong.parent / "app.jsonl"], tmp_path / "right.duckdb", "python_text")
+    assert store.execute(EVENTS) == right.execute(EVENTS)
+    assert sums(store) == sums(right)
+    assert store.execute("SELECT sum(joined)::BIGINT FROM ledger") == [(150,)]
+    assert not verify(store).problems
+    assert reparse(store, source_id, Options()).after == (RECORDS, 0)
+    assert store.execute(EVENTS) == right.execute(EVENTS)
+    assert sums(store) == sums(right)
+
+
+def test_the_format_can_be_detected_again(wrong: Path, store: Store) -> None:
+    """And holds for what is ingested later."""
+    [source_id] = sources_named(store, [str(wrong)])
+    assert reparse(store, source_id, Options(), detect_format=True).format == "python_text"
+    with wrong.open("a") as file:
+        file.write("2026-03-12 11:00:00,000 WARNING shop: more\n")
+    rest(wrong)
+    ingest(store, [str(wrong)], Options())
+    assert store.execute("SELECT level FROM events ORDER BY ts DESC LIMIT 1") == [("WARNING",)]
+    assert not verify(store).problems
+
+
+def test_a_rotated_and_compressed_file_is_found(wrong: Path, store: Store) -> None:
+    """By its content, within its rotation family."""
+    wrong.rename(wrong.with_name("shop.log.1"))
+    subprocess.run(["gzip", wrong.with_name("shop.log.1")], check=True)
+    [source_id] = sources_named(store, [str(wrong)])
+    assert reparse(store, source_id, Options(format="python_text")).after == (RECORDS, 0)
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "shorter"])
+def test_another_file_changes_nothing(wrong: Path, store: Store, harm: str) -> None:
+    """What is stored is all there is of the source then."""
+    before = store.execute(EVENTS)
+    if harm == "changed":
+        data = wrong.read_bytes()
+        wrong.write_bytes(data[:9000] + b"X" + data[9001:])
+    elif harm == "gone":
+        wrong.unlink()
+    else:
+        wrong.write_bytes(wrong.read_bytes()[:9000])
+    [source_id] = sources_named(store, [str(wrong)])
+    with pytest.raises(InputError):
+        reparse(store, source_id, Options(format="python_text"))
+    assert store.execute(EVENTS) == before
+
+
+def test_expired_rows_do_not_come_back(wrong: Path, store: Store) -> None:
+    """A source of which retention removed something is left; counts of others that outlived their events stay."""
+    [other] = sources_named(store, [str(wrong.parent / "app.jsonl")])
+    [source_id] = sources_named(store, [str(wrong)])
+    list(retain(store, Policy(levels={"INFO": timedelta(days=1)}), datetime.now(UTC)))
+    with pytest.raises(InputError, match="retention has removed 100 of its rows"):
+        reparse(store, other, Options())
+    info = "SELECT sum(events)::BIGINT FROM rollup_minute WHERE level = 'INFO'"
+    assert store.execute(info) == [(100,)]
+    reparse(store, source_id, Options(format="python_text"))
+    assert store.execute(info) == [(100,)]
+    assert store.execute("SELECT sum(events)::BIGINT FROM rollup_minute") == [(100 + RECORDS,)]
+    assert not verify(store).problems
+
+
+def test_patterns_are_those_of_the_new_rows(wrong: Path, store: Store) -> None:
+    """Counted once, be they mined before or not."""
+    mine(store)
+    [source_id] = sources_named(store, [str(wrong)])
+    reparse(store, source_id, Options(format="python_text"))
+    mine(store)
+    assert store.execute("SELECT sum(events)::BIGINT FROM pattern_minute") == [(RECORDS + 100,)]
+
+
+def test_an_unknown_source_is_told(wrong: Path, store: Store) -> None:
+    """Before anything is done."""
+    with pytest.raises(InputError, match="no source nowhere"):
+        sources_named(store, ["nowhere"])
+    assert len(sources_named(store, [])) == 2
+
+
+def test_killed_at_any_time_the_source_is_whole(tmp_path: Path) -> None:
+    """`kill -9`: the old rows or the new ones, and a second run completes it."""
+    log, database = tmp_path / "shop.log", tmp_path / "logs.duckdb"
+    write_text(log, 40_000)
+    with Store.open(database) as store:
+        ingest(store, [str(log)], Options(format="plain"))
+    code = (
+        "from logpipe.ingest.intake import Options\nfrom logpipe.ingest.reparse import reparse\n"
+        "from logpipe.store import Store\n"
+        f"store = Store.open({str(database)!r})\nprint('go', flush=True)\n"
+        "reparse(store, 1, Options(format='python_text'))"
+    )
+    finished = False
+    for step in range(60):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=0.3 * step)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        finished = process.returncode == 0
+        with Store.open(database) as store:
+            [(events,)] = store.execute("SELECT count(*) FROM events")
+            assert events in (40_000, 52_000)
+            assert not verify(store).problems
+        if finished:
+            break
+        time.sleep(0)
+    assert finished
+    with Store.open(database) as store:
+        assert store.execute("SELECT count(*), count(DISTINCT source_pos) FROM events") == [(40_000, 40_000)]
