@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, SHARE_AFTER_S, Database, Json
+from logpipe.cli.retention import policy_of_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from logpipe.errors import LogpipeError
+    from logpipe.ingest.housekeeping import Housekeeping
     from logpipe.ingest.intake import Options, Summary
     from logpipe.store import Store
 
@@ -41,6 +43,15 @@ def ingest(
             help="With --follow: wake on file-system events, or only look once a second.",
         ),
     ] = True,
+    retain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--retain",
+            help="With --follow, what is kept: stream:NAME=SPAN, level:NAME=SPAN, all=SPAN, rejects=SPAN, "
+            "max-size=SIZE or min-free=SIZE; may be repeated.",
+            metavar="RULE",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when lines were rejected.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -52,17 +63,22 @@ def ingest(
     from logpipe.cli import interruption, output
     from logpipe.cli.log_formats import chosen
     from logpipe.cli.progress import Bar
+    from logpipe.ingest.housekeeping import Housekeeping
     from logpipe.ingest.ingest import ingest as ingest_paths
     from logpipe.ingest.intake import Options
     from logpipe.ingest.stdin import STDIN
     from logpipe.store import Store
 
     name, formats = chosen(log_format)
+    policy = policy_of_rules(retain or [])
+    if not (policy.empty or follow):
+        raise typer.BadParameter("--retain goes with --follow; else run logpipe retain")
     interruption.explain("what was committed stays, and the same command goes on from there")
     with Store.open(db) as store:
         if follow or STDIN in paths:
             options = Options(service, name, time_zone, following=True, formats=formats)
-            summary = _follow(store, paths, options, quietly=not follow, notifications=notifications)
+            house = Housekeeping(policy)
+            summary = _follow(store, paths, options, house, quietly=not follow, notifications=notifications)
         else:
             store.share(after_s=SHARE_AFTER_S)
             with Bar(paths, quiet=as_json) as bar:
@@ -79,7 +95,15 @@ def ingest(
         raise typer.Exit(4)
 
 
-def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bool, notifications: bool) -> "Summary":
+def _follow(
+    store: "Store",
+    paths: list[str],
+    options: "Options",
+    house: "Housekeeping",
+    *,
+    quietly: bool,
+    notifications: bool,
+) -> "Summary":
     """Until Ctrl-C; `quietly`, and where there is nothing else to follow, until standard input ends."""
     from logpipe.cli import interruption, output
     from logpipe.ingest.follow import follow
@@ -93,7 +117,7 @@ def _follow(store: "Store", paths: list[str], options: "Options", *, quietly: bo
     _share(store)
     if STDIN not in paths:
         output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
-        follow(ingester, paths, stop, _warn, notifications=notifications)
+        follow(ingester, paths, stop, _warn, notifications=notifications, between=lambda: house.step(store))
         return ingester.summary
     if not quietly:
         output.note(f"following {', '.join('standard input' if path == STDIN else path for path in paths)}")

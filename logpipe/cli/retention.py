@@ -70,6 +70,33 @@ def policy_of(
     )
 
 
+def policy_of_rules(rules: list[str]) -> "Policy":
+    """The policy of rules such as `stream:performance=7d`, `all=90d` and `max-size=20GB`.
+
+    Raises:
+        typer.BadParameter: one of them cannot be read.
+    """
+    named: dict[str, list[str]] = {"stream": [], "level": []}
+    single: dict[str, str] = {}
+    for rule in rules:
+        key, _, value = rule.partition("=")
+        kind, colon, name = key.partition(":")
+        if colon and kind in named:
+            named[kind].append(f"{name}={value}")
+        elif value and key in ("all", "rejects", "max-size", "min-free"):
+            single[key] = value
+        else:
+            raise typer.BadParameter(f"--retain {rule}: write it as level:DEBUG=2d, all=90d or max-size=20GB")
+    return policy_of(
+        named["stream"],
+        named["level"],
+        single.get("all"),
+        single.get("rejects"),
+        single.get("max-size"),
+        single.get("min-free"),
+    )
+
+
 def _limits(option: str, given: list[str] | None) -> Mapping[str, timedelta]:
     limits = {}
     for text in given or ():

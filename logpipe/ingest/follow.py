@@ -29,9 +29,17 @@ Complain = Callable[[LogpipeError], None]
 
 
 def follow(
-    ingester: Ingester, paths: Sequence[str], stop: threading.Event, complain: Complain, *, notifications: bool = True
+    ingester: Ingester,
+    paths: Sequence[str],
+    stop: threading.Event,
+    complain: Complain,
+    *,
+    notifications: bool = True,
+    between: Callable[[], None] = lambda: None,
 ) -> None:
     """Sweep over the paths until `stop` is set; one last sweep takes what was written before.
+
+    `between` is called after each sweep that left nothing behind, and should be short.
 
     Errors of single files are told once each and do not end it; a path that does not exist yet is waited for, and so
     is a database that refuses: meanwhile the files are kept open.
@@ -54,6 +62,7 @@ def follow(
                 watch.renew()
                 if ingester.behind:
                     continue
+                between()
                 if ingester.summary.bytes == before:
                     _rest(changed, stop, max(POLL_S, LEAST_IDLE * (time.monotonic() - started)))
                 stop.wait(GATHER_S)

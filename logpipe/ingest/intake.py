@@ -157,10 +157,14 @@ class Intake:
         # Three stages, each ahead of the next: reading and splitting, converting, loading.
         with closing(ahead(chunks) if long else chunks) as read:
             batches = map(self._converter.convert, read)
-            for batch in loaded(self._store, batches):
+            for batch in self._loaded(batches):
                 source.advance(batch.span)
                 self._count(batch)
         return source.looked_at is None
+
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches, each once it is in the store."""
+        return loaded(self._store, batches)
 
     def _count(self, batch: Batch) -> None:
         span, summary = batch.span, self._summary

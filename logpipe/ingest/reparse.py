@@ -13,10 +13,12 @@ from typing import Final
 import duckdb
 
 from logpipe.errors import InputError
+from logpipe.ingest.chunk import Batch
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.first_lines import first_lines
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.intake import Ending, Intake, Options, Summary
+from logpipe.ingest.loader import load
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.ingest.sources import Source, load_sources
 from logpipe.ingest.verify import check_file, file_of
@@ -151,7 +153,7 @@ def _take_again(store: Store, reader: Reader, source: Source, options: Options) 
     end = source.offset
     source.offset, source.ranges, source.segment = start, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
-    intake = Intake(store, replace(options, format=source.format), Summary(), lambda _: None)
+    intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None)
     try:
         intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
     finally:
@@ -187,5 +189,14 @@ class _Within(Store):
     """A store inside a transaction that somebody else ends."""
 
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(self, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:  # noqa: ARG002 - there is one
         yield self.connection
+
+
+class _Again(Intake):
+    """Loads one batch after the other: they share a transaction."""
+
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            load(self._store, batch)
+            yield batch

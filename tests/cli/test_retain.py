@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from logpipe.cli.retention import policy_of, policy_of_rules
 from logpipe.store import Store
 from tests.ingest.logs import line
 
@@ -67,3 +68,15 @@ def test_slips_are_told(database: Path, logpipe: Run, arguments: tuple[str, ...]
     done = logpipe("retain", *arguments)
     assert done.returncode == 2
     assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("rule", ["all", "all=", "level=2d", "level:LOUD=2d", "colour:red=2d", "max-size=big"])
+def test_slips_in_rules_are_told(database: Path, logpipe: Run, rule: str) -> None:
+    """Before anything is followed."""
+    assert logpipe("ingest", "--follow", "nowhere", "--retain", rule).returncode == 2
+
+
+def test_rules_are_those_of_the_command() -> None:
+    """`--retain` of ingest and the options of `logpipe retain` mean the same."""
+    rules = ["stream:performance=7d", "level:debug=2d", "all=90d", "rejects=1d", "max-size=20G", "min-free=1.5GB"]
+    assert policy_of_rules(rules) == policy_of(["performance=7d"], ["DEBUG=2d"], "90d", "1d", "20GB", "1536M")

@@ -1,0 +1,73 @@
+"""A long ingest keeps house by itself, a piece at a time."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logpipe.ingest.follow import follow
+from logpipe.ingest.housekeeping import Housekeeping
+from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.intake import Options
+from logpipe.ingest.verify import verify
+from logpipe.store import Store, retention
+from logpipe.store.retention import Policy
+from tests.ingest.logs import Take, line, rest
+from tests.store.rollups import sums
+
+
+@pytest.fixture
+def many_commits(logs: Path, take: Take, store: Store) -> Store:
+    """Forty commits of the same minute."""
+    log = logs / "app.jsonl"
+    for number in range(40):
+        with log.open("ab") as file:
+            file.write(line(number, level="DEBUG" if number % 2 else "INFO"))
+        rest(log, 3600 - number)
+        take()
+    assert store.execute("SELECT count(*) FROM rollup_minute") == [(40,)]
+    return store
+
+
+def test_nothing_is_done_before_it_is_due(many_commits: Store) -> None:
+    """Not at the start, which may be one of many."""
+    house = Housekeeping(Policy(default=timedelta(days=1)))
+    house.step(many_commits)
+    assert house.removed == 0
+    assert many_commits.execute("SELECT count(*) FROM rollup_minute") == [(40,)]
+
+
+def test_old_events_go_and_rows_are_merged(many_commits: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece; the sums stay, and verify agrees after each."""
+    monkeypatch.setattr(retention, "PIECE_EVENTS", 1)
+    before = sums(many_commits)
+    house = Housekeeping(Policy(levels={"DEBUG": timedelta(days=1)}), every_s=0)
+    for _ in range(8):
+        house.step(many_commits)
+        assert not verify(many_commits).problems
+    assert house.removed == 20
+    assert many_commits.execute("SELECT count(*) FROM events") == [(20,)]
+    assert many_commits.execute("SELECT count(*) FROM rollup_minute") == [(2,)]
+    assert sums(many_commits) == before
+
+
+def test_following_keeps_house(logs: Path, store: Store) -> None:
+    """Between sweeps."""
+    (logs / "app.jsonl").write_bytes(line(1))
+    rest(logs / "app.jsonl")
+    stop = threading.Event()
+    house = Housekeeping(Policy(default=timedelta(days=1)), every_s=0)
+
+    def keep_house() -> None:
+        house.step(store)
+        if house.removed:
+            stop.set()
+
+    def complain(trouble: Any) -> None:
+        raise AssertionError(trouble)
+
+    follow(Ingester(store, Options(following=True)), [str(logs)], stop, complain, between=keep_house)
+    assert store.execute("SELECT count(*) FROM events") == [(0,)]
+    assert not verify(store).problems
