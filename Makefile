@@ -44,9 +44,10 @@ eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
 
-chaos: $(STAMP) ## kill ingests of a million lines twenty times; rotate files at random (some minutes)
-	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 \
-		$(BIN)/pytest tests/ingest/test_kill.py tests/ingest/test_identity.py
+chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, twenty kills of a million lines (long)
+	LOGPIPE_CHAOS_SEEDS=1000 $(BIN)/pytest -p no:randomly tests/ingest/test_chaos.py
+	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 LOGPIPE_CONFORMANCE_SCALE=1 \
+		$(BIN)/pytest -n 2 tests/ingest/test_kill.py tests/ingest/test_identity.py tests/ingest/conformance
 
 clean: ## remove what the targets made
 	rm -rf .venv logpipe/ingest/_scanner.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

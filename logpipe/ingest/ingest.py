@@ -79,6 +79,7 @@ class Ingester:
         self.files = OpenFiles(keep=options.following)
         self.behind = False
         """Whether the last sweep left something that it could have read."""
+        self._last = False
         self._options = options
         self._progress = progress or (lambda _: None)
         self._seen: set[tuple[int, int]] = set()
@@ -117,6 +118,7 @@ class Ingester:
         """
         started = time.monotonic()
         found = list(files)
+        self._last = last
         self._enter_given_up()
         matches = self._match([*found, *self.files.away(found)])
         self._close_overwritten(found, matches)
@@ -134,7 +136,7 @@ class Ingester:
                 self.behind = True
             except InputError as error:
                 self.summary.errors.append(error)
-        self.files.close_drained(self._drained)
+        self._finish(self.files.close_drained(self._drained, at_once=last))
         self._sources.note(all_of_them=last or not self._options.following)
         self.summary.files = len(self._seen)
         self.summary.waiting_bytes = sum(source.waiting_bytes for source in matches.values() if source is not None)
@@ -149,6 +151,13 @@ class Ingester:
     def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
         matches = self._sources.match(files)
         return {file: source for file, source in matches.items() if file.named or source is not None}
+
+    def _finish(self, closed: Iterable[LogFile]) -> None:
+        """Files without a name, read to their end, are no loss."""
+        for file in closed:
+            source = self._sources.of(file)
+            if source is not None and source.state == "active":
+                self._sources.gone(source, "deleted", unseen=False)
 
     def _pending(self, file: LogFile, source: Source | None) -> int:
         return file.size - (source.offset if source is not None and source.compression is None else 0)
@@ -233,6 +242,8 @@ class Ingester:
         """Whether nothing more can be taken of a file that has not changed."""
         if source.exhausted(file):
             return True
+        if self._last and file.away:
+            return False
         following = self._options.following and source.looked_at is not None
         return following and time.monotonic() - (source.looked_at or 0.0) < _GLANCE_S
 
@@ -263,6 +274,8 @@ class Ingester:
         if not self._options.following:
             return Ending(whole_record=True, whole_line=rested)
         long_rested = time.monotonic() - source.changed_at >= intake.FOLLOWED_FINAL_AFTER_S
+        if self._last and file.away:
+            return Ending(whole_record=True, whole_line=True)  # nobody will have it open after this
         left = file.away or self._sources.superseded(source)
         return Ending(whole_record=rested, whole_line=(rested and left) or long_rested)
 

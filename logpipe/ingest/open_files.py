@@ -107,15 +107,22 @@ class OpenFiles:
             lost.append(kept.file)
         return lost
 
-    def close_drained(self, drained: Callable[[LogFile], bool]) -> None:
-        """Close what was found read to its end twice, and has had no name for `ROTATE_WAIT_S`."""
+    def close_drained(self, drained: Callable[[LogFile], bool], *, at_once: bool = False) -> list[LogFile]:
+        """Close, and give, the files that were found read to their end twice and have had no name for `ROTATE_WAIT_S`.
+
+        With `at_once` all that have no name and are read to their end.
+        """
         now = time.monotonic()
+        closed = []
         for kept in list(self._kept.values()):
             if kept.away_since is None:
                 continue
             kept.drained = kept.drained + 1 if drained(kept.file) else 0
-            if kept.drained >= _DRAINED_TWICE and now - kept.away_since >= ROTATE_WAIT_S:
+            waited = kept.drained >= _DRAINED_TWICE and now - kept.away_since >= ROTATE_WAIT_S
+            if waited or (at_once and kept.drained):
+                closed.append(kept.file)
                 self.close(kept.file)
+        return closed
 
     def close(self, file: LogFile) -> None:
         """Close a file, if it is open."""

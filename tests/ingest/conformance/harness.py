@@ -1,0 +1,283 @@
+"""The running command under test: real files, real processes, real signals, and the oracle.
+
+Rows of a running `--follow` are seen by stopping the process for a moment and opening a copy of its database, which is
+what a `kill -9` at that instant would leave.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from logpipe.ingest.verify import verify
+from logpipe.store import Store
+from tests.ingest.logs import line
+
+DEADLINE_S = 40.0
+SCALE = float(os.environ.get("LOGPIPE_CONFORMANCE_SCALE", "0.1"))
+"""1 runs the heavy cases at full size: `make chaos`."""
+
+UNWATCHED_S = 2.5
+"""A process stopped for longer cannot claim to have watched."""
+
+_COMMAND = """
+import sys
+from logpipe.ingest import follow, intake, open_files
+follow.POLL_S, follow.GATHER_S = 0.2, 0.05
+{prelude}
+from logpipe.cli.main import main
+main()
+"""
+
+
+class Case:
+    """A folder of logs, a database beside it, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "logs"
+        self.folder.mkdir()
+        self.log = self.folder / "a.log"
+        self.database = folder / "logs.duckdb"
+        self.expected: list[int] = []
+        self._copy = folder / "copy.duckdb"
+        self._next = 0
+        self._followers: list[Follower] = []
+
+    def lines(self, count: int) -> bytes:
+        """New lines with numbers of their own, which the oracle expects."""
+        numbers = range(self._next, self._next + count)
+        self._next += count
+        self.expected += numbers
+        return b"".join(line(number) for number in numbers)
+
+    def write(self, count: int, path: Path | None = None) -> None:
+        """Append new lines."""
+        with (path or self.log).open("ab") as file:
+            file.write(self.lines(count))
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These lines cannot be there."""
+        gone = set(numbers)
+        self.expected = [number for number in self.expected if number not in gone]
+
+    def shift(self, keep: int = 9) -> None:
+        """Rename a.log to a.log.1, that to a.log.2, and so on."""
+        for number in reversed(range(1, keep)):
+            if self.rotated(number).exists():
+                self.rotated(number).rename(self.rotated(number + 1))
+        self.log.rename(self.rotated(1))
+
+    def rotated(self, number: int) -> Path:
+        return self.log.with_name(f"{self.log.name}.{number}")
+
+    def copytruncate(self, target: Path | None = None) -> None:
+        shutil.copyfile(self.log, target or self.rotated(1))
+        os.truncate(self.log, 0)
+
+    def run(self, *paths: Path | str, prelude: str = "", code: int | None = 0, **popen: Any) -> str:
+        """`logpipe ingest` to its end; gives what it said."""
+        process = self.start(paths or (self.folder,), (), prelude, **popen)
+        _, said = process.communicate(timeout=600)
+        assert code is None or process.returncode == code, said
+        return said
+
+    @contextlib.contextmanager
+    def follow(
+        self, *paths: Path | str, options: Sequence[str] = (), prelude: str = "", **popen: Any
+    ) -> Iterator["Follower"]:
+        """`logpipe ingest --follow` while the block runs, then SIGTERM; must end well."""
+        follower = Follower(self, self.start(paths or (self.folder,), ("--follow", *options), prelude, **popen))
+        self._followers.append(follower)
+        try:
+            follower.until_said("following")
+            yield follower
+            follower.stop()
+        finally:
+            follower.kill()
+
+    def start(
+        self,
+        paths: Sequence[Path | str],
+        options: Sequence[str],
+        prelude: str,
+        wrapper: Sequence[str] = (),
+        **popen: Any,
+    ) -> "subprocess.Popen[str]":
+        python = [*wrapper, sys.executable, "-c", _COMMAND.format(prelude=prelude)]
+        arguments = ["ingest", *map(str, paths), "--db", str(self.database), *options]
+        return subprocess.Popen(
+            [*python, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen
+        )
+
+    @contextlib.contextmanager
+    def store(self) -> Iterator[Store]:
+        """What is in the database now, in a copy, if a process has it."""
+        running = [follower for follower in self._followers if follower.running]
+        with contextlib.ExitStack() as stack:
+            for follower in running:
+                stack.enter_context(follower.stopped())
+            for suffix in ("", ".wal"):
+                copy = self._copy.with_name(self._copy.name + suffix)
+                copy.unlink(missing_ok=True)
+                original = self.database.with_name(self.database.name + suffix)
+                if original.exists():
+                    shutil.copyfile(original, copy)
+        with Store.open(self._copy) as store:
+            yield store
+
+    def ask(self, sql: str) -> list[tuple[object, ...]]:
+        with self.store() as store:
+            return store.execute(sql)
+
+    def stored(self) -> list[int]:
+        return [row[0] for row in self.ask("SELECT seq::BIGINT FROM events WHERE seq IS NOT NULL ORDER BY seq")]  # type: ignore[misc]
+
+    def gaps(self) -> list[tuple[object, ...]]:
+        """(file's name, from, to, reason) of what was lost."""
+        return self.ask(
+            "SELECT parse_filename(path), from_pos::BIGINT, to_pos::BIGINT, reason "
+            "FROM gaps JOIN sources USING (source_id) WHERE reason NOT LIKE 'copy_of_source_%' ORDER BY ALL"
+        )
+
+    def rejects(self) -> list[tuple[object, ...]]:
+        """(reason, bytes)"""
+        return self.ask("SELECT reason, bytes::BIGINT FROM rejects ORDER BY source_id, source_pos")
+
+    def idle(self, count: int | None = None) -> None:
+        """Wait until everything expected has come in."""
+        wanted = len(self.expected) if count is None else count
+        until(lambda: self.ask("SELECT count(*) FROM events") if self.database.exists() else 0, [(wanted,)])
+
+    def check(self, *, rejects: int = 0, gaps: int = 0) -> None:
+        """The oracle: everything that was written is there, once, where the ledger says, and nothing else is."""
+        with self.store() as store:
+            rows = [row[0] for row in store.execute("SELECT seq::BIGINT FROM events WHERE seq IS NOT NULL")]
+            stored = Counter(rows)
+            assert sorted(set(self.expected) - set(stored)) == [], "lost"
+            assert {number: times for number, times in stored.items() if times > 1} == {}, "repeated"
+            assert sorted(set(stored) - set(self.expected)) == [], "from nowhere"
+            assert store.execute("SELECT count(*) - count(DISTINCT (source_id, source_pos)) FROM events") == [(0,)]
+            assert store.execute("SELECT count(*) FROM rejects") == [(rejects,)]
+            lost = store.execute("FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'")
+            assert len(lost) == gaps, lost
+            assert not verify(store).problems
+            _check_positions(store)
+
+
+class Follower:
+    """A running `logpipe ingest --follow`."""
+
+    def __init__(self, case: Case, process: "subprocess.Popen[str]") -> None:
+        self._case = case
+        self.process = process
+        self.said: list[str] = []
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    @contextlib.contextmanager
+    def stopped(self, at_least_s: float = 0.0) -> Iterator[None]:
+        """SIGSTOP while the block runs, and for a while."""
+        until_then = time.monotonic() + at_least_s
+        self.process.send_signal(signal.SIGSTOP)
+        until(lambda: _state(self.process.pid), "T")
+        try:
+            yield
+            threading.Event().wait(max(0.0, until_then - time.monotonic()))
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """SIGTERM; ends within five seconds (a busy machine has more), with code 0."""
+        if self.running:
+            self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=30) == 0, self.said
+        self._listener.join()
+
+    def kill(self) -> None:
+        if self.running:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.send_signal(signal.SIGCONT)
+        self.process.wait()
+        self._listener.join()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+    def until_said(self, pattern: str) -> str:
+        """Wait for a line on standard error."""
+        until(lambda: any(re.search(pattern, said) for said in self.said), True, lambda: str(self.said))
+        return next(said for said in self.said if re.search(pattern, said))
+
+    def open_files(self, below: Path) -> list[str]:
+        """What the process has open below a folder."""
+        folder = Path(f"/proc/{self.process.pid}/fd")
+        targets = []
+        for descriptor in folder.iterdir():
+            with contextlib.suppress(OSError):
+                targets.append(os.readlink(descriptor))
+        return [target for target in targets if target.startswith(str(below) + "/")]
+
+    def memory(self) -> int:
+        """The most memory that it has had, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024  # type: ignore[index] # the kernel writes it
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for said in self.process.stderr:
+            self.said.append(said)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Bytes behind those that a file has."""
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def until(ask: Callable[[], object], expected: object, explain: Callable[[], str] = str) -> None:
+    """Ask again until the answer is as expected."""
+    deadline = time.monotonic() + DEADLINE_S
+    while (answer := ask()) != expected:
+        assert time.monotonic() < deadline, f"still {answer}, expected {expected} {explain()}"
+        threading.Event().wait(0.05)
+
+
+def polls(number: int = 3) -> None:
+    """Let some polls go by in which nothing happens: there is nothing to wait for."""
+    threading.Event().wait(0.25 * number)
+
+
+def sized(full: int, least: int) -> int:
+    """The size of a heavy case."""
+    return max(least, int(full * SCALE))
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _check_positions(store: Store) -> None:
+    """At the byte that an event names, its line stands, where the file still has that name and is not compressed."""
+    rows = store.execute(
+        "SELECT path, inode, source_pos::BIGINT, bytes::BIGINT, message FROM events JOIN sources USING (source_id) "
+        "WHERE state = 'active' AND compression IS NULL AND message IS NOT NULL AND NOT contains(message, chr(65533)) "
+        "USING SAMPLE 200"
+    )
+    for path, inode, position, length, message in rows:
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_ino != inode:
+                continue
+            file.seek(position)
+            assert message.encode() in file.read(length), f"{path} at byte {position}"
