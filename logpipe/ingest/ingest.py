@@ -176,7 +176,10 @@ class Ingester:
             if file is not None:
                 self._intake.take_remembered(source, file)
                 shrunk = self._is_beginning(file, source)
-                unseen = shrunk or source.looked_at is None or time.monotonic() - source.looked_at > _WATCHED_S
+                in_place = file.identity == source.identity and matches.get(file) is None
+                unwatched = source.looked_at is None or time.monotonic() - source.looked_at > _WATCHED_S
+                # Where its writer had moved on, what stands there now came by rotation, and nothing was cut off.
+                unseen = shrunk or (unwatched and (in_place or not self._sources.superseded(source)))
                 self._lose(source, "shrunk" if shrunk else "overwritten", unseen=unseen)
             elif _is_missing(source.path):
                 self._lose(source, "deleted", unseen=not self._sources.superseded(source))
