@@ -32,6 +32,7 @@ from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
 from logpipe.ingest.formats.haproxy import HAPROXY
 from logpipe.ingest.formats.java_text import JAVA_TEXT
 from logpipe.ingest.formats.journald_json import JOURNALD_JSON
+from logpipe.ingest.formats.json_multiline import JSON_MULTILINE
 from logpipe.ingest.formats.kernel import KERNEL
 from logpipe.ingest.formats.klog import KLOG
 from logpipe.ingest.formats.kubectl import KUBECTL
@@ -107,6 +108,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     PYTHON_JSON_LOGGER,
     STRUCTLOG_JSON,
     GENERIC_JSON,
+    JSON_MULTILINE,
     CRI,
     NGINX_ERROR,
     APACHE_ERROR,
