@@ -69,7 +69,7 @@ MYSQL_SLOW = MysqlSlow(
     },
     columns={
         "ts": "coalesce(CASE WHEN \"time\" LIKE '%T%' THEN read_time END, started_at, read_time)",
-        "message": "coalesce(started, statement, command, trim(sql, chr(10)), raw)",
+        "message": "coalesce(started, nullif(trim(sql, chr(10)), ''), command, raw)",
         "stream": "CASE WHEN spent_s IS NOT NULL THEN 'performance' END",
         "duration_ms": "round(spent_s * 1000, 6)",
         "db_system": "CASE WHEN head IS NOT NULL THEN 'mysql' END",
