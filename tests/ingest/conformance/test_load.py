@@ -1,14 +1,9 @@
 """B: much at once."""
 
 import resource
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 from tests.ingest.conformance.harness import SCALE, Case, sized, until
-
-HERE = Path(__file__).parent
 
 
 def test_b1_a_writer_faster_than_the_reader(case: Case) -> None:
@@ -62,19 +57,6 @@ def test_b3_few_descriptors(case: Case) -> None:
             case.write(1, case.folder / f"f{number}.log")
         case.idle()
     case.check()
-
-
-def test_b4_many_known_files(case: Case) -> None:
-    """A hundred thousand files that are known cost little to start with."""
-    count = sized(100_000, 3000)
-    benchmark = HERE.parents[2] / "benchmarks" / "follow.py"
-    done = subprocess.run(
-        [sys.executable, benchmark, "known", "--files", str(count), "--folder", case.folder.parent],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "0 read again" in done.stdout
 
 
 def test_b5_deleted_while_the_database_refuses(case: Case) -> None:
