@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench eval-formats chaos docs clean
+.PHONY: help setup demo demo-real test lint type bench eval-formats fuzz-formats chaos docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESUL
 
 eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: make eval-formats ARGS="--failures 9"
 	$(BIN)/python benchmarks/eval_formats.py $(ARGS)
+
+fuzz-formats: $(STAMP) ## mutilate logs of each format for LOGPIPE_FUZZ_SECONDS (600), two at a time
+	LOGPIPE_FUZZ_SECONDS=$${LOGPIPE_FUZZ_SECONDS:-600} $(BIN)/pytest -n 2 tests/ingest/formats/test_fuzz.py
 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from logpipe.ingest.chunk import Batch, Chunk, Reject
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, Headed, text_literal
-from logpipe.ingest.lines import Positions, Records
+from logpipe.ingest.lines import Positions, Records, mend
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
 
@@ -214,7 +214,9 @@ def which_begin(
     continues = format_.continues("raw", "before")
     if continues is None:
         return None
-    connection.register("candidates", records.table(0))
+    mended = records.piece(0, len(records.starts))
+    mend(mended)  # DuckDB may hang on bytes that are no UTF-8
+    connection.register("candidates", mended.table(0))
     try:
         found = connection.execute(
             f"SELECT coalesce(NOT ({continues}), true) AS begins"

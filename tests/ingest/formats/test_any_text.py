@@ -2,12 +2,17 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpipe.ingest.formats import FORMATS, Context, detect, format_named
+from logpipe.ingest.ingest import ingest
+from logpipe.ingest.intake import Options
+from logpipe.store import Store
+from tests.ingest.logs import rest
 
 from .lines import records, select
 from .test_golden import LOGS
@@ -75,3 +80,12 @@ def test_unknown_members_stay_in_the_attributes(members: dict[str, object]) -> N
     """What no column takes is found again, unchanged, under its own key."""
     (row,) = select(FORMATS["json"], json.dumps(members))
     assert row["attributes"] == members
+
+
+def test_bytes_that_are_no_utf8_do_not_hold_up_joining(tmp_path: Path) -> None:
+    """Which lines join is found out from mended text; DuckDB's trimming would never end."""
+    log = tmp_path / "app.log"
+    log.write_bytes(b"2026-03-14T09:00:00.1Z stdout F a\n202\xdc-03-14T0\\u00\n")
+    rest(log)
+    with Store.open(":memory:") as store:
+        assert ingest(store, [str(log)], Options(format="cri+python_text")).lines == 2
