@@ -52,6 +52,15 @@ def ingest(
             metavar="RULE",
         ),
     ] = None,
+    log_file: Annotated[
+        str | None,
+        typer.Option(
+            "--log-file",
+            help="With --follow, where to write what it does, as JSON lines; by default beside the database, "
+            "with .ingest.log added to its name. It is never ingested.",
+            metavar="FILE",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when lines were rejected.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -62,10 +71,12 @@ def ingest(
     """
     from logpipe.cli import interruption, output
     from logpipe.cli.log_formats import chosen
+    from logpipe.cli.own_log import logging_to
     from logpipe.cli.progress import Bar
     from logpipe.ingest.housekeeping import Housekeeping
     from logpipe.ingest.ingest import ingest as ingest_paths
     from logpipe.ingest.intake import Options
+    from logpipe.ingest.own_files import log_of
     from logpipe.ingest.stdin import STDIN
     from logpipe.store import Store
 
@@ -73,12 +84,16 @@ def ingest(
     policy = policy_of_rules(retain or [])
     if not (policy.empty or follow):
         raise typer.BadParameter("--retain goes with --follow; else run logpipe retain")
+    if log_file is not None and not follow:
+        raise typer.BadParameter("--log-file goes with --follow")
     interruption.explain("what was committed stays, and the same command goes on from there")
     with Store.open(db) as store:
         if follow or STDIN in paths:
-            options = Options(service, name, time_zone, following=True, formats=formats)
+            own_log = (log_file or log_of(db)) if follow and db != ":memory:" else log_file
+            options = Options(service, name, time_zone, following=True, formats=formats, own_log=own_log)
             house = Housekeeping(policy)
-            summary = _follow(store, paths, options, house, quietly=not follow, notifications=notifications)
+            with logging_to(own_log):
+                summary = _follow(store, paths, options, house, quietly=not follow, notifications=notifications)
         else:
             store.share(after_s=SHARE_AFTER_S)
             with Bar(paths, quiet=as_json) as bar:

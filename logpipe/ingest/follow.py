@@ -1,12 +1,15 @@
 """Watching files: a poll sweep is the truth, file-system events only shorten the wait."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from logpipe.errors import LogpipeError, StoreError
 from logpipe.ingest.discovery import find
 from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.intake import Summary
 from logpipe.ingest.watch import Watch
 
 POLL_S = 1.0
@@ -24,6 +27,8 @@ LONGEST_RETRY_S = 30.0
 
 TELL_AGAIN_S = 60.0
 """How often a trouble that stays is told."""
+
+log = logging.getLogger(__name__)
 
 Complain = Callable[[LogpipeError], None]
 
@@ -48,6 +53,7 @@ def follow(
         StoreError: the database refused to the end; what was committed is safe.
     """
     troubles = _Troubles(complain)
+    log.info("following", extra={"event": "following_began", "paths": list(paths)})
     changed = threading.Event()
     try:
         with Watch(paths, changed, troubles.tell, wanted=notifications) as watch:
@@ -67,8 +73,14 @@ def follow(
                     _rest(changed, stop, max(POLL_S, LEAST_IDLE * (time.monotonic() - started)))
                 stop.wait(GATHER_S)
         _sweep(ingester, paths, troubles, last=True)
+        log.info("followed to the end", extra={"event": "following_ended", **_figures(ingester.summary)})
     finally:
         ingester.close()
+
+
+def _figures(summary: Summary) -> dict[str, object]:
+    names = ("files", "new_files", "bytes", "lines", "events", "rejects", "gaps", "lost_bytes", "waiting_bytes")
+    return {name: value for name, value in asdict(summary).items() if name in names}
 
 
 def _sweep(ingester: Ingester, paths: Sequence[str], troubles: "_Troubles", *, last: bool = False) -> None:
@@ -92,9 +104,10 @@ def _await_store(
     ingester: Ingester, paths: Sequence[str], stop: threading.Event, troubles: "_Troubles", error: StoreError
 ) -> None:
     """Hold on to the files until the database takes rows again, or until `stop`, where the error is raised."""
-    wait = RETRY_S
+    wait, refused = RETRY_S, time.monotonic()
     while True:
         troubles.tell(error, again=True)
+        log.info("waiting for the database", extra={"event": "store_refused", "reason": error.reason, "wait_s": wait})
         until = time.monotonic() + wait
         while (left := until - time.monotonic()) > 0:
             ingester.hold(find(paths)[0])
@@ -105,6 +118,8 @@ def _await_store(
         except StoreError as refusal:
             error, wait = refusal, min(2 * wait, LONGEST_RETRY_S)
         else:
+            seconds = round(time.monotonic() - refused, 3)
+            log.info("the database takes rows again", extra={"event": "store_reopened", "refused_s": seconds})
             return
 
 
@@ -121,5 +136,6 @@ class _Troubles:
         self._met = {message: at for message, at in self._met.items() if now - at < TELL_AGAIN_S}
         if trouble.message not in self._met or (again and now - self._told[trouble.message] >= TELL_AGAIN_S):
             self._told[trouble.message] = now
+            log.warning("%s", trouble, extra={"event": trouble.reason})
             self._complain(trouble)
         self._met[trouble.message] = now

@@ -1,5 +1,6 @@
 """What a long ingest does besides: old events go, and the rows that small commits left are merged."""
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from logpipe.store.merge import merge
 from logpipe.store.retention import Policy, retain
 
 EVERY_S: Final = 600.0
+
+log = logging.getLogger(__name__)
 
 
 class Housekeeping:
@@ -39,8 +42,13 @@ class Housekeeping:
             self._work, self._due = None, time.monotonic() + self._every_s
 
     def _round(self, store: Store) -> Iterator[None]:
+        before, saved = self.removed, 0
         for piece in retain(store, self._policy, datetime.now(UTC)):
             self.removed += sum(share.count for share in piece)
             yield
-        for _ in merge(store):
+        for rows in merge(store):
+            saved += rows
             yield
+        if self.removed > before or saved:
+            figures = {"removed": self.removed - before, "merged": saved}
+            log.info("kept house", extra={"event": "housekeeping", **figures})

@@ -1,9 +1,10 @@
 """From paths to the store: each file is matched to its source, and its new bytes are taken in."""
 
+import logging
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,10 @@ from logpipe.ingest.flow import CHUNK_BYTES
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.intake import Ending, Intake, Options, Progress, Summary, left_alone
 from logpipe.ingest.open_files import OpenFiles, Replaced
+from logpipe.ingest.own_files import OwnFiles
 from logpipe.ingest.reader import TRANSCODED, Reader
 from logpipe.ingest.sources import Head, Source, Sources
+from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store
 
 _HOLE = re.compile(rb"\0{16,}")
@@ -35,6 +38,8 @@ _WATCHED_S = 2.0
 
 _GLANCE_S = 1.0
 """How often a file is looked at whose end waits, while nothing happens to it."""
+log = logging.getLogger(__name__)
+
 _JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
 
 
@@ -84,6 +89,9 @@ class Ingester:
         self._progress = progress or (lambda _: None)
         self._seen: set[tuple[int, int]] = set()
         self._refused: dict[tuple[int, int], LogFile] = {}
+        self._own = OwnFiles(store.url, options.own_log)
+        self._told_own: set[str] = set()
+        self._telemetry = Telemetry()
         self.attach(store)
 
     def attach(self, store: Store) -> None:
@@ -92,7 +100,7 @@ class Ingester:
         store.execute("SET threads = 1")
         self._store = store
         self._sources = Sources(store, self.files)
-        self._intake = Intake(store, self._options, self.summary, self._progress)
+        self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
 
     def reopen(self) -> None:
         """Open the database again after it refused, and go on from what is in it.
@@ -117,7 +125,7 @@ class Ingester:
         sweep leaves for the next ingest what it cannot read in a moment.
         """
         started = time.monotonic()
-        found = list(files)
+        found = self._without_own(files)
         self._last = last
         self._enter_given_up()
         matches = self._match([*found, *self.files.away(found)])
@@ -138,15 +146,35 @@ class Ingester:
                 self.summary.errors.append(error)
         self._finish(self.files.close_drained(self._drained, at_once=last))
         self._sources.note(all_of_them=last or not self._options.following)
+        self._telemetry.behind(self._unread(matches))
+        self._telemetry.tell(self._store, at_once=last or not self._options.following)
         self.summary.files = len(self._seen)
         self.summary.waiting_bytes = sum(source.waiting_bytes for source in matches.values() if source is not None)
         self.summary.seconds += time.monotonic() - started
 
     def hold(self, files: Iterable[LogFile]) -> None:
         """Keep hold of the files while nothing can be read, so that rotation and deletion lose as little as may be."""
-        found = list(files)
+        found = self._without_own(files)
         self.files.away(found)
         self.files.keep(found, self._drained, give_up=True)
+
+    def _without_own(self, files: Iterable[LogFile]) -> list[LogFile]:
+        """The files but for those that this ingest writes; each of them is told once."""
+        found = list(files)
+        own = {file.identity: file for file in self._own.among(found)}
+        for file in own.values():
+            if file.path not in self._told_own:
+                self._told_own.add(file.path)
+                self.summary.warnings.append(
+                    InputError(f"{file.path} is written by logpipe itself, and is not read", reason="own_file")
+                )
+        return [file for file in found if file.identity not in own] if own else found
+
+    def _unread(self, matches: dict[LogFile, Source | None]) -> Iterator[tuple[int, int]]:
+        """The sources with bytes that this sweep saw and did not take, and how many."""
+        for file, source in matches.items():
+            if source is not None and source.compression is None and file.size > source.offset:
+                yield source.source_id, file.size - source.offset
 
     def _match(self, files: Iterable[LogFile]) -> dict[LogFile, Source | None]:
         matches = self._sources.match(files)
@@ -302,6 +330,7 @@ class Ingester:
         format_name = self._options.format or (copied[0].format if copied else self._detect(reader))
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
+        log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return self._sources.add(file, head, reader.compression, format_name, service, copied)
 
     def _detect(self, reader: Reader) -> str:

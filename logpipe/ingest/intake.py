@@ -25,6 +25,7 @@ from logpipe.ingest.lines import Records
 from logpipe.ingest.loader import loaded
 from logpipe.ingest.reader import TRANSCODED, Reader, Remembered
 from logpipe.ingest.sources import Source, Waiting
+from logpipe.ingest.telemetry import Clock, Telemetry
 from logpipe.store import Store
 from logpipe.store.rollup import operations
 
@@ -65,6 +66,8 @@ class Options:
     """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     """By name, in the order in which they are asked."""
+    own_log: str | None = None
+    """Where this ingest writes what it does, so that it does not read that."""
 
 
 @dataclass(slots=True)
@@ -107,8 +110,11 @@ class Ending:
 class Intake:
     """Reads files, one after the other: the next chunk is read and split while the present one is loaded."""
 
-    def __init__(self, store: Store, options: Options, summary: Summary, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, options: Options, summary: Summary, progress: Progress, telemetry: Telemetry
+    ) -> None:
         self._store = store
+        self._telemetry = telemetry
         self._past = store.connection.cursor()
         self._converter = Converter(self._last_time, operations(store.connection), self._last_header)
         self._options = options
@@ -156,9 +162,10 @@ class Intake:
         long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
         # Three stages, each ahead of the next: reading and splitting, converting, loading.
         with closing(ahead(chunks) if long else chunks) as read:
-            batches = map(self._converter.convert, read)
-            for batch in self._loaded(batches):
+            clock = Clock(self._converter.convert)
+            for batch in self._loaded(map(clock, read)):
                 source.advance(batch.span)
+                self._telemetry.count(batch.span, len(batch.rejects), clock.committed())
                 self._count(batch)
         return source.looked_at is None
 

@@ -21,6 +21,7 @@ from logpipe.ingest.intake import Ending, Intake, Options, Summary
 from logpipe.ingest.loader import load
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.ingest.sources import Source, load_sources
+from logpipe.ingest.telemetry import Telemetry
 from logpipe.ingest.verify import check_file, file_of
 from logpipe.store import Store, rollup
 from logpipe.store.mining import mine_anew
@@ -153,7 +154,7 @@ def _take_again(store: Store, reader: Reader, source: Source, options: Options) 
     end = source.offset
     source.offset, source.ranges, source.segment = start, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
-    intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None)
+    intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None, Telemetry())
     try:
         intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
     finally:

@@ -5,6 +5,7 @@ and, where the inode is another, the same hashes over everything read. The longe
 ties. A file that begins as a copy of another starts where the copy ends.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from logpipe.ingest.open_files import OpenFiles
 from logpipe.ingest.reader import HEAD_BYTES, Compression, Reader
 from logpipe.store import Store
 from logpipe.store.patience import waiting_for_memory
+
+log = logging.getLogger(__name__)
 
 _LEAST_COPY = 64
 """A shorter common beginning is chance, not a copy."""
@@ -243,6 +246,8 @@ class Sources:
         elif (source.path, source.state) == (file.path, state) and not grown:
             return
         moved = (source.path, source.identity, source.state) != (file.path, file.identity, state)
+        if source.path != file.path:
+            log.info("file rotated", extra={"event": "file_rotated", "source": source.path, "renamed_to": file.path})
         if source.identity != file.identity:
             self._by_identity[source.identity].remove(source)
             self._by_identity.setdefault(file.identity, []).append(source)

@@ -181,5 +181,21 @@ CREATE TABLE findings (
     updated_at TIMESTAMPTZ NOT NULL
 );
 
+-- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number
+-- of rows the oldest are summed into one. A minute may have several rows of a source. Sum to read.
+CREATE TABLE telemetry (
+    minute TIMESTAMPTZ,              -- when it was told; NULL in the row of the oldest
+    source_id INTEGER,               -- NULL in the row of the oldest
+    bytes UBIGINT NOT NULL,
+    lines UBIGINT NOT NULL,
+    rejects UBIGINT NOT NULL,
+    batches UBIGINT NOT NULL,
+    batch_s DOUBLE NOT NULL,         -- to make rows of the lines of its batches
+    commit_s DOUBLE NOT NULL,        -- from then on, until they were known to be committed
+    slowest_commit_s DOUBLE NOT NULL,
+    lag_bytes UBIGINT NOT NULL,      -- in the file, and not in the store
+    lag_s DOUBLE NOT NULL            -- for how long there were such, in every sweep
+);
+
 -- How far each reader of the store has come: a shipper or the pattern miner.
 CREATE TABLE cursors (name VARCHAR NOT NULL, position BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL);
