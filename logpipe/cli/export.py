@@ -27,6 +27,9 @@ def prometheus(
         int,
         typer.Option(min=0, help="Routes, queries and events of a service that keep their names; the rest is 'other'."),
     ] = 100,
+    max_sources: Annotated[
+        int, typer.Option(min=0, help="Log files that keep their names; the rest is 'other'.")
+    ] = 100,
     db: Database = DEFAULT_DATABASE,
 ) -> None:
     """Write metrics in Prometheus' text format, as for node_exporter's textfile collector.
@@ -39,7 +42,7 @@ def prometheus(
     from logpipe_shippers.prometheus import Limits, exposition
 
     with Store.open(db, read_only=True) as store:
-        text = exposition(store, Limits(operations=max_operations))
+        text = exposition(store, Limits(operations=max_operations, sources=max_sources))
     with open_output(output) as file:
         file.write(text)
     samples = sum(not line.startswith(b"#") for line in text.splitlines())

@@ -1,12 +1,11 @@
 """What the store holds, how far it is behind the files, and what went wrong: figures for a person or a program."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from logpipe.store import Store
+from logpipe.store.lag import Lag, lags
 from logpipe.store.volume import Volume, measure
 
 _STREAMS: Final = """
@@ -16,8 +15,7 @@ FROM events GROUP BY stream ORDER BY bytes DESC
 """
 
 _SOURCES: Final = """
-SELECT source_id, path, state, format, compression, device::BIGINT AS device, inode::BIGINT AS inode,
-    size::BIGINT AS size, position, lines, events, rejects, coalesce(expired, 0)::BIGINT AS expired, bytes,
+SELECT source_id, path, state, format, position, lines, events, rejects, coalesce(expired, 0)::BIGINT AS expired, bytes,
     coalesce(gaps, 0)::BIGINT AS gaps, coalesce(lost_bytes, 0)::BIGINT AS lost_bytes, last_read_at
 FROM sources
 LEFT JOIN (
@@ -76,11 +74,11 @@ def stats(store: Store) -> Stats:
     Raises:
         StoreError: a statement was refused.
     """
-    now = datetime.now(UTC)
+    behind = lags(store)
     return Stats(
         measure(store),
         _rows(store, _STREAMS),
-        [_with_lag(row, now) for row in _rows(store, _SOURCES)],
+        [_with_lag(row, behind.get(row["source_id"], Lag())) for row in _rows(store, _SOURCES)],
         _rows(store, _REJECTS),
         _rows(store, _GAPS),
         _rows(store, _ROLLUPS),
@@ -92,22 +90,5 @@ def _rows(store: Store, statement: str) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in store.execute(statement)]
 
 
-def _with_lag(row: Row, now: datetime) -> Row:
-    """Bytes that are not read yet, and for how many seconds nothing was read while there were such."""
-    lag = 0
-    if row["state"] == "active" and row["compression"] is None:
-        lag = max(0, _size(row) - (row["position"] or 0))
-    read_at = row["last_read_at"]
-    lag_s = max(0.0, (now - read_at).total_seconds()) if lag and read_at is not None else 0.0
-    shown = {key: value for key, value in row.items() if key not in ("compression", "device", "inode", "size")}
-    return {**shown, "lag_bytes": lag, "lag_s": round(lag_s, 3)}
-
-
-def _size(row: Row) -> int:
-    """Of the file now; as it was last seen where another, or none, has its name."""
-    try:
-        status = os.stat(row["path"])
-    except OSError:
-        return int(row["size"])
-    same = (status.st_dev, status.st_ino) == (row["device"], row["inode"])
-    return status.st_size if same else int(row["size"])
+def _with_lag(row: Row, lag: Lag) -> Row:
+    return {**row, "lag_bytes": lag.bytes, "lag_s": round(lag.seconds, 3)}

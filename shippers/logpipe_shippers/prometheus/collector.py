@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from logpipe.store import Store
+from logpipe.store.lag import lags
 from logpipe_shippers.prometheus.families import FAMILIES, Family, LatencyFamily
 
 _OCTAVES: Final = 17
@@ -30,6 +31,8 @@ class Limits:
     """Of a service and kind (http, db, event), the first ones seen."""
     services: int = 50
     """The first ones seen."""
+    sources: int = 100
+    """Log files, with all that they were rotated to; the first ones seen."""
 
 
 class StoreCollector(Collector):
@@ -50,8 +53,10 @@ class StoreCollector(Collector):
             store.execute(_statement("label_value"))
             store.execute(_statement("export_services"), {"services": self._limits.services})
             store.execute(_statement("export_operations"), {"operations": self._limits.operations})
+            store.execute(_statement("export_sources"), {"sources": self._limits.sources})
             for family in FAMILIES:
                 yield _latencies(store, family) if isinstance(family, LatencyFamily) else _numbers(store, family)
+            yield from _lags(store)
         yield from self._about_the_export()
 
     def _about_the_export(self) -> Iterator[Metric]:
@@ -59,6 +64,9 @@ class StoreCollector(Collector):
             "logpipe_export_operations_limit",
             "Operations of a service and kind that are exported by name.",
             self._limits.operations,
+        )
+        yield GaugeMetricFamily(
+            "logpipe_export_sources_limit", "Log files that are exported by name.", self._limits.sources
         )
         size = _size(self._store.url)
         if size is not None:
@@ -90,6 +98,26 @@ def _latencies(store: Store, family: LatencyFamily) -> Metric:
         names = _split(operation) if family.operation_kind == "http" else (operation,)
         metric.add_metric([service, *names], buckets, sum_seconds)
     return metric
+
+
+def _lags(store: Store) -> Iterator[Metric]:
+    """How far the store is behind each log file: the bytes of all its generations, and the longest of their waits."""
+    size = GaugeMetricFamily(
+        "logpipe_source_lag_bytes", "Bytes that stand in the file and are not in the store.", labels=("source",)
+    )
+    seconds = GaugeMetricFamily(
+        "logpipe_source_lag_seconds",
+        "Seconds since something was last read of a file with unread bytes.",
+        labels=("source",),
+    )
+    behind = lags(store)
+    named = store.execute("SELECT label, list(source_id) FROM export_sources GROUP BY label ORDER BY label")
+    for label, source_ids in named:
+        found = [behind[source_id] for source_id in source_ids if source_id in behind]
+        size.add_metric([label], sum(lag.bytes for lag in found))
+        seconds.add_metric([label], max((lag.seconds for lag in found), default=0.0))
+    yield size
+    yield seconds
 
 
 def _cumulative(octaves: Iterable[tuple[int, int, float]]) -> tuple[list[tuple[str, float]], float]:

@@ -1,1 +1,1 @@
-SELECT count(*) FROM gaps
+SELECT count(*) FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'

@@ -1,0 +1,1 @@
+SELECT coalesce(sum(batch_s), 0) FROM telemetry

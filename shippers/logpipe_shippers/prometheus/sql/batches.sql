@@ -1,0 +1,1 @@
+SELECT coalesce(sum(batches), 0) FROM telemetry

@@ -1,0 +1,1 @@
+SELECT coalesce(sum(commit_s), 0) FROM telemetry

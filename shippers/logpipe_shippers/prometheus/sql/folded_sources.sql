@@ -1,0 +1,1 @@
+SELECT count(DISTINCT family) FROM export_sources WHERE label = 'other'
