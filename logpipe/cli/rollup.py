@@ -23,7 +23,7 @@ def rebuild(db: Database = DEFAULT_DATABASE) -> None:
     from logpipe.store.rebuild import rebuild as count_anew
 
     interruption.explain("the minutes counted so far are right, and the others as they were")
-    with Store.open(db, create=False) as store:
+    with Store.open(db, create=False, through_owner=True) as store:
         rebuilt = count_anew(store)
     output.note(f"{rebuilt.minutes:,} minutes counted anew")
     if rebuilt.left:

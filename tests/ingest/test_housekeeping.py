@@ -39,10 +39,14 @@ def test_nothing_is_done_before_it_is_due(many_commits: Store) -> None:
     assert many_commits.execute("SELECT count(*) FROM rollup_minute") == [(40,)]
 
 
-def test_old_events_go_and_rows_are_merged(many_commits: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Piece by piece; the sums stay, and verify agrees after each."""
+def test_old_events_go_and_rows_are_merged(
+    many_commits: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Piece by piece; the sums stay, and verify agrees after each; once round, the log says what was done."""
+    caplog.set_level("INFO", "logpipe.ingest")
     monkeypatch.setattr(retention, "PIECE_EVENTS", 1)
     before = sums(many_commits)
+    [(before_rows,)] = many_commits.execute("SELECT count(*) FROM rollup_minute")
     house = Housekeeping(Policy(levels={"DEBUG": timedelta(days=1)}), every_s=0)
     for _ in range(8):
         house.step(many_commits)
@@ -51,6 +55,9 @@ def test_old_events_go_and_rows_are_merged(many_commits: Store, monkeypatch: pyt
     assert many_commits.execute("SELECT count(*) FROM events") == [(20,)]
     assert many_commits.execute("SELECT count(*) FROM rollup_minute") == [(2,)]
     assert sums(many_commits) == before
+    rounds = [record.__dict__ for record in caplog.records if record.__dict__.get("event") == "housekeeping"]
+    assert sum(done["removed"] for done in rounds) == 20
+    assert sum(done["merged"] for done in rounds) == before_rows - 2
 
 
 def test_following_keeps_house(logs: Path, store: Store) -> None:
