@@ -55,6 +55,7 @@ def follow(
     troubles = _Troubles(complain)
     log.info("following", extra={"event": "following_began", "paths": list(paths)})
     changed = threading.Event()
+    refused_at: float | None = None
     try:
         with Watch(paths, changed, troubles.tell, wanted=notifications) as watch:
             while not stop.is_set():
@@ -63,8 +64,11 @@ def follow(
                 try:
                     _sweep(ingester, paths, troubles)
                 except StoreError as error:
+                    refused_at = refused_at or time.monotonic()
                     _await_store(ingester, paths, stop, troubles, error)
                     continue
+                _recovered(refused_at)
+                refused_at = None
                 watch.renew()
                 if ingester.behind:
                     continue
@@ -76,6 +80,13 @@ def follow(
         log.info("followed to the end", extra={"event": "following_ended", **_figures(ingester.summary)})
     finally:
         ingester.close()
+
+
+def _recovered(refused_at: float | None) -> None:
+    """Log that a sweep came to its end, if one before it was refused."""
+    if refused_at is not None:
+        seconds = round(time.monotonic() - refused_at, 3)
+        log.info("the database takes rows again", extra={"event": "store_recovered", "refused_s": seconds})
 
 
 def _figures(summary: Summary) -> dict[str, object]:
@@ -104,10 +115,9 @@ def _await_store(
     ingester: Ingester, paths: Sequence[str], stop: threading.Event, troubles: "_Troubles", error: StoreError
 ) -> None:
     """Hold on to the files until the database takes rows again, or until `stop`, where the error is raised."""
-    wait, refused = RETRY_S, time.monotonic()
+    wait = RETRY_S
     while True:
         troubles.tell(error, again=True)
-        log.info("waiting for the database", extra={"event": "store_refused", "reason": error.reason, "wait_s": wait})
         until = time.monotonic() + wait
         while (left := until - time.monotonic()) > 0:
             ingester.hold(find(paths)[0])
@@ -118,8 +128,6 @@ def _await_store(
         except StoreError as refusal:
             error, wait = refusal, min(2 * wait, LONGEST_RETRY_S)
         else:
-            seconds = round(time.monotonic() - refused, 3)
-            log.info("the database takes rows again", extra={"event": "store_reopened", "refused_s": seconds})
             return
 
 

@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from logpipe.errors import StoreError
@@ -113,7 +114,7 @@ def test_d4_a_torn_write_ahead_log(case: Case, tmp_path: Path) -> None:
 def test_d5_the_database_is_full(case: Case) -> None:
     """It waits, says so once, keeps its files, and goes on to the exact count when there is room."""
     case.write(10)
-    with case.follow(prelude=FULL.format(6 << 20)) as follower:
+    with case.follow(prelude=FULL.format(1_800_000)) as follower:
         case.idle()
         case.write(30_000)
         case.shift()
@@ -126,6 +127,9 @@ def test_d5_the_database_is_full(case: Case) -> None:
         resource.prlimit(follower.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         case.idle()
     case.check()
+    own = Path(f"{case.database}.ingest.log").read_bytes().splitlines()
+    events = [record["event"] for record in map(orjson.loads, own) if record["event"].startswith("store")]
+    assert events == ["store_full", "store_recovered"]
 
 
 def test_d6_the_disk_of_the_log_was_full(case: Case) -> None:
