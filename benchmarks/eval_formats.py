@@ -16,10 +16,11 @@ How it judges, without looking at names of files:
   file is wrong.
 - **Levels** are compared on logpipe's six (`format_expectations.py`).
 - **Messages** agree up to white space at the ends and runs of it, colours left out; a stack trace may stand behind the
-  message or in its own column. lnav and Loghub read line by line: of a joined record the first line must agree. An
-  expected message that is the whole line says that upstream did not parse it, and is not counted. Where upstream leaves
-  a log line inside a log line (syslog, containers) as text and logpipe reads it too, logpipe's message must be a part
-  of that text. A place in the source (`Shop.java:12 - `) that upstream leaves in front may be in columns instead.
+  message or in its own column, `key=value` pairs that humanlog renders behind it in the attributes. lnav and Loghub
+  read line by line: of a joined record the first line must agree. An expected message that is the whole line says that
+  upstream did not parse it, and is not counted. Where upstream leaves a log line inside a log line (syslog,
+  containers) as text and logpipe reads it too, logpipe's message must be a part of that text. A place in the source
+  (`Shop.java:12 - `) that upstream leaves in front may be in columns instead.
 - **A file that is one JSON or XML document over many lines** is no log of lines; its expectations are counted apart. So
   are texts beyond ASCII in a file that is neither UTF-8 nor has a byte-order mark: no line says its encoding.
 """
@@ -44,6 +45,7 @@ from stated_times import stated_time
 
 from logpipe.errors import InputError, LogpipeError
 from logpipe.ingest.discovery import find
+from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.wrapped import SEPARATOR
 from logpipe.ingest.ingest import Ingester
 from logpipe.ingest.intake import Options
@@ -109,6 +111,7 @@ class Judge:
         self._data, self._store, self._folder, self._failures = data, store, folder, failures
         self._ingester = Ingester(store, Options())
         self._accepted = tomllib.loads((HERE / "formats.toml").read_text())
+        assert FORMATS.keys() >= {name for names in self._accepted.values() for name in names}
 
     def judge(self, row: dict[str, str], number: int) -> Result:
         """One file of the corpus."""

@@ -86,7 +86,7 @@ class Converter:
         source, pattern = chunk.span.source_id, chunk.format.header
         if source not in self._headers and chunk.span.from_pos:
             self._headers[source] = self._last_header(source, pattern)
-        before = self._headers.get(source)
+        before = chunk.context.header or self._headers.get(source)
         [(last,)] = self._connection.execute(
             "SELECT max_by(raw, pos) FROM lines WHERE regexp_matches(raw, ?)", [pattern]
         ).fetchall()

@@ -5,8 +5,9 @@ What fails again stays as it was.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 
 import duckdb
@@ -18,7 +19,7 @@ from logpipe.ingest import lines
 from logpipe.ingest.chunk import Chunk, Span
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.formats import Format, format_named
-from logpipe.ingest.formats.base import Context
+from logpipe.ingest.formats.base import Context, Headed
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.intake import Options
@@ -68,6 +69,16 @@ FROM (
     GROUP BY ledger_id
 ) AS counted
 WHERE ledger.ledger_id = counted.ledger_id
+"""
+
+
+_HEADERS: Final = """
+SELECT headers.message
+FROM unnest($positions) AS rejected (pos) ASOF LEFT JOIN (
+    SELECT source_pos::BIGINT AS pos, message FROM events
+    WHERE source_id = $source AND regexp_matches(message, $header)
+) AS headers ON rejected.pos > headers.pos
+ORDER BY rejected.pos
 """
 
 
@@ -124,12 +135,14 @@ def _retry_source(
 ) -> None:
     converter = Converter(_no_time, rollup.operations(store.connection))
     try:
-        for piece in _pieces(store, source_id, reason):
-            events = converter.convert(_chunk(piece, format_, service, context)).events
-            done.tried += len(piece.positions)
-            if len(events):
-                _load(store, piece, events)
-                done.events += len(events)
+        for whole in _pieces(store, source_id, reason):
+            for header, piece in _by_header(store, whole, format_):
+                chunk = _chunk(piece, format_, service, replace(context, header=header))
+                events = converter.convert(chunk).events
+                done.tried += len(piece.positions)
+                if len(events):
+                    _load(store, piece, events)
+                    done.events += len(events)
     finally:
         converter.close()
 
@@ -157,6 +170,20 @@ def _pieces(store: Store, source_id: int, reason: str | None) -> Iterator[_Piece
         positions, lengths, raws = (list(column) for column in zip(*rows, strict=True))
         after = positions[-1]
         yield _Piece(source_id, positions, lengths, raws)
+
+
+def _by_header(store: Store, piece: _Piece, format_: Format) -> Iterator[tuple[str | None, _Piece]]:
+    """The piece, cut where another event of the source says how the lines behind it are to be read."""
+    if not isinstance(format_, Headed):
+        yield None, piece
+        return
+    known = {"positions": piece.positions, "source": piece.source_id, "header": format_.header}
+    headers = [header for (header,) in store.execute(_HEADERS, known)]
+    at = 0
+    for header, same in groupby(headers):
+        part = slice(at, at + len(list(same)))
+        yield header, _Piece(piece.source_id, piece.positions[part], piece.lengths[part], piece.raws[part])
+        at = part.stop
 
 
 def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Chunk:

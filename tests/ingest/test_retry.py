@@ -104,6 +104,25 @@ def test_patterns_are_counted_once(mixed: Path, store: Store) -> None:
     assert store.execute("SELECT sum(events)::BIGINT FROM pattern_minute") == counted
 
 
+def test_columns_are_those_that_stand_before_the_line(logs: Path, take: Take, store: Store) -> None:
+    """Each retried line of columns is read by the last line before it that names them, though that is an event."""
+    log = logs / "u_ex.log"
+    line = b"2026-03-14 09:00:00 %d GET\n"
+    log.write_bytes(
+        b'{"message": "#Fields: date time sc-status cs-method", "timestamp": "2026-03-14T09:00:00Z"}\n'
+        + line % 200
+        + b'{"message": "#Fields: date time sc-substatus cs-method", "timestamp": "2026-03-14T09:00:01Z"}\n'
+        + line % 7
+        + line % 8
+    )
+    rest(log)
+    assert take(format="json").rejects == 3
+    assert retry(store, Options(format="w3c")).events == 3
+    statuses = store.execute("SELECT http_status FROM events WHERE http_method = 'GET' ORDER BY source_pos")
+    assert statuses == [(200,), (None,), (None,)]
+    assert not verify(store).problems
+
+
 def test_many_lines_go_in_pieces(mixed: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece is a transaction of bounded size; all of them are tried."""
     module = sys.modules["logpipe.ingest.retry"]

@@ -56,7 +56,17 @@ SPELLINGS: Final[Mapping[str, tuple[Candidate, ...]]] = {
     ),
     "event": candidates("event.name", "event_name", "eventName", "event_type"),
     "message": candidates(
-        "msg", "body", "@m", "short_message", "Message", "MESSAGE", "Body", "RenderedMessage", "text", "log"
+        "msg",
+        "body",
+        "@m",
+        "short_message",
+        "Message",
+        "MESSAGE",
+        "Body",
+        "RenderedMessage",
+        "text",
+        "log",
+        "fields.message",
     ),
     "template": candidates("@mt", "message_template", "MessageTemplate", "messageTemplate"),
     "duration_ms": (

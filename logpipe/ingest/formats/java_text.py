@@ -15,7 +15,7 @@ LEVEL = (
     r"(?P<level>TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE(?:R|ST)?|NOTICE|OFF|ALL"
     r"|info|warn|error|debug|trace)"
 )
-THREAD = r"\[ *(?P<thread>[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*?) *\]"
+THREAD = r"\[(?P<thread>[^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*)\]"
 LOGGER = r"(?P<logger>[A-Za-z_][\w.$/~-]*)"
 CLASS = r"(?P<logger>(?:[a-z_]\w*\.)+[\w.$]+)"
 PLACE = r"(?:(?: |:)\[?(?P<file>[\w$]+\.(?:java|kt|scala|groovy))?:?(?P<line>\d+)\]?)?"
@@ -30,8 +30,8 @@ LAYOUTS = (
         rf"(?:\[(?P<context>[^\]\n]*)\] )?{LOGGER} *: {MESSAGE}"
     ),
     # Kafka: [2026-03-14 10:00:00,123] INFO [Controller id=1]: text (kafka.server.Controller)
-    rf"^\[{TIME}\] {LEVEL} +(?:{THREAD}:? )?(?P<text>[^\n]*?) ?\((?P<logger>[\w.$-]+)\)(?P<more>\n(?s:.*))?$",
-    rf"^\[{TIME}\] {LEVEL} +(?:{THREAD}:? )?(?P<text>(?s:.*?))\s*\((?P<logger>[\w.$-]+)\)$",
+    rf"^\[{TIME}\] {LEVEL} {{1,9}}(?:{THREAD}:? )?(?P<text>[^\n]*?) ?\((?P<logger>[\w.$-]+)\)(?P<more>\n(?s:.*))?$",
+    rf"^\[{TIME}\] {LEVEL} {{1,9}}(?:{THREAD}:? )?(?P<text>(?s:.*\S))\s*\((?P<logger>[\w.$-]+)\)$",
     # ZooKeeper: 2026-03-14 10:00:00,123 [myid:1] - INFO  [main:QuorumPeer@774] - text
     (
         rf"^{TIME} (?:\[myid:(?P<myid>\d*)\] )?- {LEVEL} +\[(?P<thread>[^\n]*):(?P<logger>[\w.$]*)@(?P<line>\d+)\] "
@@ -40,7 +40,7 @@ LAYOUTS = (
     # Cassandra: INFO  [main] 2026-03-14 10:00:00,123 Shop.java:12 - text
     rf"^{LEVEL} +{THREAD} {TIME} (?:(?P<file>[\w$]+\.(?:java|kt|scala|groovy)):(?P<line>\d+)|{LOGGER}) +- {MESSAGE}",
     # Elasticsearch: [2026-03-14T10:00:00,123][INFO ][o.e.Shop] [node] text
-    rf"^\[{TIME}\]\[{LEVEL} *\]\[(?P<logger>[^\]\n]*?) *\] ?(?:\[(?P<node>[^\]\n]*)\] ?)?{MESSAGE}",
+    rf"^\[{TIME}\]\[{LEVEL} *\]\[(?P<logger>[^\]\n]*)\] ?(?:\[(?P<node>[^\]\n]*)\] ?)?{MESSAGE}",
     # Solr: 2026-03-14 10:00:00.123 INFO  (main) [c:shop] o.a.s.Shop text
     rf"^{TIME} {LEVEL} +\((?P<thread>[^)\n]*)\) \[(?P<context>[^\]\n]*)\] {LOGGER} {MESSAGE}",
     # WildFly, Quarkus, Keycloak: 2026-03-14 10:00:00,123 INFO  [com.example.Shop] (main) text
@@ -55,14 +55,14 @@ LAYOUTS = (
     # 2026-03-14T10:00:00.123Z [main INFO com.example.Shop opId=1] text
     rf"^{TIME} \[(?P<thread>[^\s\]]+)(?: null)? +{LEVEL} +{LOGGER}(?: +(?P<context>[^\]\n]*))?\] {MESSAGE}",
     # 2026-03-14 10:00:00,123 INFO [main] [Shop] - text, 14-Mar-2026 10:00:00.123 INFO [main] com.example.Shop.buy text
-    rf"^{TIME} {LEVEL} +{THREAD} +\[(?P<logger>[^\]\n]*?) *\] -? ?{MESSAGE}",
+    rf"^{TIME} {LEVEL} +{THREAD} +\[(?P<logger>[^\]\n]*)\] -? ?{MESSAGE}",
     rf"^{TIME} {LEVEL} +{THREAD} {LOGGER}{PLACE}(?: *[:-]|) {MESSAGE}",
     # Hadoop, Spark, HDFS: 26/03/14 10:00:00 INFO [main] shop.Shop: text
     rf"^{TIME} (?:(?P<process>\d+) )?{LEVEL} +(?:{THREAD} )?{LOGGER}{PLACE}(?:\(\d+\))?(?::| -) {MESSAGE}",
     # 2026-03-14T10:00:00.123Z main  INFO com.example.Shop text
     rf"^{TIME} (?P<thread>\S+) +{LEVEL} +{CLASS} {MESSAGE}",
     # 2026-03-14T10:00:00.123Z | INFO | main | Shop | text
-    rf"^{TIME} +\| {LEVEL} +\| (?P<context>[^|\n]*?) +\| (?P<thread>[^|\n]*?) +\| (?P<logger>[^|\n]*?) +\| {MESSAGE}",
+    rf"^{TIME} +\| {LEVEL} +\| (?P<context>[^|\n]*)\| (?P<thread>[^|\n]*)\| (?P<logger>[^|\n]*)\| {MESSAGE}",
     # OpenTelemetry's agent: [otel.javaagent 2026-03-14 10:00:00:123 +0000] [main] INFO io.example.Shop - text
     rf"^\[(?P<service>[\w.]+) {TIME}\] {THREAD} {LEVEL} +{LOGGER} - {MESSAGE}",
     # Dropwizard: INFO  [2026-03-14 10:00:00,123] com.example.Shop: text
@@ -98,9 +98,9 @@ JAVA_TEXT = TextFormat(
         # Solr and Elasticsearch end a message by an arrow to its exception
         "message": f"CASE WHEN begin > 1 THEN regexp_replace({CALL_STACK_COLUMNS['message']}, '\\s*=>$', '')"
         " ELSE text END || coalesce(more, '')",
-        "logger": "nullif(logger, '')",
+        "logger": "nullif(trim(logger), '')",
         "service": "nullif(service, '')",
-        "thread": '"thread"',
+        "thread": "nullif(trim(\"thread\"), '')",
         "function": '"function"',
         "line": 'TRY_CAST("line" AS INTEGER)',
         "process": 'TRY_CAST("process" AS INTEGER)',

@@ -41,7 +41,7 @@ LAYOUTS = (
     rf"^\[?(?P<time>{ISO})\]? +\[?(?P<level>{LEVEL})\]? +(?:\[(?P<logger>{LOGGER})(?::(?P<line>\d+))?\]:? ?){MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]? +\[?(?P<level>{LEVEL})\]? +{PLACE}(?::|  *-) {MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]? +\[(?P<level>{LEVEL})\]:? +{MESSAGE}",
-    rf"^\[?(?P<time>{ISO})\]? +(?P<level>{LEVEL}):? +(?P<logger>{LOGGER}\.{LOGGER}) {MESSAGE}",
+    rf"^\[?(?P<time>{ISO})\]? +(?P<level>{LEVEL}):? +(?P<logger>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+) {MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]? +\[?{PLACE}\]? +\[?(?P<level>{LEVEL})\]?:? +{MESSAGE}",
     rf"^\[?(?P<time>{ISO})\]?:? +(?P<level>{LEVEL}):? +{MESSAGE}",
     # 2026-03-14 10:00:00,123:INFO:shop.api:text

@@ -23,6 +23,9 @@ CONTINUATION: Final = re.compile(
 COLOUR: Final = r"\x1b\[[0-9;:?]*[A-Za-z]"
 """An escape sequence of a terminal, which says nothing about the record."""
 
+EVIDENCE_WITHIN: Final = 2000
+"""As much of a line is searched for evidence: a pattern that may begin anywhere takes long on a long line."""
+
 
 @dataclass(frozen=True)
 class TextFormat:
@@ -68,7 +71,7 @@ class TextFormat:
         for line in map(uncoloured, lines):
             if begins is None or begins.search(line):
                 records += self._matches_layout(line)
-                shown += self.evidence is None or _compiled(self.evidence).search(line) is not None
+                shown += self._shows_evidence(line)
             elif records and (CONTINUATION.match(line) or self._matches_layout(line)):
                 continued += 1
             elif records:
@@ -76,6 +79,9 @@ class TextFormat:
         if not records or shown * 4 < records:
             return 0.0
         return (records + continued + min(free, records)) / len(lines)
+
+    def _shows_evidence(self, line: str) -> bool:
+        return self.evidence is None or _compiled(self.evidence).search(line[:EVIDENCE_WITHIN]) is not None
 
     def _matches_layout(self, line: str) -> bool:
         return any(_compiled(layout).search(line) for layout in self.layouts)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-QUOTED: Final = r'(?:[^"\\]|\\.)*'
+QUOTED: Final = r'[^"\\]*(?:\\.[^"\\]*)*'
 """What may stand between quotes: servers escape a quote by a backslash."""
 
 REQUEST: Final = (

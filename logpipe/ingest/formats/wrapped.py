@@ -106,9 +106,11 @@ def _select(format_: Format, connection: duckdb.DuckDBPyConnection, context: Con
 def _merged(wrapper: str) -> str:
     """The SELECT of both: what the inner format rejects is plain text, what the wrapper rejects is a reject.
 
-    Where the inner line has a time of its own, the wrapper's is the attribute `observed_timestamp`.
+    Where the inner line has a time of its own, the wrapper's is the attribute `observed_timestamp`; but where that is
+    the same second and the inner line tells no fraction of it, the wrapper's is the record's.
     """
     values = {column: f"coalesce(within.{column}, around.{column})" for column in COLUMNS}
+    values["ts"] = f"CASE WHEN {_SAME_SECOND} THEN around.ts ELSE {values['ts']} END"
     values["message"] = "CASE WHEN within.reason IS NULL THEN within.message ELSE carried END"
     columns = (f"CASE WHEN around.reason IS NULL THEN {value} END AS {column}" for column, value in values.items())
     return (
@@ -120,9 +122,11 @@ def _merged(wrapper: str) -> str:
     )
 
 
-_OBSERVED: Final = """
-    CASE WHEN within.ts IS NULL OR around.ts IS NULL THEN around.attributes
-        ELSE json_merge_patch(coalesce(around.attributes, '{}'), json_object('observed_timestamp',
+_SAME_SECOND: Final = r"(date_trunc('second', around.ts) = within.ts AND NOT regexp_matches(carried, ':\d\d[.,]0'))"
+
+_OBSERVED: Final = f"""
+    CASE WHEN within.ts IS NULL OR around.ts IS NULL OR {_SAME_SECOND} THEN around.attributes
+        ELSE json_merge_patch(coalesce(around.attributes, '{{}}'), json_object('observed_timestamp',
             strftime(around.ts AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ'))) END::VARCHAR"""
 """The wrapper's attributes, with its time where that does not become the record's."""
 
