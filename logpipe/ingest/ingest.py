@@ -262,9 +262,10 @@ class Ingester:
                 source = matches[file] = self._begin(file, reader, head, matches)
                 if source is None:
                     return
-            grown = not source.untouched(file)
-            if grown:
+            if not source.untouched(file):
                 source.changed_at = time.monotonic()
+                if source.offset == 0 and self._options.format is None:  # half a line does not tell its format
+                    self._sources.set_format(source, self._detect(reader))
             most = _SLICE_BYTES if self._options.following else None
             self.behind |= self._intake.take(reader, source, file, self._ending(source, file), most)
             self._note(reader, source, file, head)

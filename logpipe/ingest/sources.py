@@ -232,6 +232,12 @@ class Sources:
         self._by_identity.setdefault(source.identity, []).append(source)
         return source
 
+    def set_format(self, source: Source, name: str) -> None:
+        """Know better what a source is that nothing was taken of yet."""
+        if source.format != name:
+            self._store.execute("UPDATE sources SET format = ? WHERE source_id = ?", [name, source.source_id])
+            source.format = name
+
     def seen(
         self, source: Source, file: LogFile, head: Head | None, compression: Compression | None, *, complete: bool
     ) -> None:

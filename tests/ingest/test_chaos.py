@@ -11,15 +11,16 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
 from backports import zstd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from logpipe.ingest import loader
 from logpipe.ingest.discovery import find
@@ -50,6 +51,24 @@ class Killed(BaseException):
     """What ends the process in the middle of a transaction."""
 
 
+Action = Callable[..., None]
+
+
+def action(**arguments: st.SearchStrategy[Any]) -> Callable[[Action], Action]:
+    """Something that befalls the log, after its writer wrote some more of it, or nothing."""
+
+    def made(act: Action) -> Action:
+        @wraps(act)
+        def written_first(self: "Chaos", lines: int = 0, **drawn: object) -> None:
+            self.append(lines)
+            act(self, **drawn)
+
+        befall: Callable[[Action], Action] = rule(lines=st.sampled_from((0, 1, 5, 60)), **arguments)  # type: ignore[call-overload] # `targets` is no strategy
+        return befall(written_first)
+
+    return made
+
+
 class Chaos(RuleBasedStateMachine):
     """One log that rotates through numbered files, some compressed, and its ingester, which dies now and then."""
 
@@ -64,20 +83,17 @@ class Chaos(RuleBasedStateMachine):
         self.seen: set[int] = set()
         self.next = 0
 
-    @rule(count=st.sampled_from((1, 2, 5, 60)))
     def append(self, count: int) -> None:
         with self.log.open("ab") as file:
             file.writelines(line(number) for number in range(self.next, self.next + count))
         self.next += count
 
-    @rule()
-    @precondition(lambda self: self.log.exists())
+    @action()
     def rename(self) -> None:
         self._make_room()
         self.log.rename(self._rotated(1))
 
-    @rule(polled=st.booleans(), late=st.booleans())
-    @precondition(lambda self: self.log.exists())
+    @action(polled=st.booleans(), late=st.booleans())
     def copy_and_truncate(self, polled: bool, late: bool) -> None:
         """With a look, or more lines, between the two."""
         self._make_room()
@@ -88,12 +104,11 @@ class Chaos(RuleBasedStateMachine):
             self.poll()
         os.truncate(self.log, 0)
 
-    @rule()
-    @precondition(lambda self: self.log.exists())
+    @action()
     def delete(self) -> None:
         self.log.unlink()
 
-    @rule(number=st.integers(1, KEPT), suffix=st.sampled_from(sorted(COMPRESSIONS)), polled=st.booleans())
+    @action(number=st.integers(1, KEPT), suffix=st.sampled_from(sorted(COMPRESSIONS)), polled=st.booleans())
     def compress(self, number: int, suffix: str, polled: bool) -> None:
         """As gzip does it: both stand side by side for a moment."""
         plain = self._rotated(number)
@@ -103,19 +118,19 @@ class Chaos(RuleBasedStateMachine):
                 self.poll()
             plain.unlink()
 
-    @rule()
+    @action()
     def poll(self) -> None:
         visible = self._lines()
         self.ingester.sweep(find([str(self.folder)])[0])
         self.seen |= visible
 
-    @rule()
+    @action()
     def kill(self) -> None:
         """Between two transactions: all that was in memory is gone."""
         self.ingester.files.close_all()
         self.ingester = Ingester(self.store, Options(following=True))
 
-    @rule()
+    @action()
     def kill_in_a_transaction(self) -> None:
         """The first that has rows is rolled back, as DuckDB does when it opens the file again."""
         with patch.object(loader, "_enter", side_effect=Killed):
@@ -124,13 +139,13 @@ class Chaos(RuleBasedStateMachine):
             except Killed:
                 self.kill()
 
-    @rule()
+    @action()
     def restart(self) -> None:
         self.ingester.sweep(find([str(self.folder)])[0], last=True)
         self.ingester.close()
         self.ingester = Ingester(self.store, Options(following=True))
 
-    @rule()
+    @action()
     def freeze(self) -> None:
         """The process was stopped: it cannot claim to have watched."""
         for source in self.ingester._sources:

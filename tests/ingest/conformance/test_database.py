@@ -1,7 +1,6 @@
 """D: what happens to the database, and to the process that writes it."""
 
 import random
-import resource
 import signal
 import time
 from pathlib import Path
@@ -14,7 +13,6 @@ from logpipe.store import Store
 from tests.ingest.conformance.harness import Case, polls, sized, until
 from tests.ingest.logs import line
 
-FULL = "import resource, signal\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, resource.RLIM_INFINITY))"
 FAIL = """
 import os, signal
 from logpipe.ingest import loader
@@ -114,8 +112,9 @@ def test_d4_a_torn_write_ahead_log(case: Case, tmp_path: Path) -> None:
 def test_d5_the_database_is_full(case: Case) -> None:
     """It waits, says so once, keeps its files, and goes on to the exact count when there is room."""
     case.write(10)
-    with case.follow(prelude=FULL.format(1_800_000)) as follower:
+    with case.follow() as follower:
         case.idle()
+        follower.fill_disk()
         case.write(30_000)
         case.shift()
         case.write(30_000)
@@ -124,7 +123,7 @@ def test_d5_the_database_is_full(case: Case) -> None:
         polls(8)
         assert follower.running
         assert len([said for said in follower.said if "no room left" in said]) == 1
-        resource.prlimit(follower.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        follower.free_disk()
         case.idle()
     case.check()
     own = Path(f"{case.database}.ingest.log").read_bytes().splitlines()

@@ -1,6 +1,5 @@
 """B: much at once."""
 
-import resource
 import time
 
 from tests.ingest.conformance.harness import SCALE, Case, sized, until
@@ -61,15 +60,11 @@ def test_b3_few_descriptors(case: Case) -> None:
 
 def test_b5_deleted_while_the_database_refuses(case: Case) -> None:
     """Descriptors are bounded; what had to be given up is told by gaps, and the rest comes in."""
-    full = f"""
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, ({3 << 20}, resource.RLIM_INFINITY))
-open_files.MOST_OPEN = 8
-"""
     case.write(1)
-    with case.follow(prelude=full) as follower:
+    with case.follow(prelude="open_files.MOST_OPEN = 8") as follower:
         case.idle()
-        case.write(60_000)
+        follower.fill_disk()
+        case.write(600)
         follower.until_said("no room left")
         kept = len(case.expected)
         for _ in range(20):
@@ -80,8 +75,7 @@ open_files.MOST_OPEN = 8
             for path in case.folder.glob("a.log.*"):
                 path.unlink()
         assert len(follower.open_files(case.folder)) <= 8
-        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        resource.prlimit(follower.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        follower.free_disk()
         case.write(1)
         until(lambda: case.ask(f"SELECT count(*) FROM events WHERE seq = {len(case.expected) - 1}"), [(1,)])
         follower.until_said("given_up")

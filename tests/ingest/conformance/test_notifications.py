@@ -9,7 +9,7 @@ import pytest
 from tests.ingest.conformance.harness import Case, sized
 
 NO_EVENTS = "from watchdog.observers.inotify import InotifyEmitter\nInotifyEmitter.queue_events = lambda *_: None"
-NAMESPACE = ("unshare", "-Ur", "sh", "-c", 'echo 10 > /proc/sys/user/max_inotify_watches; exec "$@"', "sh")
+NAMESPACE = ("unshare", "-Ur", "sh", "-c", 'echo {0} > /proc/sys/user/max_inotify_watches; exec "$@"', "sh")
 
 
 def test_n1_overflow(case: Case) -> None:
@@ -29,14 +29,16 @@ def test_n1_overflow(case: Case) -> None:
 
 
 @pytest.mark.skipif(
-    subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode != 0, reason="needs user namespaces"
+    subprocess.run(["unshare", "-Ur", "true"], capture_output=True).returncode != 0, reason="needs user namespaces"
 )
-def test_n2_no_watches_left(case: Case) -> None:
-    """It starts, says so, and finds everything by looking."""
+@pytest.mark.parametrize("watches", [0, 10])
+def test_n2_no_watches_left(case: Case, watches: int) -> None:
+    """It starts, says so where there is none at all, and finds everything by looking."""
     for number in range(50):
         (case.folder / f"d{number}").mkdir()
-    with case.follow(wrapper=NAMESPACE) as follower:
-        follower.until_said("no file-system events")
+    with case.follow(wrapper=[word.format(watches) for word in NAMESPACE]) as follower:
+        if watches == 0:
+            follower.until_said("no file-system events")
         for number in range(0, 50, 7):
             case.write(5, case.folder / f"d{number}" / "x.log")
         case.idle()

@@ -5,7 +5,7 @@ import random
 import time
 from pathlib import Path
 
-from tests.ingest.conformance.harness import UNWATCHED_S, Case, polls, until
+from tests.ingest.conformance.harness import UNWATCHED_S, Case, polls, sized, until
 
 
 def test_r1_rename(case: Case) -> None:
@@ -76,7 +76,7 @@ def test_r6_recycled_inodes(case: Case) -> None:
     """`rotate 5` gives the new file the inode of the one just deleted."""
     generator = random.Random(6)
     inodes: list[int] = []
-    for rotation in range(30):
+    for rotation in range(sized(30, 10)):
         case.write(20)
         if generator.random() < 0.4 or rotation % 7 == 6:
             case.run()
