@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from logpipe.errors import InputError, StoreError
 from logpipe.ingest import intake
 from logpipe.ingest.discovery import LogFile, find, service_of
-from logpipe.ingest.first_lines import first_lines
+from logpipe.ingest.first_lines import first_bytes, first_lines
 from logpipe.ingest.flow import CHUNK_BYTES
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.intake import Ending, Intake, Options, Progress, Summary, left_alone
@@ -262,12 +262,17 @@ class Ingester:
                 source = matches[file] = self._begin(file, reader, head, matches)
                 if source is None:
                     return
-            if not source.untouched(file):
+            grown = not source.untouched(file)
+            if grown:
                 source.changed_at = time.monotonic()
-                if source.offset == 0 and self._options.format is None:  # half a line does not tell its format
-                    self._sources.set_format(source, self._detect(reader))
             most = _SLICE_BYTES if self._options.following else None
-            self.behind |= self._intake.take(reader, source, file, self._ending(source, file), most)
+            ending = self._ending(source, file)
+            if source.offset == 0 and not ending.whole_line and _is_half_a_line(reader, file):
+                source.waiting_bytes = file.size  # it does not tell its format yet
+            else:
+                if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
+                    self._sources.set_format(source, self._detect(reader))
+                self.behind |= self._intake.take(reader, source, file, ending, most)
             self._note(reader, source, file, head)
 
     def _is_done(self, source: Source, file: LogFile) -> bool:
@@ -347,6 +352,12 @@ class Ingester:
 
 def _grows(source: Source | None) -> bool:
     return source is None or source.compression in (None, *TRANSCODED)
+
+
+def _is_half_a_line(reader: Reader, file: LogFile) -> bool:
+    """Whether the first line of a file is still being written; one that is too long is not waited for."""
+    plain = reader.compression in (None, *TRANSCODED)
+    return plain and file.size < CHUNK_BYTES and b"\n" not in first_bytes(reader)
 
 
 def _is_missing(path: str) -> bool:
