@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
-$(STAMP): pyproject.toml uv.lock hatch_build.py logpipe/ingest/scanner.c
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/*.[ch])
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
 	$(BIN)/uv sync --quiet --locked --all-extras --inexact
 	touch $@

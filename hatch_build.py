@@ -12,8 +12,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("logpipe/ingest/scanner.c")
-LIBRARY = SOURCE.with_name("_scanner.so")
+FOLDER = Path("logpipe/ingest")
+SOURCES = (FOLDER / "scanner.c", FOLDER / "groups.c")
+LIBRARY = FOLDER / "_scanner.so"
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 ZIG = "ziglang==0.15.2"
 
@@ -31,7 +32,8 @@ class ScannerHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         compiler = ["cc"] if shutil.which("cc") else [sys.executable, "-m", "ziglang", "cc"]
-        subprocess.run([*compiler, *FLAGS, "-o", root / LIBRARY, root / SOURCE], check=True)  # noqa: S603 - our own command
+        sources = [root / source for source in SOURCES]
+        subprocess.run([*compiler, *FLAGS, "-o", root / LIBRARY, *sources, "-lm"], check=True)  # noqa: S603 - our own command
         build_data["artifacts"].append(str(LIBRARY))
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"

@@ -6,8 +6,8 @@ import pyarrow as pa
 from blake3 import blake3
 
 from logpipe.ingest.formats.base import Context, Format
+from logpipe.ingest.groups import Grouped
 from logpipe.ingest.lines import Records
-from logpipe.store.rollup import Cells
 
 TAIL_BYTES = 4096
 """How much before an offset is hashed, so that a file can be known again by it."""
@@ -62,10 +62,32 @@ class Batch:
     span: Span
     events: pa.Table
     """With columns of `events`; those left out are NULL."""
-    cells: Cells
-    """What the events add to the roll-ups."""
+    uncounted: "Uncounted"
+    """The events once more, as far as they are put together for the roll-ups."""
     rejects: tuple[Reject, ...]
     """Of the records and of the surplus."""
+
+    @property
+    def entry(self) -> "Entry":
+        """What becomes of its span."""
+        return Entry(self.span, len(self.events), len(self.rejects))
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Events that are not in the roll-ups yet: groups of them, and single ones."""
+
+    grouped: Grouped | None
+    single: pa.Table | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of a span: what the ledger says."""
+
+    span: Span
+    events: int
+    rejects: int
 
 
 DIGEST_BYTES = 16

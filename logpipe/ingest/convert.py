@@ -5,7 +5,7 @@ JSON take a shorter way, see `scanner`. The rest goes through the format's SELEC
 times are filled in and rejects are told apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -16,9 +16,10 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from logpipe.ingest.chunk import Batch, Chunk, Reject
+from logpipe.ingest.chunk import Batch, Chunk, Reject, Uncounted
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, Headed, text_literal
 from logpipe.ingest.lines import Positions, Records, mend
+from logpipe.ingest.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
 
@@ -70,14 +71,49 @@ class Converter:
     def convert(self, chunk: Chunk) -> Batch:
         """The rows of a chunk; as many events and rejects as it has records and surplus lines."""
         rejects: list[Reject] = []
-        events, left = _scanned(chunk)
-        if events is None:
+        found = chunk.format.scan(chunk.records, chunk.service) if chunk.format.scan else None
+        if found is None or not len(found.taken):
             events, rejects = self._select(chunk, _EVERY, None)
-        elif len(left):
-            rest, rejects = self._select(chunk, left, events)
-            events = _joined(events, rest)
+            uncounted = Uncounted(None, events)
+        else:
+            events, rest = _scanned_rows(chunk, found), None
+            if len(found.left):
+                rest, rejects = self._select(chunk, found.left, events)
+                events = _joined(events, rest)
+            uncounted = Uncounted(found.grouped, rest)
         self._remember(chunk, events)
-        return Batch(chunk.span, _with_json(events), self._cells(events), (*rejects, *chunk.surplus))
+        return Batch(chunk.span, _with_json(events), uncounted, (*rejects, *chunk.surplus))
+
+    def count(self, batches: Sequence[Uncounted]) -> rollup.Cells:
+        """What the events of some batches, in their order, add to the roll-ups."""
+        grouped = [batch.grouped for batch in batches if batch.grouped]
+        relations = {
+            "grouped_counts": [group.counts for group in grouped],
+            "grouped_latencies": [group.latencies for group in grouped],
+            "single_events": [batch.single for batch in batches if batch.single is not None],
+        }
+        held, counted, timed = set[str](), [], []
+        for name, tables in relations.items():
+            if tables:
+                table = pa.concat_tables(tables, promote_options="default")
+                self._connection.register(name, table)
+                held.update(table.column_names)
+                match name:
+                    case "grouped_counts":
+                        counted.append(_with_names(name, table))
+                    case "grouped_latencies":
+                        timed.append(_with_names(name, table))
+                    case _:
+                        rows = f"({_with_names(name, table, 'duration_ms')})"
+                        counted.append(rollup.each(rows))
+                        timed.append(rollup.each_timed(rows))
+        together = " UNION ALL BY NAME ".join
+        try:
+            return rollup.cells(self._connection, together(counted), together(timed), set(COLUMNS) - held)
+        finally:
+            for name, tables in relations.items():
+                if tables:
+                    self._connection.unregister(name)
 
     def _context(self, chunk: Chunk) -> Context:
         """With the last header before the chunk: of the chunk before, which may not be stored yet, or the store's."""
@@ -95,17 +131,6 @@ class Converter:
 
     def close(self) -> None:
         self._connection.close()
-
-    def _cells(self, events: pa.Table) -> rollup.Cells:
-        held = set(events.column_names)
-        empty = set(EVENT_COLUMNS) - held
-        columns = (name if name in held else f"NULL::{SQL_TYPES[name]} AS {name}" for name in EVENT_COLUMNS)
-        relation = f"(SELECT {', '.join(columns)} FROM new_events)"
-        self._connection.register("new_events", events)
-        try:
-            return rollup.cells(self._connection, relation, empty)
-        finally:
-            self._connection.unregister("new_events")
 
     def _select(
         self, chunk: Chunk, indices: Positions | slice, taken: pa.Table | None
@@ -180,18 +205,18 @@ class Converter:
             self._previous = (chunk.span.source_id, events["ts"].cast(pa.int64())[last].as_py())
 
 
-def _scanned(chunk: Chunk) -> tuple[pa.Table | None, Positions]:
-    """The rows of the lines that the format's faster way takes, and which are left; None where it takes none."""
-    records, span = chunk.records, chunk.span
-    found = chunk.format.scan(records, chunk.service) if chunk.format.scan else None
-    if found is None or not len(found.taken):
-        return None, np.arange(len(records.starts))
-    columns = found.columns | {
-        "source_id": pa.repeat(pa.scalar(span.source_id, pa.int32()), len(found.taken)),
-        "source_pos": pa.array((records.starts[found.taken] + span.from_pos).astype(np.uint64)),
-        "bytes": pa.array(records.lengths[found.taken].astype(np.uint32)),
+def _scanned_rows(chunk: Chunk, found: Scanned) -> pa.Table:
+    places = {
+        "source_id": pa.repeat(pa.scalar(chunk.span.source_id, pa.int32()), len(found.taken)),
+        "source_pos": pa.array((chunk.records.starts[found.taken] + chunk.span.from_pos).astype(np.uint64)),
     }
-    return pa.table(columns), found.left
+    return pa.table(found.columns | places)
+
+
+def _with_names(relation: str, table: pa.Table, *more: str) -> str:
+    """A SELECT of the relation with the columns that tell events apart, NULL where the table has none."""
+    missing = (name for name in (*rollup.READ, *more) if name not in table.column_names)
+    return f"SELECT {', '.join(['*', *(f'NULL::{SQL_TYPES[name]} AS {name}' for name in missing)])} FROM {relation}"
 
 
 def _joined(taken: pa.Table, rest: pa.Table) -> pa.Table:

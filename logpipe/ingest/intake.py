@@ -10,10 +10,10 @@ from typing import cast
 
 import duckdb
 
-from logpipe.errors import InputError, LogpipeError
+from logpipe.errors import InputError, LogpipeError, StoreError
 from logpipe.ingest import lines
 from logpipe.ingest.ahead import ahead
-from logpipe.ingest.chunk import Batch, Chunk, Reject, Segment, Span, digest
+from logpipe.ingest.chunk import Batch, Chunk, Entry, Reject, Segment, Span, digest
 from logpipe.ingest.convert import Converter
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.flow import CHUNK_BYTES, Flow
@@ -27,6 +27,7 @@ from logpipe.ingest.reader import TRANSCODED, Reader, Remembered
 from logpipe.ingest.sources import Source, Waiting
 from logpipe.ingest.telemetry import Clock, Telemetry
 from logpipe.store import Store
+from logpipe.store.patience import waiting_for_memory
 from logpipe.store.rollup import operations
 
 FINAL_AFTER_S = 5.0
@@ -36,7 +37,13 @@ FOLLOWED_FINAL_AFTER_S = 3600.0
 """The same of a followed file whose writer may still be at it."""
 
 CHUNK_ROWS = lines.ROW_GROUP
-"""The most rows that one transaction inserts."""
+"""The most rows of a chunk: those of one transaction."""
+
+_SCANNED_ROWS = CHUNK_ROWS // 4
+"""The same where a chunk costs little by itself: small ones stay in the processor's cache."""
+
+_FIRST_SCANNED_BYTES = 12 << 20
+"""How much of them is read at first, before it is known how much has so many rows."""
 
 _ROOM = 1.05
 """A filling aims at this much more than the chunk before had, so that it seldom falls a few rows short."""
@@ -116,15 +123,19 @@ class Intake:
         self._store = store
         self._telemetry = telemetry
         self._past = store.connection.cursor()
-        self._converter = Converter(self._last_time, operations(store.connection), self._last_header)
+        self._converter = self._new_converter()
         self._options = options
         self._summary = summary
         self._progress = progress
+
+    def _new_converter(self) -> Converter:
+        return Converter(self._last_time, operations(self._store.connection), self._last_header)
 
     def close(self) -> None:
         """Let go of the database."""
         self._past.close()
 
+    @waiting_for_memory
     def take(
         self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int | None = None
     ) -> bool:
@@ -138,6 +149,9 @@ class Intake:
         """
         try:
             return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
+        except StoreError:
+            self._converter = self._new_converter()  # it went ahead of what could be committed
+            raise
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]
             raise InputError(
@@ -163,24 +177,24 @@ class Intake:
         # Three stages, each ahead of the next: reading and splitting, converting, loading.
         with closing(ahead(chunks) if long else chunks) as read:
             clock = Clock(self._converter.convert)
-            for batch in self._loaded(map(clock, read)):
-                source.advance(batch.span)
-                self._telemetry.count(batch.span, len(batch.rejects), clock.committed())
-                self._count(batch)
+            for entry in self._loaded(map(clock, read)):
+                source.advance(entry.span)
+                self._telemetry.count(entry.span, entry.rejects, clock.committed())
+                self._count(entry)
         return source.looked_at is None
 
-    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, each once it is in the store."""
-        return loaded(self._store, batches)
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
+        """What was committed of the batches, once it is in the store."""
+        return loaded(self._store, batches, self._converter.count)
 
-    def _count(self, batch: Batch) -> None:
-        span, summary = batch.span, self._summary
+    def _count(self, entry: Entry) -> None:
+        span, summary = entry.span, self._summary
         summary.bytes += span.to_pos - span.from_pos
         summary.lines += span.lines
-        summary.events += len(batch.events)
+        summary.events += entry.events
         summary.joined += span.joined
         summary.blanks += span.blanks
-        summary.rejects += len(batch.rejects)
+        summary.rejects += entry.rejects
         self._progress(summary)
 
     def _last_header(self, source_id: int, pattern: str) -> str | None:
@@ -200,6 +214,8 @@ class Intake:
         self, flow: Flow, source: Source, file: LogFile, ending: Ending, until: int
     ) -> Generator[Chunk, None, None]:
         make = _ChunkMaker(source, file, self._options, ending)
+        if make.format.scan:
+            flow.aim(_FIRST_SCANNED_BYTES)
         while flow.position < until:
             hole = flow.hole()
             if hole:
@@ -245,11 +261,12 @@ class Intake:
                 count = len(records.starts) - 1
                 if count == 0:
                     return  # the only record waits for what may follow it
-        flow.aim(_ROOM * CHUNK_ROWS * size / max(1, count))
+        rows = _SCANNED_ROWS if make.format.scan else CHUNK_ROWS
+        flow.aim(_ROOM * rows * size / max(1, count))
         first = 0
         while first == 0 or first < count:
-            last = min(first + CHUNK_ROWS, count)
-            if last - first < CHUNK_ROWS and flow.more and (first or not flow.full):
+            last = min(first + rows, count)
+            if last - first < rows and flow.more and (first or not flow.full):
                 return  # too few for now: these go with those that follow
             piece = records.piece(first, last)
             lines.mend(piece)

@@ -5,12 +5,15 @@ Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
 """
 
 import base64
+import ctypes
 import re
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from logpipe.ingest.native import address, library
 
 Positions = npt.NDArray[np.int64]
 
@@ -128,11 +131,18 @@ def split(data: memoryview, *, at_start: bool) -> Records:
 
 
 def _newlines(octets: npt.NDArray[np.uint8]) -> Positions:
-    """Looked for piece by piece, so that the comparison stays in the processor's cache."""
-    found = [
-        np.flatnonzero(octets[begin : begin + _PIECE] == NEWLINE) + begin for begin in range(0, len(octets), _PIECE)
-    ]
-    return np.concatenate(found).astype(np.int64, copy=False) if found else np.empty(0, np.int64)
+    found: list[Positions] = []
+    begin, room = 0, len(octets) // 64 + 64
+    while True:
+        places = np.empty(room, np.int64)
+        count = library().logpipe_newlines(
+            *(address(octets), ctypes.c_int64(len(octets)), ctypes.c_int64(begin)),
+            *(address(places), ctypes.c_int64(room)),
+        )
+        found.append(places[:count])
+        if count < room:
+            return np.concatenate(found) if len(found) > 1 else found[0]
+        begin, room = int(places[-1]) + 1, 4 * room
 
 
 def _between(positions: Positions, begin: int, end: int) -> Positions:

@@ -1,19 +1,22 @@
 """Rows into the store, in one transaction: events, rejects, roll-ups, and the ledger that proves it."""
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from queue import Full, Queue
 
 import duckdb
 import pyarrow as pa
 
 from logpipe.errors import StoreError
-from logpipe.ingest.chunk import Batch
+from logpipe.ingest.chunk import Batch, Entry, Uncounted
+from logpipe.ingest.lines import ROW_GROUP
 from logpipe.store import Store, rollup
-from logpipe.store.patience import waiting_for_memory
 
 _AT_ONCE = 2
+"""Transactions: while one is committed, the next is being filled."""
 
 _REJECT_TYPES = {
     "position": pa.uint64(),
@@ -24,51 +27,114 @@ _REJECT_TYPES = {
 }
 
 
-def loaded(store: Store, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
-    """Commit each batch and hand it on; while one is committed, the next one is being inserted already.
+Count = Callable[[Sequence[Uncounted]], rollup.Cells]
 
-    They are committed in their order, so that what is in the store has no holes.
+
+def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[Entry, None, None]:
+    """Commit the batches, as many in one transaction as make a row group, and say what was committed.
+
+    In their order, so that what is in the store has no holes. When `batches` fails, those before it are committed.
 
     Raises:
-        StoreFull, StoreError: this batch was not committed, nor any after it.
+        StoreFull, StoreError: what was not said to be committed was not.
     """
+    loading: deque[_Load] = deque()
+    failure: Exception | None = None
     with ThreadPoolExecutor(_AT_ONCE, "logpipe-load") as pool:
-        loading: deque[tuple[Batch, Future[None]]] = deque()
-        for batch in batches:
-            before = loading[-1][1] if loading else None
-            loading.append((batch, pool.submit(load, store, batch, before)))
-            del batch  # it is large
-            if len(loading) == _AT_ONCE:
-                yield _committed(loading)
-        while loading:
-            yield _committed(loading)
+        try:
+            while True:
+                try:
+                    batch = next(batches, None)
+                except Exception as error:  # noqa: BLE001 - raised below
+                    batch, failure = None, error
+                if batch is None:
+                    break
+                if not loading or loading[-1].full:
+                    if len(loading) == _AT_ONCE:
+                        yield from loading.popleft().committed()
+                    loading.append(_Load(store, pool, loading[-1] if loading else None))
+                loading[-1].insert(batch, count)
+                del batch  # it is large
+            if loading:
+                loading[-1].finish(count)
+            while loading:
+                yield from loading.popleft().committed()
+        finally:
+            for load in loading:
+                load.abandon()
+    if failure is not None:
+        raise failure
 
 
-def _committed(loading: deque[tuple[Batch, Future[None]]]) -> Batch:
-    batch, future = loading.popleft()
-    future.result()
-    return batch
+class _Load:
+    """A transaction on a thread of its own, given batches as they are made."""
+
+    def __init__(self, store: Store, pool: ThreadPoolExecutor, before: "_Load | None") -> None:
+        self._given: Queue[Batch | rollup.Cells | None] = Queue(1)
+        self._entries: list[Entry] = []
+        self._uncounted: list[Uncounted] = []
+        self._rows = 0
+        self._finished = False
+        self._done: Future[None] = pool.submit(_load, store, self._given.get, before._done if before else None)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next batch belongs to another one."""
+        return self._rows >= ROW_GROUP
+
+    def insert(self, batch: Batch, count: Count) -> None:
+        """Take in a batch, and with the last one what all of them add to the roll-ups."""
+        self._give(batch)
+        self._entries.append(batch.entry)
+        self._uncounted.append(batch.uncounted)
+        self._rows += len(batch.events)
+        if self.full:
+            self.finish(count)
+
+    def finish(self, count: Count) -> None:
+        """No more batches come."""
+        if not self._finished:
+            self._give(count(self._uncounted))
+            self._finished = True
+            self._uncounted.clear()
+
+    def committed(self) -> list[Entry]:
+        """What was committed, once it is."""
+        self._done.result()
+        return self._entries
+
+    def abandon(self) -> None:
+        """Roll back, unless it is finished."""
+        if not self._finished:
+            self._give(None)
+
+    def _give(self, item: Batch | rollup.Cells | None) -> None:
+        """Hand over; what became of a transaction that has failed meanwhile is told by `committed`."""
+        while not self._done.done():
+            with suppress(Full):
+                self._given.put(item, timeout=0.1)
+                break
 
 
-@waiting_for_memory
-def load(store: Store, batch: Batch, before: Future[None] | None = None) -> None:
-    """Commit a batch: its rows, its roll-ups and the source's new offset, or nothing of it.
-
-    Nor is anything committed when `before`, which the batch comes after, failed.
-
-    Raises:
-        StoreFull, StoreError: nothing was committed.
-    """
+def _load(store: Store, next_item: Callable[[], Batch | rollup.Cells | None], before: Future[None] | None) -> None:
+    """Insert batches until their cells come, then commit, after the transaction `before`."""
     with store.transaction(beside=True) as connection:
-        columns = ", ".join(batch.events.column_names)
-        connection.register("new_events", batch.events)
-        connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
-        connection.unregister("new_events")
-        rollup.add(connection, batch.cells)
-        _insert_rejects(connection, batch)
-        _enter(connection, batch)
-        if before is not None and before.exception() is not None:
-            raise StoreError("the batch before was not committed", reason="out_of_order")
+        while isinstance(item := next_item(), Batch):
+            insert(connection, item)
+            del item  # it is large
+        if item is None or (before is not None and before.exception() is not None):
+            raise StoreError("what came before was not committed", reason="abandoned")
+        rollup.add(connection, item)
+
+
+def insert(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
+    """All that a batch brings but what it adds to the roll-ups."""
+    columns = ", ".join(batch.events.column_names)
+    connection.register("new_events", batch.events)
+    connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
+    connection.unregister("new_events")
+    _insert_rejects(connection, batch)
+    _enter(connection, batch)
 
 
 def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:

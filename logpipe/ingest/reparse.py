@@ -13,12 +13,12 @@ from typing import Final
 import duckdb
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import Batch
+from logpipe.ingest.chunk import Batch, Entry
 from logpipe.ingest.discovery import LogFile
 from logpipe.ingest.first_lines import first_lines
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.intake import Ending, Intake, Options, Summary
-from logpipe.ingest.loader import load
+from logpipe.ingest.loader import insert
 from logpipe.ingest.reader import Compression, Reader, compression_of
 from logpipe.ingest.sources import Source, load_sources
 from logpipe.ingest.telemetry import Telemetry
@@ -197,7 +197,9 @@ class _Within(Store):
 class _Again(Intake):
     """Loads one batch after the other: they share a transaction."""
 
-    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
         for batch in batches:
-            load(self._store, batch)
-            yield batch
+            with self._store.transaction() as connection:
+                insert(connection, batch)
+                rollup.add(connection, self._converter.count([batch.uncounted]))
+            yield batch.entry

@@ -15,19 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, STRICT_TEXT, SERVICE, STREAM, LEVEL, TIME, FLOAT, UINT16, INT32, UINT64 };
-enum { MOST_COLUMNS = 64, MOST_EXTRA = 64, DEEPEST = 32, INLINE = 12, LONGEST_NUMBER = 40, ERROR_SEVERITY = 17 };
+#include "views.h"
 
-typedef struct {
-    int32_t length;
-    union {
-        uint8_t bytes[INLINE];
-        struct {
-            uint8_t prefix[4];
-            int32_t buffer, offset;
-        };
-    };
-} View;
+enum kind { TEXT, STRICT_TEXT, SERVICE, STREAM, LEVEL, TIME, FLOAT, UINT16, INT32, UINT64 };
+enum { MOST_COLUMNS = 64, MOST_EXTRA = 64, DEEPEST = 32, LONGEST_NUMBER = 40, ERROR_SEVERITY = 17 };
 
 typedef struct {
     const uint8_t *key;
@@ -35,7 +26,7 @@ typedef struct {
     int64_t kind;
     void *values;   /* a row each; not touched where NULL */
     uint8_t *valid; /* Arrow's validity bitmap, zeroes */
-    int64_t present;
+    int64_t present; /* whether any row has a value */
 } Column;
 
 typedef struct {
@@ -81,7 +72,7 @@ static const uint8_t *string_stop(const uint8_t *at, const uint8_t *end) {
         uint64_t quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
         uint64_t found =
             (((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | ((word - ones * 0x20) & ~word)) & highs;
-        if (found) break;
+        if (found) return at + (__builtin_ctzll(found) >> 3); /* the lowest bit that is set is sure */
     }
     while (at < end && *at != '"' && *at != '\\' && *at >= 0x20) at++;
     return at;
@@ -257,21 +248,34 @@ static bool read_time(const uint8_t *at, int64_t length, int64_t *microseconds) 
 
 /* -- Writing ---------------------------------------------------------------------------------------------------- */
 
-static View view_of(const Scan *scan, const uint8_t *text, int64_t length) {
-    View view = {.length = (int32_t)length, .bytes = {0}};
-    if (length <= INLINE) {
-        memcpy(view.bytes, text, (size_t)length);
-        return view;
-    }
+/* The first `length` bytes of 8, the others 0. */
+static uint64_t first_bytes(uint64_t word, int64_t length) {
+    return length >= 8 ? word : length <= 0 ? 0 : word & (((uint64_t)1 << 8 * length) - 1);
+}
+
+static void put_view(const Scan *scan, View *view, const uint8_t *text, int64_t length) {
     bool in_chunk = text >= scan->data && text < scan->data_end;
-    memcpy(view.prefix, text, 4);
-    view.buffer = in_chunk ? 0 : 1;
-    view.offset = (int32_t)(text - (in_chunk ? scan->data : scan->side));
-    return view;
+    view->length = (int32_t)length;
+    if (length > INLINE) {
+        memcpy(view->prefix, text, 4);
+        view->buffer = in_chunk ? 0 : 1;
+        view->offset = (int32_t)(text - (in_chunk ? scan->data : scan->side));
+    } else if (in_chunk && scan->data_end - text >= 16) {
+        uint64_t low, high;
+        memcpy(&low, text, 8);
+        memcpy(&high, text + 8, 8);
+        low = first_bytes(low, length);
+        high = first_bytes(high, length - 8);
+        memcpy(view->bytes, &low, 8);
+        memcpy(view->bytes + 8, &high, 4);
+    } else {
+        memset(view->bytes, 0, INLINE);
+        memcpy(view->bytes, text, (size_t)length);
+    }
 }
 
 static void set_text(Scan *scan, Column *column, const uint8_t *text, int64_t length) {
-    ((View *)column->values)[scan->row] = view_of(scan, text, length);
+    put_view(scan, (View *)column->values + scan->row, text, length);
 }
 
 static bool set_level(Scan *scan, Column *column, const uint8_t *text, int64_t length) {
@@ -512,7 +516,9 @@ int64_t logpipe_scan(
     uint8_t *attributes_valid, int64_t *taken, int64_t *left) {
     Scan scan = {.data = data, .data_end = data + size, .side = side, .side_next = side + service_length,
                  .columns = columns, .column_count = column_count};
-    View service = view_of(&scan, side, service_length);
+    View service;
+    put_view(&scan, &service, side, service_length);
+    uint64_t present = 0;
     for (int32_t i = 0; i <= MOST_COLUMNS; i++) scan.after[i] = -1;
     int64_t left_count = 0;
     uint8_t *attributes_end = attributes;
@@ -527,10 +533,9 @@ int64_t logpipe_scan(
         }
         set_defaults(&scan, &service);
         for (uint64_t rest = scan.set; rest; rest &= rest - 1) {
-            Column *column = &columns[__builtin_ctzll(rest)];
-            set_valid(column->valid, scan.row);
-            column->present++;
+            set_valid(columns[__builtin_ctzll(rest)].valid, scan.row);
         }
+        present |= scan.set;
         severities[scan.row] = scan.severity;
         if (scan.extra_count) {
             attributes_end = write_extra(&scan, attributes_end);
@@ -539,5 +544,17 @@ int64_t logpipe_scan(
         taken[scan.row++] = line;
         attribute_offsets[scan.row] = (int32_t)(attributes_end - attributes);
     }
+    for (int32_t i = 0; i < column_count; i++) columns[i].present = present >> i & 1;
     return scan.row;
+}
+
+/* The places of newlines in `data` from `from` on, as many as there is `room` for. */
+int64_t logpipe_newlines(const uint8_t *data, int64_t size, int64_t from, int64_t *places, int64_t room) {
+    int64_t found = 0;
+    for (const uint8_t *at = data + from; found < room; at++) {
+        at = memchr(at, '\n', (size_t)(data + size - at));
+        if (at == NULL) break;
+        places[found++] = at - data;
+    }
+    return found;
 }

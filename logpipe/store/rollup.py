@@ -42,6 +42,11 @@ _KEYS = {
     "is_http": "coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL",
     "event": "CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END",
 }
+READ = (
+    *("ts", "service", "environment", "version", "db_statement", "http_method", "http_route", "http_status", "event"),
+    *("stream", "level"),
+)
+"""The columns of the record that tell events apart."""
 _READ_FROM = {"statement": "db_statement"}
 """The column that a key is made of, where it has another name."""
 
@@ -51,8 +56,8 @@ FROM (
     SELECT {{nulls}}, *
     FROM (
         SELECT {{keys}}, stream, level, severity,
-            count(*) AS events, count(*) FILTER (http_status >= 500) AS server_errors, sum(bytes)::UBIGINT AS bytes
-        FROM {{relation}}
+            sum(events)::UBIGINT AS events, sum(server_errors)::UBIGINT AS server_errors, sum(bytes)::UBIGINT AS bytes
+        FROM ({{relation}})
         GROUP BY ALL
     )
 )
@@ -63,14 +68,20 @@ SELECT {_NAMES}, bucket, events, sum_ms, max_ms
 FROM (
     SELECT {{nulls}}, *
     FROM (
-        SELECT {{keys}}, latency_bucket(duration_ms) AS bucket,
-            count(*) AS events, sum(duration_ms) AS sum_ms, max(duration_ms) AS max_ms
-        FROM {{relation}}
-        WHERE duration_ms >= 0 AND isfinite(duration_ms)
-            AND (coalesce(db_statement, http_method, http_route, event) IS NOT NULL OR http_status IS NOT NULL)
+        SELECT {{keys}}, bucket, sum(events)::UBIGINT AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+        FROM ({{relation}})
         GROUP BY ALL
     )
 )
+"""
+
+# What each event counts for by itself.
+_EACH = "SELECT *, 1 AS events, coalesce(http_status >= 500, false)::INTEGER AS server_errors FROM {relation}"
+_EACH_TIMED = """
+SELECT *, latency_bucket(duration_ms) AS bucket, 1 AS events, duration_ms AS sum_ms, duration_ms AS max_ms
+FROM {relation}
+WHERE duration_ms >= 0 AND isfinite(duration_ms)
+    AND (coalesce(db_statement, http_method, http_route, event) IS NOT NULL OR http_status IS NOT NULL)
 """
 
 _NEW_OPERATIONS = f"""
@@ -118,7 +129,6 @@ _BOUNDED_LATENCIES = _BOUNDED.format(
 
 
 def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str]) -> str:
-    """The SELECT; `empty` columns are NULL in every row: grouping by them would cost time and change nothing."""
     constant = [key for key in _KEYS if _READ_FROM.get(key, key) in empty]
     keys = ", ".join(f"{sql} AS {key}" for key, sql in _KEYS.items() if key not in constant)
     nulls = ", ".join(f"NULL::VARCHAR AS {key}" for key in constant) or "NULL AS nothing"
@@ -139,12 +149,24 @@ def operations(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     return connection.execute("FROM operations").to_arrow_table()
 
 
-def cells(connection: duckdb.DuckDBPyConnection, relation: str, empty: Container[str] = ()) -> Cells:
-    """Count the events of `relation` on a connection other than the store's.
+def each(relation: str) -> str:
+    """A SELECT of the events of `relation` as they are counted: `events`, `server_errors` and `bytes` of each."""
+    return _EACH.format(relation=relation)
 
-    Its table `operations` must hold what the store's does, and has the new ones afterwards.
+
+def each_timed(relation: str) -> str:
+    """The same for latencies: `bucket`, `events`, `sum_ms` and `max_ms`; not of durations below zero or not finite."""
+    return _EACH_TIMED.format(relation=relation)
+
+
+def cells(connection: duckdb.DuckDBPyConnection, counted: str, timed: str, empty: Container[str] = ()) -> Cells:
+    """Sum up events, or groups of events, on a connection other than the store's.
+
+    `counted` and `timed` yield the columns of the record that tell events apart, and those of `each` and `each_timed`.
+    Columns that are NULL in every row may be named as `empty`: grouping by them would cost time and change nothing. The
+    connection's table `operations` must hold what the store's does, and has the new ones afterwards.
     """
-    _count(connection, relation, MINUTE_US, empty)
+    _count(connection, counted, timed, MINUTE_US, empty)
     operations = connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE]).to_arrow_table()
     counts, latencies = (connection.execute(statement).to_arrow_table() for statement in _bounded(connection))
     _forget(connection)
@@ -172,7 +194,7 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
 
     The cost follows the rows of `relation`, not those of the store.
     """
-    _count(connection, relation, MINUTE_US)
+    _count(connection, each(relation), each_timed(relation), MINUTE_US)
     connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
     counts, latencies = _bounded(connection)
     connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
@@ -188,14 +210,16 @@ def roll_up_briefly(
     For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
     written.
     """
-    _count(connection, relation, bucket_us)
+    _count(connection, each(relation), each_timed(relation), bucket_us)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_BOUNDED_COUNTS}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_BOUNDED_LATENCIES}")
     _forget(connection)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int, empty: Container[str] = ()) -> None:
-    for name, statement in ((COUNTS, _COUNTS), (LATENCIES, _LATENCIES)):
+def _count(
+    connection: duckdb.DuckDBPyConnection, counted: str, timed: str, bucket_us: int, empty: Container[str] = ()
+) -> None:
+    for name, statement, relation in ((COUNTS, _COUNTS, counted), (LATENCIES, _LATENCIES, timed)):
         selection = _grouped(statement, relation, bucket_us, empty)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {selection}")
 

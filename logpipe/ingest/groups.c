@@ -1,0 +1,193 @@
+/* Counting the rows of a chunk for the roll-ups: one pass, so that SQL has to put together thousands, not a million.
+ *
+ * A group is what the roll-ups tell apart before names are made: minute, service, environment, version, and what names
+ * the operation. Two groups may well turn out to be one there; what is counted adds up.
+ */
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "views.h"
+
+enum { STATEMENT = 3, METHOD, ROUTE, EVENT, TEXTS };
+enum { MINUTE_US = 60000000, SERVER_ERROR = 500, ZERO_BUCKET = -32768 };
+
+typedef struct {
+    const View *values;
+    const uint8_t *valid; /* NULL where no row has a value */
+} Texts;
+
+/* Columns of the rows; `texts` are service, environment, version, db_statement, http_method, http_route, event. */
+typedef struct {
+    const uint8_t *data, *side;
+    Texts texts[TEXTS];
+    Texts streams;
+    const int64_t *times;
+    const uint8_t *severities;
+    const uint16_t *statuses;
+    const uint8_t *statuses_valid;
+    const double *durations;
+    const uint8_t *durations_valid;
+    const uint32_t *bytes;
+} Rows;
+
+/* Open addressing; `slots` is a power of two of indices into what was found, -1 where free. */
+typedef struct {
+    int32_t *slots;
+    uint64_t mask;
+    int64_t found;
+} Table;
+
+typedef struct {
+    int64_t *row; /* one of the group, which tells its names */
+    int64_t *events, *server_errors, *bytes;
+} Counts;
+
+typedef struct {
+    int64_t *row;
+    int16_t *bucket;
+    int64_t *events;
+    double *sum_ms, *max_ms;
+} Latencies;
+
+static bool is_valid(const uint8_t *bitmap, int64_t row) { return bitmap != NULL && (bitmap[row >> 3] >> (row & 7) & 1); }
+
+static uint64_t mix(uint64_t one, uint64_t other) {
+    unsigned __int128 product = (unsigned __int128)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static const uint8_t *bytes_of(const Rows *rows, const View *view) {
+    if (view->length <= INLINE) return view->bytes;
+    return (view->buffer ? rows->side : rows->data) + view->offset;
+}
+
+/* The seed is a secret of the process, so that no log can be written to make all hashes equal. */
+static uint64_t hash_text(const Rows *rows, const View *view, uint64_t seed) {
+    uint64_t words[2], hash = seed;
+    memcpy(words, view, sizeof words);
+    if (view->length <= INLINE) return mix(mix(hash ^ words[0], seed | 1) ^ words[1], seed | 1);
+    const uint8_t *at = bytes_of(rows, view), *last = at + view->length - 8;
+    for (; at < last; at += 8) {
+        memcpy(words, at, 8);
+        hash = mix(hash ^ words[0], seed | 1);
+    }
+    memcpy(words, last, 8);
+    return mix(hash ^ words[0] ^ (uint64_t)view->length, seed | 1);
+}
+
+static bool equal_texts(const Rows *rows, const View *one, const View *other) {
+    if (memcmp(one, other, 8) != 0) return false; /* length and prefix */
+    if (one->length <= INLINE) return memcmp(one, other, sizeof *one) == 0;
+    return memcmp(bytes_of(rows, one), bytes_of(rows, other), (size_t)one->length) == 0;
+}
+
+static int64_t minute_of(const Rows *rows, int64_t row) { return rows->times[row] / MINUTE_US; }
+
+static bool has_status(const Rows *rows, int64_t row) { return is_valid(rows->statuses_valid, row); }
+
+/* An event's name counts only where nothing else names the operation. */
+static bool is_named_otherwise(const Rows *rows, int64_t row) {
+    return has_status(rows, row) || is_valid(rows->texts[STATEMENT].valid, row)
+           || is_valid(rows->texts[METHOD].valid, row) || is_valid(rows->texts[ROUTE].valid, row);
+}
+
+static uint64_t hash_row(const Rows *rows, int64_t row, int32_t texts, uint64_t seed) {
+    uint64_t hash = mix((uint64_t)minute_of(rows, row) ^ seed, seed | 1) + has_status(rows, row);
+    for (int32_t i = 0; i < texts; i++) {
+        uint64_t part = is_valid(rows->texts[i].valid, row) ? hash_text(rows, &rows->texts[i].values[row], seed) : 1;
+        hash = mix(hash ^ part, seed | 1);
+    }
+    return hash;
+}
+
+static bool equal_rows(const Rows *rows, int64_t one, int64_t other, int32_t texts) {
+    if (minute_of(rows, one) != minute_of(rows, other) || has_status(rows, one) != has_status(rows, other)) return false;
+    for (int32_t i = 0; i < texts; i++) {
+        bool valid = is_valid(rows->texts[i].valid, one);
+        if (valid != is_valid(rows->texts[i].valid, other)) return false;
+        if (valid && !equal_texts(rows, &rows->texts[i].values[one], &rows->texts[i].values[other])) return false;
+    }
+    return true;
+}
+
+/* The group of a row; a new one where `firsts`, a row of each group, has none like it. */
+static int32_t group_of(Table *table, int64_t *firsts, const Rows *rows, int64_t row, uint64_t seed) {
+    int32_t texts = is_named_otherwise(rows, row) ? EVENT : TEXTS;
+    for (uint64_t slot = hash_row(rows, row, texts, seed);; slot++) {
+        int32_t *at = &table->slots[slot & table->mask];
+        if (*at < 0) {
+            firsts[table->found] = row;
+            return *at = (int32_t)table->found++;
+        }
+        if ((is_named_otherwise(rows, firsts[*at]) ? EVENT : TEXTS) == texts && equal_rows(rows, firsts[*at], row, texts))
+            return *at;
+    }
+}
+
+/* The same for a number. */
+static int32_t cell_of(Table *table, uint64_t *keys, uint64_t key, uint64_t seed, bool *is_new) {
+    for (uint64_t slot = mix(key ^ seed, seed | 1);; slot++) {
+        int32_t *at = &table->slots[slot & table->mask];
+        *is_new = *at < 0;
+        if (*is_new) {
+            keys[table->found] = key;
+            return *at = (int32_t)table->found++;
+        }
+        if (keys[*at] == key) return *at;
+    }
+}
+
+/* As the macro `latency_bucket`. */
+static int16_t bucket_of(double duration_ms) {
+    return duration_ms > 0 ? (int16_t)(ceil(log2(fmax(duration_ms, 1e-6)) * 8) - 1) : ZERO_BUCKET;
+}
+
+static void count(const Rows *rows, int64_t row, const Counts *counts, int32_t cell, bool is_new) {
+    if (is_new) {
+        counts->row[cell] = row;
+        counts->events[cell] = counts->server_errors[cell] = counts->bytes[cell] = 0;
+    }
+    counts->events[cell]++;
+    counts->server_errors[cell] += has_status(rows, row) && rows->statuses[row] >= SERVER_ERROR;
+    counts->bytes[cell] += rows->bytes[row];
+}
+
+static void time_it(const Rows *rows, int64_t row, const Latencies *latencies, int32_t cell, bool is_new) {
+    double duration = rows->durations[row];
+    if (is_new) {
+        latencies->row[cell] = row;
+        latencies->bucket[cell] = bucket_of(duration);
+        latencies->events[cell] = 0;
+        latencies->sum_ms[cell] = latencies->max_ms[cell] = 0;
+    }
+    latencies->events[cell]++;
+    latencies->sum_ms[cell] += duration;
+    latencies->max_ms[cell] = fmax(latencies->max_ms[cell], duration);
+}
+
+/* Count `size` rows. Each of `slots` has room for three tables of `mask` + 1, all -1; `firsts` and `keys` are room to
+ * work in, as large as there are rows. Writes the numbers of counts and latencies to `found`. */
+void logpipe_count(
+    const Rows *rows, int64_t size, uint64_t seed, int32_t *slots, uint64_t mask, int64_t *firsts, uint64_t *keys,
+    const Counts *counts, const Latencies *latencies, int64_t *found) {
+    Table groups = {slots, mask, 0}, cells = {slots + mask + 1, mask, 0}, buckets = {slots + 2 * (mask + 1), mask, 0};
+    for (int64_t row = 0; row < size; row++) {
+        uint64_t group = (uint64_t)group_of(&groups, firsts, rows, row, seed);
+        bool is_new;
+        /* A level goes with its severity, and each stream has a length of its own. */
+        uint64_t key = group << 16 | (uint64_t)rows->severities[row] << 8 | (uint64_t)rows->streams.values[row].length;
+        int32_t cell = cell_of(&cells, keys, key, seed, &is_new);
+        count(rows, row, counts, cell, is_new);
+        if (!is_valid(rows->durations_valid, row) || !(rows->durations[row] >= 0) || !isfinite(rows->durations[row]))
+            continue;
+        if (!is_named_otherwise(rows, row) && !is_valid(rows->texts[EVENT].valid, row)) continue;
+        key = group << 16 | (uint16_t)bucket_of(rows->durations[row]);
+        cell = cell_of(&buckets, keys + size, key, seed, &is_new);
+        time_it(rows, row, latencies, cell, is_new);
+    }
+    found[0] = cells.found;
+    found[1] = buckets.found;
+}

@@ -1,0 +1,23 @@
+"""What is compiled when the package is built: `scanner.c` and `groups.c`, as a library without Python in it."""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library; its functions let other threads run."""
+    found = ctypes.CDLL(str(Path(__file__).with_name("_scanner.so")))
+    found.logpipe_scan.restype = ctypes.c_int64
+    found.logpipe_newlines.restype = ctypes.c_int64
+    found.logpipe_count.restype = None
+    return found
+
+
+def address(array: npt.NDArray[np.generic] | None) -> ctypes.c_void_p:
+    """Where the values of an array begin; NULL for none."""
+    return ctypes.c_void_p(None if array is None else array.ctypes.data)
