@@ -24,8 +24,8 @@ demo: $(STAMP) ## a day of a small shop: generate, ingest, analyze, report, expo
 demo-real: $(STAMP) ## the same on real servers under load, about ten minutes (needs nginx, PostgreSQL, Redis)
 	$(BIN)/python examples/real/run.py
 
-test: $(STAMP) lint type ## lint, types and all tests
-	$(BIN)/pytest -n 2
+test: $(STAMP) lint type ## lint, types and all tests but the long ones
+	$(BIN)/pytest -n 2 -m "not long"
 
 lint: $(STAMP) ## ruff and the import contracts
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ loader._enter = enter
 """
 
 
+@pytest.mark.long
 def test_d1_killed_anywhere(case: Case) -> None:
     """At random moments, with a writer and rotations beside it: after each kill what is committed agrees."""
     moments = random.Random(1)
@@ -48,6 +49,7 @@ def test_d1_killed_anywhere(case: Case) -> None:
     case.check()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_d2_killed_between_rows_and_ledger(case: Case, where: str) -> None:
     """Before the ledger's entry, and after it, before the commit: nothing of either is there."""
@@ -80,6 +82,7 @@ loader._enter = lambda *a: (time.sleep(1.0), entered(*a))
     case.check()
 
 
+@pytest.mark.long
 def test_d4_a_torn_write_ahead_log(case: Case, tmp_path: Path) -> None:
     """Cut at any length: it opens, rows and ledger agree, and the next ingest makes it whole; or it says why not."""
     case.write(2000)

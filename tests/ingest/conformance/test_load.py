@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.ingest.conformance.harness import SCALE, Case, sized, until
 
 
@@ -58,6 +60,7 @@ def test_b3_few_descriptors(case: Case) -> None:
     case.check()
 
 
+@pytest.mark.long
 def test_b5_deleted_while_the_database_refuses(case: Case) -> None:
     """Descriptors are bounded; what had to be given up is told by gaps, and the rest comes in."""
     case.write(1)

@@ -12,6 +12,7 @@ NO_EVENTS = "from watchdog.observers.inotify import InotifyEmitter\nInotifyEmitt
 NAMESPACE = ("unshare", "-Ur", "sh", "-c", 'echo {0} > /proc/sys/user/max_inotify_watches; exec "$@"', "sh")
 
 
+@pytest.mark.long
 def test_n1_overflow(case: Case) -> None:
     """More events than the kernel keeps while the process is stopped."""
     (case.folder / "sub").mkdir()

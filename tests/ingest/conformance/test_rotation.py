@@ -5,6 +5,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.ingest.conformance.harness import UNWATCHED_S, Case, polls, sized, until
 
 
@@ -72,6 +74,7 @@ def test_r5_rotation_while_stopped(case: Case) -> None:
     case.check()
 
 
+@pytest.mark.long
 def test_r6_recycled_inodes(case: Case) -> None:
     """`rotate 5` gives the new file the inode of the one just deleted."""
     generator = random.Random(6)
@@ -106,6 +109,7 @@ def test_r7_deleted_and_made_anew(case: Case) -> None:
     case.check()
 
 
+@pytest.mark.long
 def test_r8_deleted_before_it_was_read(case: Case) -> None:
     """An open file is read to its end. Deleted while nobody watched, its lines are gone, and that is told."""
     case.write(10)
