@@ -314,6 +314,7 @@ class Ingester:
         if self._last and file.away:
             return Ending(whole_record=True, whole_line=True)  # nobody will have it open after this
         left = file.away or self._sources.superseded(source)
+        rested = rested or (self._last and left_alone(file))  # as standard input is that has ended
         return Ending(whole_record=rested, whole_line=(rested and left) or long_rested)
 
     def _begin(self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]) -> Source | None:

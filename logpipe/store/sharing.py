@@ -99,7 +99,8 @@ class Sharing:
                 self._end_dead_sessions()
         except StoreError as error:
             self.error = error
-        except duckdb.Error:  # the database is closed, or has failed, of which whoever writes to it is told
+        except (duckdb.Error, OSError):
+            # The database is closed, or has failed, or its volume is full, of which whoever writes to it is told.
             return
 
     def _begin(self) -> RunFile:
