@@ -22,7 +22,7 @@ def logging_to(path: str | None) -> Iterator[None]:
         output.warning(f"{path} cannot be written, so nothing is logged: {(error.strerror or str(error)).lower()}")
         yield
         return
-    logger = logging.getLogger("logpipe.ingest")
+    logger = logging.getLogger("logpipe")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

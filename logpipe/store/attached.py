@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from typing import Any, Final, cast
 
@@ -42,16 +42,21 @@ def attach(database: str, *, read_only: bool, deadline: float) -> duckdb.DuckDBP
     uri, token = (owner.uri, owner.token) if read_only else (owner.writer_uri, owner.writer_token)
     if uri is None or token is None:
         return None
-    turn = None if read_only else _take_turn(database, deadline)
-    local = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
-    quack.load(local)
-    local.execute("SET TimeZone = 'UTC'")
-    try:
-        connection = AttachedConnection(local, uri, token, turn)
-    except duckdb.Error:  # not told: its text may hold the token
-        if turn is not None:
-            os.close(turn)
-        return None
+    with ExitStack() as undo:
+        turn = None
+        if not read_only:
+            turn = _take_turn(database, deadline)
+            if turn is None:
+                return None
+            undo.callback(os.close, turn)
+        local = undo.enter_context(duckdb.connect(":memory:", config={"autoinstall_known_extensions": False}))
+        quack.load(local)
+        local.execute("SET TimeZone = 'UTC'")
+        try:
+            connection = AttachedConnection(local, uri, token, turn)
+        except duckdb.Error:  # not told: its text may hold the token
+            return None
+        undo.pop_all()
     return cast("duckdb.DuckDBPyConnection", connection)
 
 
@@ -122,9 +127,15 @@ def own_words(message: str) -> str:
     return _CLASS.sub("", _WRAPPING.sub("", message))
 
 
-def _take_turn(database: str, deadline: float) -> int:
-    """Lock the run file: one process at a time writes through the owner. The system lets it go with its process."""
-    descriptor = os.open(run_file.path_of(database), os.O_RDONLY | os.O_CLOEXEC)
+def _take_turn(database: str, deadline: float) -> int | None:
+    """Lock the run file: one process at a time writes through the owner. The system lets it go with its process.
+
+    None where the owner has ended since.
+    """
+    try:
+        descriptor = os.open(run_file.path_of(database), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

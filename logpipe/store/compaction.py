@@ -1,8 +1,8 @@
 """Giving back the room that deleted rows took: a copy of what is left takes the place of the database, at once.
 
 The copy stands beside the database, complete and on the disk, before it gets its name; until then nothing of the old
-file is touched. So a process that is killed, or runs out of room, leaves the database as it was, and a hidden file that
-the next compaction removes.
+file is touched. So a process that is killed, or runs out of room, leaves the database as it was, and a hidden folder
+that the next compaction removes.
 """
 
 import fcntl
@@ -10,9 +10,10 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from logpipe.errors import StoreError, StoreFull, StoreLocked
@@ -46,18 +47,34 @@ def compact(url: str | Path) -> Compacted:
         StoreError: it cannot be opened or copied; nothing was changed.
     """
     path = Path(url).resolve()
-    fresh = path.with_name(f".{path.name}.compacting")
-    try:
+    with ExitStack() as stack:
         with Store.open(path, create=False) as store:
-            _remove(fresh)
+            _remove_leftovers(path)
+            fresh = stack.enter_context(_folder_beside(path)) / path.name
             store.execute("CHECKPOINT")
             before = _check_room(store)
             _copy(store, fresh)
             header = _header(path)
         _replace(path, fresh, header)
-    finally:
-        _remove(fresh)
     return Compacted(before, path.stat().st_size)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """For the copy, and for nobody else to look into."""
+    with TemporaryDirectory(prefix=_prefix(path), dir=path.parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Of compactions that were killed; for whoever has the database. One at its end finds that it came too late."""
+    for folder in path.parent.iterdir():
+        if folder.name.startswith(_prefix(path)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.compacting-"
 
 
 def _check_room(store: Store) -> int:
@@ -93,7 +110,7 @@ def _copy(store: Store, fresh: Path) -> None:
 def _replace(path: Path, fresh: Path, header: bytes) -> None:
     """Rename the copy, unless somebody else has used the database since it was closed."""
     with _locked(path):
-        if _header(path) != header or Path(f"{path}.wal").exists():
+        if _header(path) != header or Path(f"{path}.wal").exists() or not fresh.exists():
             raise StoreLocked(f"{path} was changed meanwhile; it stays as it is", remedy="run the command again")
         shutil.copymode(path, fresh)
         with suppress(PermissionError):
@@ -120,8 +137,3 @@ def _locked(path: Path) -> Iterator[None]:
 def _header(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEADER_BYTES)
-
-
-def _remove(fresh: Path) -> None:
-    for leftover in (fresh, Path(f"{fresh}.wal")):
-        leftover.unlink(missing_ok=True)

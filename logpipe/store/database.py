@@ -9,7 +9,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import duckdb
 
@@ -34,6 +34,7 @@ STORAGE = "v1.3.0"
 WAIT_S: Final = 5.0
 """How long to wait for a database that another process has and does not share, or not yet."""
 
+_IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
 _POLL_S: Final = 0.05
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
@@ -56,6 +57,8 @@ class Store:
         self.attached = attached
         """Whether another process owns the database, and runs the statements."""
         self._sharing: Sharing | None = None
+        self._others_may: Literal["read", "write"] | None = None
+        """What it was shared for, also while it is closed to be opened again."""
 
     @classmethod
     def open(
@@ -73,7 +76,7 @@ class Store:
                 by a newer release.
         """
         url = str(url)
-        in_memory = url == ":memory:"
+        in_memory = url == _IN_MEMORY
         exists = not in_memory and Path(url).exists()
         if (read_only or not create) and not exists and not in_memory:
             raise StoreError(
@@ -132,19 +135,23 @@ class Store:
         Raises:
             StoreError: as `open`.
         """
-        sharing = self._sharing
         self.close()
         self.connection = _connect(self.url, read_only=self.read_only)
         self._bring_up_to_date()
-        if sharing is not None:  # not at once: whoever opens it again makes settings first
-            self.share(writable=sharing.writable, after_s=_SHARE_AGAIN_AFTER_S)
+        if self._others_may is not None:  # not at once: whoever opens it again makes settings first
+            self.share(writable=self._others_may == "write", after_s=_SHARE_AGAIN_AFTER_S)
 
     def share(self, *, writable: bool = True, after_s: float = 0.0) -> None:
         """Answer other processes of this user from now on, or in a while; from then on settings cannot be changed.
 
+        A database in memory is of its process alone.
+
         Raises:
             StoreError: it cannot be shared; without `after_s` only.
         """
+        if self.url == _IN_MEMORY:
+            return
+        self._others_may = "write" if writable else "read"
         self._sharing = Sharing(self.connection, self.url, writable=writable, after_s=after_s)
 
     def close(self) -> None:
@@ -225,7 +232,7 @@ def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyCo
                 raise
             time.sleep(_POLL_S)
         else:
-            if url != ":memory:":
+            if url != _IN_MEMORY:
                 run_file.remove(url)  # nobody has the database but us, so its last owner was killed
             return connection, False
 

@@ -55,14 +55,16 @@ class RunFile:
         return self.host == platform.node()
 
     def write(self, database: str) -> None:
-        """Put it beside the database, whole, for this user alone."""
+        """Put it beside the database, whole or not at all, for this user alone; raises OSError where it cannot be."""
         path = path_of(database)
         fresh = path.with_name(f"{path.name}.{self.pid}")
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(self), file)
-        fresh.replace(path)
+        fresh.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(asdict(self), file)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def path_of(database: str) -> Path:

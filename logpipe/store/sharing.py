@@ -4,6 +4,7 @@ A client that reads is given SELECT and no more; `authorization.sql` is the rule
 itself the file system is out of reach and the settings are locked from the moment of sharing.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -27,6 +28,8 @@ IDLE_S: Final = 3600
 MEMORY_SHARE: Final = 0.5
 """Of the memory that DuckDB would allow itself, for the owner and all clients together: a query that needs more goes to
 disk or fails, long before the machine would have to end the owner."""
+
+log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 5
 _READING_FUNCTIONS: Final = (
@@ -60,7 +63,7 @@ class Sharing:
     """A database that is shared until `stop`.
 
     `writable` lets other processes write too. With `after_s` it begins only then, so that short commands need not pay
-    for it; `error` tells why it did not.
+    for it; where it cannot begin for want of room or ports, it tries again.
     """
 
     def __init__(
@@ -70,12 +73,13 @@ class Sharing:
         Raises:
             StoreError: it cannot be shared; without `after_s` only.
         """
-        self.error: StoreError | None = None
         self._connection = connection.cursor()
         self._database = database
         self.writable = writable
         self._stopped = threading.Event()
         self._served: RunFile | None = None
+        self._loaded = False
+        self._told: str | None = None
         if not after_s:
             self._served = self._begin()
         self._thread = threading.Thread(target=self._run, args=(after_s,), name="logpipe-sharing", daemon=True)
@@ -91,32 +95,48 @@ class Sharing:
         self._connection.close()
 
     def _run(self, after_s: float) -> None:
-        if self._served is None and self._stopped.wait(after_s):
-            return
-        try:
-            self._served = self._served or self._begin()
-            while not self._stopped.wait(SWEEP_S):
-                self._end_dead_sessions()
-        except StoreError as error:
-            self.error = error
-        except (duckdb.Error, OSError):
-            # The database is closed, or has failed, or its volume is full, of which whoever writes to it is told.
-            return
+        wait = after_s or SWEEP_S
+        while not self._stopped.wait(wait):
+            wait = SWEEP_S
+            try:
+                if self._served is None:
+                    self._served = self._begin()
+                else:
+                    self._end_dead_sessions()
+            except StoreError as error:
+                self._tell(error)
+            except duckdb.Error:
+                return  # the database is closed, or has failed, of which whoever writes to it is told
+
+    def _tell(self, error: StoreError) -> None:
+        """Once, for as long as it stays the same."""
+        if self._told != error.message:
+            log.warning("%s", error, extra={"event": error.reason})
+            self._told = error.message
 
     def _begin(self) -> RunFile:
-        quack.load(self._connection)
-        for attempt in range(_ATTEMPTS):
-            served = RunFile.of_this_process(*_free_ports(2 if self.writable else 1))
+        if not self._loaded:  # once the settings are locked, loading is refused
+            quack.load(self._connection)
+            self._loaded = True
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._serve(served)
-            except duckdb.Error as error:  # somebody else was given the port in between
-                self._withdraw(served)
-                if attempt + 1 == _ATTEMPTS:
+                served = RunFile.of_this_process(*_free_ports(2 if self.writable else 1))
+                self._publish(served)
+            except (duckdb.Error, OSError) as error:  # as when somebody else was given the port in between
+                if attempt == _ATTEMPTS:
                     raise StoreError(f"{self._database} cannot be shared: {error}", reason="not_shared") from error
             else:
-                break
-        served.write(self._database)
-        return served
+                return served
+        raise AssertionError("there is an attempt at least")
+
+    def _publish(self, served: RunFile) -> None:
+        """Serve, and say where; both or neither."""
+        try:
+            self._serve(served)
+            served.write(self._database)
+        except BaseException:
+            self._withdraw(served)
+            raise
 
     def _serve(self, served: RunFile) -> None:
         self._seal(served)

@@ -97,6 +97,26 @@ def test_a_change_in_between_wins(database: Path, monkeypatch: pytest.MonkeyPatc
     assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
 
 
+def test_a_second_compaction_leaves_the_first_its_copy(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends, for the database is in use; the copy, which no other user can look into, is the first one's."""
+    header = compaction._header
+
+    def late(path: Path) -> bytes:
+        monkeypatch.setattr(compaction, "_header", header)
+        [folder] = database.parent.glob(".logs.duckdb.compacting-*")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        code = "from logpipe.store import compaction, database; database.WAIT_S = 0; compaction.compact(%r)"
+        second = subprocess.run([sys.executable, "-c", code % str(path)], capture_output=True, text=True)
+        assert "StoreLocked" in second.stderr
+        assert folder.is_dir()
+        return header(path)
+
+    monkeypatch.setattr(compaction, "_header", late)
+    done = compact(database)
+    assert done.after < done.before
+    assert holds(database)
+
+
 def test_killed_at_any_time_the_database_is_whole(database: Path) -> None:
     """`kill -9` at moments over the whole run; the next compaction clears up."""
     code = f"from logpipe.store.compaction import compact; print('go', flush=True); compact({str(database)!r})"

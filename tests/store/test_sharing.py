@@ -353,6 +353,46 @@ def test_a_command_that_takes_long_shares_as_well(path: Path) -> None:
         assert owner_of(path).writer_token is None
 
 
+def test_where_the_run_file_cannot_be_written_nothing_is_served(path: Path) -> None:
+    """Nobody could know of it, and nothing of the attempt is left."""
+    (run_file.path_of(str(path)) / "in the way").mkdir(parents=True)
+    with Store.open(path) as store:
+        with pytest.raises(StoreError, match=r"cannot be shared: .*Is a directory"):
+            store.share()
+        assert store.execute("SELECT count(*) FROM quack_server_list()") == [(0,)]
+    assert list(path.parent.glob("*.run.*")) == []
+
+
+def test_what_cannot_be_shared_now_is_shared_later(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As when the volume was full; that it waits is logged once."""
+    obstacle = run_file.path_of(str(path))
+    (obstacle / "in the way").mkdir(parents=True)
+    with Store.open(path) as store:
+        store.share(after_s=0.01)
+        until(lambda: "cannot be shared" in caplog.text)
+        shutil.rmtree(obstacle)
+        until(obstacle.is_file)
+        with client() as other:
+            assert ask(other, *owner_of(path).entries[0], "SELECT 1") == [(1,)]
+    assert len(caplog.records) == 1
+
+
+def test_a_store_that_could_not_be_opened_again_at_once_is_shared_in_the_end(path: Path) -> None:
+    """As when another process took the file in between."""
+    with Store.open(path) as store:
+        store.share()
+        store.close()
+        with child("store = Store.open(path); print(flush=True); time.sleep(100)", path) as other:
+            assert other.stdout
+            assert other.stdout.readline()
+            with pytest.raises(StoreLocked):
+                store.reopen()
+        other.wait()
+        store.reopen()
+        until(run_file.path_of(str(path)).is_file)
+        assert owner_of(path).pid == os.getpid()
+
+
 def test_a_command_that_is_short_does_not(path: Path) -> None:
     """It ends before it begins."""
     with Store.open(path) as store:
