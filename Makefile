@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
-$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/*.[ch])
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanning/*.[ch])
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
 	$(BIN)/uv sync --quiet --locked --all-extras --inexact
 	touch $@
@@ -53,4 +53,4 @@ chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, 
 		$(BIN)/pytest -n 2 tests/ingest/test_kill.py tests/ingest/test_identity.py tests/ingest/conformance
 
 clean: ## remove what the targets made
-	rm -rf .venv logpipe/ingest/_scanner.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv logpipe/ingest/scanning/_scanner.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

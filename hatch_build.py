@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = Path("logpipe/ingest")
+FOLDER = Path("logpipe/ingest/scanning")
 SOURCES = (FOLDER / "scanner.c", FOLDER / "groups.c")
 LIBRARY = FOLDER / "_scanner.so"
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")

@@ -44,12 +44,12 @@ from format_expectations import Expected, expected
 from stated_times import stated_time
 
 from logpipe.errors import InputError, LogpipeError
-from logpipe.ingest.discovery import find
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files.discovery import find
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.wrapped import SEPARATOR
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 
 HERE = Path(__file__).parent

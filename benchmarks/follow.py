@@ -18,8 +18,8 @@ from pathlib import Path
 
 import orjson
 
-from logpipe.ingest.chunk import Segment, digest
-from logpipe.ingest.discovery import family_of
+from logpipe.ingest.files.discovery import family_of
+from logpipe.ingest.files.fingerprint import Segment, digest
 from logpipe.store import Store
 from logpipe.store.run_file import RunFile
 

@@ -115,7 +115,7 @@ def rival(log: str, database: str) -> None:
 def ours(log: str, database: str) -> None:
     """`logpipe ingest`."""
     from logpipe.ingest.ingest import ingest
-    from logpipe.ingest.intake import Options
+    from logpipe.ingest.options import Options
     from logpipe.store import Store
 
     with Store.open(database) as store:

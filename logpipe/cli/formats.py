@@ -46,7 +46,7 @@ def show(
     Nothing is stored. A file named like a command is ./show or ./test.
     """
     from logpipe.cli.log_formats import chosen
-    from logpipe.ingest.intake import Options
+    from logpipe.ingest.options import Options
 
     name, formats = chosen(log_format)
     if file is None:
@@ -71,7 +71,7 @@ def check(
     from logpipe.cli import output
     from logpipe.ingest.formats import NEEDED_SHARE
     from logpipe.ingest.formats.own import read_format, with_own
-    from logpipe.ingest.intake import Options
+    from logpipe.ingest.options import Options
     from logpipe.ingest.sampling import check_samples
 
     format_ = read_format(definition)

@@ -9,7 +9,7 @@ def gaps(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
     A gap without an end says from where on something may be missing: nobody saw how much was written there.
     """
     from logpipe.cli import output
-    from logpipe.ingest.gaps import known_gaps
+    from logpipe.ingest.audit.gaps import known_gaps
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from logpipe.errors import LogpipeError
     from logpipe.ingest.housekeeping import Housekeeping
-    from logpipe.ingest.intake import Options, Summary
+    from logpipe.ingest.options import Options, Summary
     from logpipe.store import Store
 
 
@@ -73,10 +73,10 @@ def ingest(
     from logpipe.cli.log_formats import chosen
     from logpipe.cli.own_log import logging_to
     from logpipe.cli.progress import Bar
+    from logpipe.ingest.files.own_files import log_of
     from logpipe.ingest.housekeeping import Housekeeping
     from logpipe.ingest.ingest import ingest as ingest_paths
-    from logpipe.ingest.intake import Options
-    from logpipe.ingest.own_files import log_of
+    from logpipe.ingest.options import Options
     from logpipe.ingest.stdin import STDIN
     from logpipe.store import Store
 

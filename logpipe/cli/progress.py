@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from logpipe.ingest.intake import Summary
+    from logpipe.ingest.options import Summary
 
 _AFTER_S = 0.5
 

@@ -35,7 +35,7 @@ def rejects(
         return
     from logpipe.cli import output
     from logpipe.cli.atomic_file import open_output
-    from logpipe.ingest.rejects import count_by_reason, rejected
+    from logpipe.ingest.audit.rejects import count_by_reason, rejected
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:
@@ -95,8 +95,8 @@ def retry(
 
     from logpipe.cli import interruption, output
     from logpipe.cli.log_formats import chosen
-    from logpipe.ingest.intake import Options
-    from logpipe.ingest.retry import retry as parse_again
+    from logpipe.ingest.options import Options
+    from logpipe.ingest.repair.retry import retry as parse_again
     from logpipe.store import Store
 
     interruption.explain("what became events so far is committed, and the same command goes on with the rest")

@@ -33,9 +33,9 @@ def reparse(
     from logpipe.cli import interruption, output
     from logpipe.cli.log_formats import chosen
     from logpipe.errors import InputError
-    from logpipe.ingest.intake import Options
-    from logpipe.ingest.reparse import reparse as read_again
-    from logpipe.ingest.reparse import sources_named
+    from logpipe.ingest.options import Options
+    from logpipe.ingest.repair.reparse import reparse as read_again
+    from logpipe.ingest.repair.reparse import sources_named
     from logpipe.store import Store
 
     if detect and log_format is not None:

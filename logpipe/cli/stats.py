@@ -9,7 +9,7 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
-    from logpipe.ingest.stats import Stats
+    from logpipe.ingest.audit.stats import Stats
 
 _MANY = 20
 
@@ -24,7 +24,7 @@ def stats(
     Lag is what stands in the files and is not in the store. Sources that are behind or have lost something come first.
     """
     from logpipe.cli import output
-    from logpipe.ingest.stats import stats as collect
+    from logpipe.ingest.audit.stats import stats as collect
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:

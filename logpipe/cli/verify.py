@@ -13,7 +13,7 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
     Files that are still there are read again and compared with what was stored. Exit code 1 when anything disagrees.
     """
     from logpipe.cli import output
-    from logpipe.ingest.verify import verify as verify_store
+    from logpipe.ingest.audit.verify import verify as verify_store
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from logpipe.errors import LogpipeError, StoreError
-from logpipe.ingest.discovery import find
+from logpipe.ingest.files.discovery import find
+from logpipe.ingest.files.watch import Watch
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Summary
-from logpipe.ingest.watch import Watch
+from logpipe.ingest.options import Summary
 
 POLL_S = 1.0
 """How long a change may go unseen when no event tells of it."""

@@ -1,31 +1,27 @@
 """From paths to the store: each file is matched to its source, and its new bytes are taken in."""
 
 import logging
-import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from zoneinfo import ZoneInfo
 
 from logpipe.errors import InputError, StoreError
-from logpipe.ingest import intake
-from logpipe.ingest.discovery import LogFile, find, service_of
-from logpipe.ingest.first_lines import first_bytes, first_lines
-from logpipe.ingest.flow import CHUNK_BYTES
-from logpipe.ingest.formats import detect, format_named
-from logpipe.ingest.intake import Ending, Intake, Options, Progress, Summary, left_alone
-from logpipe.ingest.open_files import OpenFiles, Replaced
-from logpipe.ingest.own_files import OwnFiles
-from logpipe.ingest.reader import TRANSCODED, Reader
-from logpipe.ingest.sources import Head, Source, Sources
+from logpipe.ingest.files.admission import refuse_what_is_no_log
+from logpipe.ingest.files.discovery import LogFile, find, service_of
+from logpipe.ingest.files.ending import ending, unchanged
+from logpipe.ingest.files.first_lines import first_bytes, first_lines
+from logpipe.ingest.files.flow import CHUNK_BYTES
+from logpipe.ingest.files.open_files import OpenFiles, Replaced
+from logpipe.ingest.files.own_files import OwnFiles
+from logpipe.ingest.files.reader import TRANSCODED, Reader
+from logpipe.ingest.files.source import Head, Source
+from logpipe.ingest.files.sources import Sources
+from logpipe.ingest.formats import detect
+from logpipe.ingest.loading.intake import Intake
+from logpipe.ingest.losses import Losses
+from logpipe.ingest.options import Options, Progress, Summary
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store
-
-_HOLE = re.compile(rb"\0{16,}")
-"""What a writer leaves that goes on behind a truncation: such a file is a log all the same."""
-_TEXT = bytes([*b"\t\n\v\f\r\b\x1b", *range(0x20, 0x100)])
-_MOST_CONTROLS = 0.05
 
 SWEEP_S = 1.0
 """How long a sweep may take while following, before the files with much to read wait for the next one."""
@@ -33,14 +29,10 @@ SWEEP_S = 1.0
 _SLICE_BYTES = 2 * CHUNK_BYTES
 """So much of a file with more than that is read in one sweep while following, so that the others have their turn."""
 
-_WATCHED_S = 2.0
-"""A file that was read to its end so shortly before it was overwritten is taken to have been read whole."""
-
 _GLANCE_S = 1.0
 """How often a file is looked at whose end waits, while nothing happens to it."""
-log = logging.getLogger(__name__)
 
-_JSON_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
+log = logging.getLogger(__name__)
 
 
 def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
@@ -66,20 +58,7 @@ class Ingester:
     """Sweeps over files, and knows their sources between sweeps."""
 
     def __init__(self, store: Store, options: Options, progress: Progress | None = None) -> None:
-        if options.format is not None and format_named(options.format, options.formats) is None:
-            raise InputError(
-                f"there is no format called {options.format}",
-                remedy=f"choose one of: {', '.join(options.formats)}",
-                reason="unknown_format",
-            )
-        try:
-            ZoneInfo(options.time_zone)
-        except (KeyError, ValueError, OSError) as error:
-            raise InputError(
-                f"there is no time zone called {options.time_zone}",
-                remedy="use a name such as UTC or Europe/Berlin",
-                reason="unknown_time_zone",
-            ) from error
+        options.check()
         self.summary = Summary()
         self.files = OpenFiles(keep=options.following)
         self.behind = False
@@ -101,6 +80,7 @@ class Ingester:
         self._store = store
         self._sources = Sources(store, self.files)
         self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
+        self._losses = Losses(self._sources, self.files, self._intake, self.summary)
 
     def reopen(self) -> None:
         """Open the database again after it refused, and go on from what is in it.
@@ -127,9 +107,9 @@ class Ingester:
         started = time.monotonic()
         found = self._without_own(files)
         self._last = last
-        self._enter_given_up()
+        self._losses.enter_given_up(self._options.format or "plain")
         matches = self._match([*found, *self.files.away(found)])
-        self._close_overwritten(found, matches)
+        self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
         self.behind = False
         for file in sorted(matches, key=lambda file: self._pending(file, matches[file]) > _SLICE_BYTES):
@@ -197,55 +177,6 @@ class Ingester:
             return file.size == 0 or file.identity in self._refused
         return source.state != "active" or source.exhausted(file)
 
-    def _close_overwritten(self, found: list[LogFile], matches: dict[LogFile, Source | None]) -> None:
-        present = {file.path: file for file in found}
-        for source in self._sources.left(source for source in matches.values() if source is not None):
-            file = present.get(source.path)
-            if file is not None:
-                self._intake.take_remembered(source, file)
-                shrunk = self._is_beginning(file, source)
-                in_place = file.identity == source.identity and matches.get(file) is None
-                unwatched = source.looked_at is None or time.monotonic() - source.looked_at > _WATCHED_S
-                # Where its writer had moved on, what stands there now came by rotation, and nothing was cut off.
-                unseen = shrunk or (unwatched and (in_place or not self._sources.superseded(source)))
-                self._lose(source, "shrunk" if shrunk else "overwritten", unseen=unseen)
-            elif _is_missing(source.path):
-                self._lose(source, "deleted", unseen=not self._sources.superseded(source))
-
-    def _is_beginning(self, file: LogFile, source: Source) -> bool:
-        """Whether the file is what was read of the source, but for its end."""
-        if file.identity != source.identity or not 0 < file.size < source.offset:
-            return False
-        with suppress(InputError), self.files.reader(file) as reader:
-            head = self._sources.head_of(source)
-            return bool(reader.peek()[: len(head)] == head[: file.size])
-        return False
-
-    def _lose(self, source: Source, reason: str, *, unseen: bool) -> None:
-        lost = self._sources.gone(source, reason, unseen=unseen)
-        self.summary.lost_bytes += lost
-        self.summary.gaps += bool(lost) + unseen
-        if lost or unseen:
-            how_much = f"{lost:,} bytes" if lost else "what was written, if anything,"
-            self.summary.warnings.append(
-                InputError(
-                    f"{source.path} was {reason}: {how_much} from byte {source.offset:,} on could not be read",
-                    remedy="see logpipe gaps",
-                    reason=reason,
-                )
-            )
-
-    def _enter_given_up(self) -> None:
-        """Files that had to be closed unread while the store could not be written are gaps."""
-        while self.files.given_up:
-            file, head = self.files.given_up[-1]
-            source = self._sources.of(file)
-            if source is None:
-                source = self._sources.add(file, Head(head), None, self._options.format or "plain", "", None)
-            source.size = max(source.size, file.size)
-            self._lose(source, "given_up", unseen=False)
-            self.files.given_up.pop()
-
     def _take(self, file: LogFile, matches: dict[LogFile, Source | None]) -> None:
         source = matches[file]
         if source is not None and source.untouched(file) and self._is_done(source, file):
@@ -266,13 +197,18 @@ class Ingester:
             if grown:
                 source.changed_at = time.monotonic()
             most = _SLICE_BYTES if self._options.following else None
-            ending = self._ending(source, file)
-            if source.offset == 0 and not ending.whole_line and _is_half_a_line(reader, file):
+            end = ending(
+                *(source, file),
+                following=self._options.following,
+                last=self._last,
+                superseded=self._sources.superseded(source),
+            )
+            if source.offset == 0 and not end.whole_line and _is_half_a_line(reader, file):
                 source.waiting_bytes = file.size  # it does not tell its format yet
             else:
                 if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
                     self._sources.set_format(source, self._detect(reader))
-                self.behind |= self._intake.take(reader, source, file, ending, most)
+                self.behind |= self._intake.take(reader, source, file, end, most)
             self._note(reader, source, file, head)
 
     def _is_done(self, source: Source, file: LogFile) -> bool:
@@ -287,7 +223,7 @@ class Ingester:
     def _note(self, reader: Reader, source: Source, file: LogFile, head: Head) -> None:
         compressed = reader.compression is not None
         ended = compressed and source.looked_at is not None
-        complete = ended and (not reader.damage or self._rested(source, file))
+        complete = ended and (not reader.damage or unchanged(source, file, following=self._options.following))
         if ended and not reader.damage:
             self._sources.mended(source)
         self._sources.seen(source, file, head, reader.compression, complete=complete)
@@ -300,29 +236,12 @@ class Ingester:
                 reason="damaged",
             )
 
-    def _rested(self, source: Source, file: LogFile) -> bool:
-        """Whether a file has not been written to for a moment. While following no clock is asked that may be set."""
-        if self._options.following:
-            return time.monotonic() - source.changed_at >= intake.FINAL_AFTER_S
-        return left_alone(file)
-
-    def _ending(self, source: Source, file: LogFile) -> Ending:
-        rested = self._rested(source, file)
-        if not self._options.following:
-            return Ending(whole_record=True, whole_line=rested)
-        long_rested = time.monotonic() - source.changed_at >= intake.FOLLOWED_FINAL_AFTER_S
-        if self._last and file.away:
-            return Ending(whole_record=True, whole_line=True)  # nobody will have it open after this
-        left = file.away or self._sources.superseded(source)
-        rested = rested or (self._last and left_alone(file))  # as standard input is that has ended
-        return Ending(whole_record=rested, whole_line=(rested and left) or long_rested)
-
     def _begin(self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]) -> Source | None:
         """The source of a new file; None where there is none to begin yet, or nothing in it that is new."""
         if not head.data:
             return None
         try:
-            _refuse_what_is_no_log(file.path, head.data, named=self._options.format is not None)
+            refuse_what_is_no_log(file.path, head.data, named=self._options.format is not None)
         except InputError:
             self._refused[file.identity] = file
             raise
@@ -359,30 +278,3 @@ def _is_half_a_line(reader: Reader, file: LogFile) -> bool:
     """Whether the first line of a file is still being written; one that is too long is not waited for."""
     plain = reader.compression in (None, *TRANSCODED)
     return plain and file.size < CHUNK_BYTES and b"\n" not in first_bytes(reader)
-
-
-def _is_missing(path: str) -> bool:
-    """Whether there is nothing at a path: a folder that may not be looked into is another matter."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _refuse_what_is_no_log(path: str, head: bytes, *, named: bool) -> None:
-    if _JSON_ARRAY.match(head):
-        raise InputError(
-            f"{path} is one JSON array, not one object a line",
-            remedy=f"turn it into lines first: jq -c '.[]' {path} > {path}l",
-            reason="json_array",
-        )
-    written = _HOLE.sub(b"", head)
-    if not named and len(written.translate(None, _TEXT)) > _MOST_CONTROLS * len(written):
-        raise InputError(
-            f"{path} is binary",
-            remedy="name text logs, or their .gz, .zst, .bz2 or .xz; --format NAME reads it as text all the same",
-            reason="binary",
-        )

@@ -5,11 +5,11 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from logpipe.ingest.first_lines import DETECTION_BYTES, first_bytes, first_lines
+from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
+from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
 from logpipe.ingest.formats import Detection, Format, detect, format_named, shares
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
-from logpipe.ingest.reader import TRANSCODED, Reader, compression_of
+from logpipe.ingest.options import Options
 from logpipe.record import COLUMNS
 from logpipe.store import Store
 

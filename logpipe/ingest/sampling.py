@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logpipe.ingest.formats.definition import Sample
 from logpipe.ingest.formats.own import OwnFormat, with_own
-from logpipe.ingest.intake import Options
+from logpipe.ingest.options import Options
 from logpipe.ingest.preview import Row, preview
 from logpipe.record import FIELDS
 

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from logpipe.errors import InputError
-from logpipe.ingest.flow import CHUNK_BYTES
-from logpipe.ingest.intake import FINAL_AFTER_S
-from logpipe.ingest.reader import HEAD_BYTES, compression_of
+from logpipe.ingest.files.ending import FINAL_AFTER_S
+from logpipe.ingest.files.flow import CHUNK_BYTES
+from logpipe.ingest.files.reader import HEAD_BYTES, compression_of
 
 STDIN = "-"
 _PIECE = 1 << 20

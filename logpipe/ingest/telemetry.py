@@ -2,15 +2,14 @@
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from logpipe.ingest.chunk import Batch, Chunk, Span
+from logpipe.ingest.files.source import Span
 from logpipe.store import Store
 from logpipe.store.patience import waiting_for_memory
 
@@ -45,26 +44,6 @@ class Times(NamedTuple):
     """To make rows of its lines."""
     commit_s: float
     """From then on, until they were known to be in the store."""
-
-
-class Clock:
-    """Calls `convert`, and knows how long each batch took; batches are committed in the order they are made."""
-
-    def __init__(self, convert: Callable[[Chunk], Batch]) -> None:
-        self._convert = convert
-        self._made: deque[tuple[float, float]] = deque()
-
-    def __call__(self, chunk: Chunk) -> Batch:
-        started = time.perf_counter()
-        batch = self._convert(chunk)
-        made = time.perf_counter()
-        self._made.append((made - started, made))
-        return batch
-
-    def committed(self) -> Times:
-        """The times of the next batch, which is committed now."""
-        batch_s, made = self._made.popleft()
-        return Times(batch_s, time.perf_counter() - made)
 
 
 class Telemetry:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options, Summary
+from logpipe.ingest.options import Options, Summary
 from logpipe.store import Store
 from tests.ingest.logs import Take
 

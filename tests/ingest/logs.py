@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from logpipe.ingest.intake import Summary
+from logpipe.ingest.options import Summary
 from logpipe.store import Store
 
 Take = Callable[..., Summary]

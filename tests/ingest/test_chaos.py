@@ -22,11 +22,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from logpipe.ingest import loader
-from logpipe.ingest.discovery import find
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files.discovery import find
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.loading import loader
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line, sequences
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.follow import follow
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from logpipe.ingest import flow, intake
-from logpipe.ingest.verify import verify
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files import flow
+from logpipe.ingest.loading import cut, intake
 from logpipe.store import Store
 from tests.ingest.logs import Take
 
@@ -37,9 +38,9 @@ def test_the_columns_are_known_in_each_chunk(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that comes in by many chunks is read by the header at its beginning."""
-    monkeypatch.setattr(flow, "CHUNK_BYTES", 4096)
-    monkeypatch.setattr(intake, "CHUNK_BYTES", 4096)
-    monkeypatch.setattr(intake, "CHUNK_ROWS", 10)
+    for module in (flow, cut, intake):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 4096)
+    monkeypatch.setattr(cut, "CHUNK_ROWS", 10)
     lines = [b"2026-03-14 09:00:00 192.0.2.7 GET /%d %d\n" % (number, 200 + number) for number in range(200)]
     (logs / "u_ex.log").write_bytes(HEADER + b"".join(lines))
     take()

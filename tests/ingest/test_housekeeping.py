@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.follow import follow
 from logpipe.ingest.housekeeping import Housekeeping
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
 from logpipe.store import Store, retention
 from logpipe.store.retention import Policy
 from tests.ingest.logs import Take, line, rest

@@ -13,8 +13,9 @@ import pytest
 from backports import zstd
 
 from logpipe.errors import InputError
-from logpipe.ingest import flow, intake
-from logpipe.ingest.verify import verify
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files import flow
+from logpipe.ingest.loading import cut, intake
 from logpipe.store import Store
 from tests.ingest.logs import Take, line, rest, sequences
 
@@ -231,7 +232,7 @@ def test_chunks_may_end_anywhere(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     """Whatever the size of the chunks, the lines are the same; a line longer than a chunk is a reject."""
-    for module in (flow, intake):
+    for module in (flow, cut, intake):
         monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     _write(logs / "app.log", range(60))
     take()
@@ -347,7 +348,7 @@ def test_a_time_before_the_year_1_stops_nothing(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor do records without a time that stand behind it, in a chunk of their own."""
-    monkeypatch.setattr(intake, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(cut, "CHUNK_ROWS", 2)
     early = line(1).replace(b"2026-03-12", b"0000-03-12")
     late = b"".join(line(number).replace(b"timestamp", b"t") for number in range(2, 50))
     (logs / "app.jsonl").write_bytes(line(0) + early + late)

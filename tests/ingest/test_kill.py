@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from logpipe.ingest.verify import verify
+from logpipe.ingest.audit.verify import verify
 from logpipe.store import Store
 from tests.ingest.logs import line
 
@@ -19,8 +19,9 @@ KILLS = int(os.environ.get("LOGPIPE_KILLS", "5"))
 CHUNK_BYTES = 2 << 20
 
 _INGEST = f"""
-from logpipe.ingest import flow, intake
-flow.CHUNK_BYTES = intake.CHUNK_BYTES = {CHUNK_BYTES}
+from logpipe.ingest.files import flow
+from logpipe.ingest.loading import cut, intake
+flow.CHUNK_BYTES = cut.CHUNK_BYTES = intake.CHUNK_BYTES = {CHUNK_BYTES}
 from logpipe.cli.main import main
 main()
 """

@@ -18,7 +18,7 @@ import logpipe
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.logpipe_jsonl import LOGPIPE_JSONL
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
+from logpipe.ingest.options import Options
 from logpipe.record import FIELDS, KEYS
 from logpipe.store import Store
 

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from logpipe.ingest import telemetry
-from logpipe.ingest.discovery import find
+from logpipe.ingest.files.discovery import find
 from logpipe.ingest.follow import follow
 from logpipe.ingest.ingest import Ingester
-from logpipe.ingest.intake import Options
+from logpipe.ingest.options import Options
 from logpipe.store import Store, run_file
 from tests.ingest.logs import Take, line, rest
 from tests.store.owners import following, until

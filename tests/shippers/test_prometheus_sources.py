@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 from logpipe_shippers.prometheus import Limits, exposition
 from tests.ingest.logs import line, rest

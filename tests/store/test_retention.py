@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
 from logpipe.store import Store, retention
 from logpipe.store.retention import Policy, expiring, retain
 from logpipe.store.volume import Volume, measure

@@ -22,8 +22,8 @@ from typing import Final, Protocol, runtime_checkable
 
 import duckdb
 
-from logpipe.ingest.lines import Records
-from logpipe.ingest.scanner import Scanned
+from logpipe.ingest.scanning.lines import Records
+from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import FIELDS
 
 SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}

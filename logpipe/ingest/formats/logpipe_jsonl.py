@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
-from logpipe.ingest.scanner import scan
+from logpipe.ingest.scanning.scanner import scan
 from logpipe.record import FIELDS, STREAMS
 
 

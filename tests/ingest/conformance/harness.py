@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from logpipe.ingest.verify import verify
+from logpipe.ingest.audit.verify import verify
 from logpipe.store import Store
 from tests.ingest.logs import line
 
@@ -35,7 +35,8 @@ _COMPILED = str(Path(tempfile.gettempdir()) / "logpipe-conformance-bytecode")
 
 _COMMAND = """
 import sys
-from logpipe.ingest import follow, intake, open_files
+from logpipe.ingest import follow
+from logpipe.ingest.files import ending, open_files
 follow.POLL_S, follow.GATHER_S = 0.2, 0.05
 {prelude}
 from logpipe.cli.main import main

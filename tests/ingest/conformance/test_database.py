@@ -15,7 +15,7 @@ from tests.ingest.logs import line
 
 FAIL = """
 import os, signal
-from logpipe.ingest import loader
+from logpipe.ingest.loading import loader
 def die(): os.kill(os.getpid(), signal.SIGKILL)
 entered = loader._enter
 def enter(connection, batch):
@@ -66,7 +66,7 @@ def test_d2_killed_between_rows_and_ledger(case: Case, where: str) -> None:
 def test_d3_a_slow_database(case: Case) -> None:
     """While a transaction takes long, files are rotated and made anew: nothing is taken for read that is not."""
     slow = """
-from logpipe.ingest import loader
+from logpipe.ingest.loading import loader
 import time
 entered = loader._enter
 loader._enter = lambda *a: (time.sleep(1.0), entered(*a))

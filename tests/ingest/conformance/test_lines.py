@@ -41,7 +41,7 @@ def test_l2_half_a_line_over_a_restart(case: Case, killed: bool) -> None:
 def test_l3_no_final_newline(case: Case) -> None:
     """After a while the line is taken, and says so; a newline that comes later adds nothing."""
     case.log.write_bytes(case.lines(3).rstrip(b"\n"))
-    with case.follow(prelude="intake.FOLLOWED_FINAL_AFTER_S = 0.5"):
+    with case.follow(prelude="ending.FOLLOWED_FINAL_AFTER_S = 0.5"):
         case.idle()
         append(case.log, b"\n" + case.lines(1))
         case.idle()
@@ -67,7 +67,7 @@ def test_l4_a_long_line_in_small_pieces(case: Case) -> None:
 def test_l5_half_a_line_then_another_file(case: Case, how: str) -> None:
     """The half is a reject; the next file is not touched by it."""
     case.write(5)
-    with case.follow(prelude="intake.FINAL_AFTER_S = 0.5"):
+    with case.follow(prelude="ending.FINAL_AFTER_S = 0.5"):
         with case.log.open("ab") as file:
             file.write(b'{"seq":77,"half')
         case.idle()
@@ -120,13 +120,16 @@ def test_l7_odd_line_ends(case: Case) -> None:
     assert positions == [(len(b"".join(data[:2])),), (len(b"".join(data[:3])),)]
 
 
+_CUT = "from logpipe.ingest.files import flow\nfrom logpipe.ingest.loading import cut, intake\n"
+
+
 @pytest.mark.parametrize("chunk", [700, 1000, 4099, 65536])
 def test_l8_characters_across_reads(case: Case, chunk: int) -> None:
     """Whatever the size of a chunk, texts of several bytes a character are whole."""
     case.expected = list(range(500))
     text = "žluťoučký 漢字 😀 " * 5
     case.log.write_bytes(b"".join(line(number, message=text) for number in range(500)))
-    case.run(prelude=f"from logpipe.ingest import flow\nflow.CHUNK_BYTES = intake.CHUNK_BYTES = {chunk}")
+    case.run(prelude=f"{_CUT}flow.CHUNK_BYTES = cut.CHUNK_BYTES = intake.CHUNK_BYTES = {chunk}")
     case.check()
     assert case.ask("SELECT count(DISTINCT message), any_value(message) FROM events") == [(1, text)]
 

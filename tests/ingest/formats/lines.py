@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from logpipe.ingest import lines
-from logpipe.ingest.convert import which_begin
 from logpipe.ingest.formats import Context, Format
+from logpipe.ingest.loading.convert import which_begin
+from logpipe.ingest.scanning import lines
 
 Event = dict[str, object]
 

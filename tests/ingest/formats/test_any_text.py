@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logpipe.ingest.formats import FORMATS, Context, detect, format_named
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import rest
 

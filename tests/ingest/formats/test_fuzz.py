@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.formats import FORMATS, format_named
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import rest
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from logpipe.errors import InputError
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.formats.own import known_formats, read_format, with_own
 from logpipe.ingest.sampling import check_samples
-from logpipe.ingest.verify import verify
 from logpipe.store import Store
 
 from .lines import select

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from logpipe.errors import InputError
-from logpipe.ingest.intake import Options
-from logpipe.ingest.retry import retry
-from logpipe.ingest.verify import verify
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.options import Options
+from logpipe.ingest.repair.retry import retry
 from logpipe.store import Store
 from logpipe_analysis.patterns import mine
 from tests.ingest.logs import Take, line, rest, sequences
@@ -125,7 +125,7 @@ def test_columns_are_those_that_stand_before_the_line(logs: Path, take: Take, st
 
 def test_many_lines_go_in_pieces(mixed: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece is a transaction of bounded size; all of them are tried."""
-    module = sys.modules["logpipe.ingest.retry"]
+    module = sys.modules["logpipe.ingest.repair.retry"]
     monkeypatch.setattr(module, "_PIECE_BYTES", 1)
     assert retry(store, Options(format="python_text")).tried == 4
     assert not verify(store).problems

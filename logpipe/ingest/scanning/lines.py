@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logpipe.ingest.native import address, library
+from logpipe.ingest.scanning.native import address, library
 
 Positions = npt.NDArray[np.int64]
 

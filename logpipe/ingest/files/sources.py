@@ -8,15 +8,15 @@ ties. A file that begins as a copy of another starts where the copy ends.
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import TAIL_BYTES, Segment, Span, digest
-from logpipe.ingest.discovery import LogFile
-from logpipe.ingest.open_files import OpenFiles
-from logpipe.ingest.reader import HEAD_BYTES, Compression, Reader
+from logpipe.ingest.files.content import common_beginning, holds
+from logpipe.ingest.files.discovery import LogFile
+from logpipe.ingest.files.open_files import OpenFiles
+from logpipe.ingest.files.reader import Compression
+from logpipe.ingest.files.source import Head, Source
+from logpipe.ingest.files.stored_sources import load_sources
 from logpipe.store import Store
 from logpipe.store.patience import waiting_for_memory
 
@@ -25,110 +25,8 @@ log = logging.getLogger(__name__)
 _LEAST_COPY = 64
 """A shorter common beginning is chance, not a copy."""
 
-_PIECE = 1 << 20
-
 _NOTED_EVERY_S = 5.0
 """Where a growing file stands is kept in the ledger; its size and date go into the store no more often than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The end of a file that is not taken yet: a line without its newline, or a record that may go on."""
-
-    tail: bytes
-    """What stands before it, at most `TAIL_BYTES`."""
-    data: bytes
-
-
-@dataclass(slots=True)
-class Source:
-    """One file generation, as the store knows it."""
-
-    source_id: int
-    path: str
-    family: str
-    generation: int
-    device: int | None
-    inode: int | None
-    size: int
-    modified_ns: int
-    head_bytes: int
-    head_hash: bytes
-    """SHA-256 of the first bytes."""
-    compression: Compression | None
-    format: str
-    service: str
-    state: str
-    offset: int = 0
-    """The first byte that is not in the store yet."""
-    tail_hash: bytes | None = None
-    ranges: list[tuple[int, int, bytes]] = field(default_factory=list)
-    """(from, to, hash) of everything read, in order."""
-    segment: Segment | None = None
-    """The hash that the next entry of the ledger may go on with."""
-    waiting: Waiting | None = None
-    """Kept in memory, for when the file is overwritten before it goes on."""
-    waiting_bytes: int = 0
-    looked_at: float | None = None
-    """When the file was last read to its end, on the monotonic clock."""
-    changed_at: float = field(default_factory=time.monotonic)
-    """When its size or date was last found changed, on the monotonic clock."""
-    noted_at: float = 0.0
-    noted: bool = True
-    """Whether the store knows where and how the file was last seen."""
-
-    @property
-    def identity(self) -> tuple[int | None, int | None]:
-        return self.device, self.inode
-
-    def untouched(self, file: LogFile) -> bool:
-        """Whether nothing about the file has changed since it was last read."""
-        return (self.size, self.modified_ns, self.inode, self.device) == (
-            file.size,
-            file.modified_ns,
-            file.inode,
-            file.device,
-        )
-
-    def begins(self, head: "Head") -> bool:
-        """Whether a file with this head begins as the source does."""
-        return head.hash_of(self.head_bytes) == self.head_hash
-
-    def advance(self, span: Span) -> None:
-        """Take note that a span is in the store."""
-        self.enter(span.hash_from, span.to_pos, span.range_hash, span.tail_hash)
-
-    def enter(self, hash_from: int, end: int, range_hash: bytes, tail_hash: bytes | None) -> None:
-        """Take note of a ledger entry."""
-        self.offset, self.tail_hash = end, tail_hash
-        if self.ranges and self.ranges[-1][0] == hash_from:
-            self.ranges.pop()
-        self.ranges.append((hash_from, end, range_hash))
-
-    def inherit(self, original: "Source", length: int) -> None:
-        """Begin behind a copy of another source."""
-        self.ranges = [entry for entry in original.ranges if entry[1] <= length]
-        self.offset, self.tail_hash = length, original.tail_hash if original.offset == length else None
-
-    def exhausted(self, file: LogFile) -> bool:
-        """Whether all bytes of the file, as it is now, are in the store."""
-        return self.state == "complete" if self.compression else self.offset == file.size
-
-
-class Head:
-    """The first bytes of a file, and the hashes by which they are compared with those of sources."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self._hashes: dict[int, bytes] = {}
-
-    def hash_of(self, size: int) -> bytes | None:
-        """The hash of the first `size` bytes; None where there are fewer."""
-        if size > len(self.data):
-            return None
-        if size not in self._hashes:
-            self._hashes[size] = sha256(self.data[:size]).digest()
-        return self._hashes[size]
 
 
 class Sources:
@@ -185,7 +83,7 @@ class Sources:
         for other, source in others:
             if other.family != file.family or source.offset < _LEAST_COPY or _gave_up_its_name(other, source, file):
                 continue
-            common = self._common(file, other, source.offset)
+            common = common_beginning(self._files, file, other, source.offset)
             if common >= _LEAST_COPY:
                 return source, common
         return None
@@ -329,7 +227,7 @@ class Sources:
             with self._files.reader(file) as reader:
                 head = Head(reader.peek())
                 begun = [source for source in family if source.begins(head)]
-                held = [(source, _holds(reader, file, source)) for source in begun]
+                held = [(source, holds(reader, file, source)) for source in begun]
         except InputError:
             return []
         return [
@@ -337,61 +235,6 @@ class Sources:
             for source, same_inode in held
             if same_inode is not None
         ]
-
-    def _common(self, file: LogFile, other: LogFile, limit: int) -> int:
-        """The length, up to `limit`, of what two files begin with alike, if it is all that one of them has; else 0."""
-        shared = 0
-        try:
-            with self._files.reader(file) as one, self._files.reader(other) as two:
-                one.seek(0)
-                two.seek(0)
-                while shared < limit:
-                    size = min(_PIECE, limit - shared)
-                    left, right = _read(one, size), _read(two, size)
-                    length = min(len(left), len(right))
-                    if left[:length] != right[:length]:
-                        return 0
-                    shared += length
-                    if length < size:
-                        break
-        except InputError:
-            return 0
-        return shared
-
-
-def load_sources(store: Store) -> list[Source]:
-    """All sources, with what was read of them."""
-    sources = {
-        row[0]: Source(*row)
-        for row in store.execute(
-            """
-            SELECT source_id, path, family, generation, device, inode, size, (epoch_ns(modified_at))::BIGINT,
-                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, state
-            FROM sources ORDER BY source_id
-            """
-        )
-    }
-    for source_id, original, length in store.execute(
-        "SELECT source_id, replace(reason, 'copy_of_source_', '')::INTEGER, to_pos FROM gaps "
-        "WHERE reason LIKE 'copy_of_source_%' ORDER BY source_id"
-    ):
-        sources[source_id].ranges += [entry for entry in sources[original].ranges if entry[1] <= length]
-        for entry in store.execute(_ENTRIES_UP_TO, [original, length]):
-            sources[source_id].enter(*entry)
-        sources[source_id].offset = length
-    for source_id, hash_from, end, range_hash, tail_hash in store.execute(
-        "SELECT source_id, hash_from, max(to_pos), arg_max(range_hash, to_pos), arg_max(tail_hash, to_pos) "
-        "FROM ledger GROUP BY source_id, hash_from ORDER BY source_id, hash_from"
-    ):
-        sources[source_id].enter(hash_from, end, range_hash, tail_hash)
-    return list(sources.values())
-
-
-_ENTRIES_UP_TO = """
-SELECT hash_from, max(to_pos), arg_max(range_hash, to_pos),
-    CASE WHEN max(to_pos) = $2 THEN arg_max(tail_hash, to_pos) END
-FROM ledger WHERE source_id = $1 AND to_pos <= $2 GROUP BY hash_from ORDER BY hash_from
-"""
 
 
 def _enter_gap(store: Store, source: Source, start: int, end: int | None, reason: str) -> None:
@@ -401,38 +244,6 @@ def _enter_gap(store: Store, source: Source, start: int, end: int | None, reason
 def _gave_up_its_name(other: LogFile, source: Source, file: LogFile) -> bool:
     """Whether a file left its name to a new one, which may begin alike and is no copy."""
     return other.path == file.path if other.away else other.path != source.path
-
-
-def _holds(reader: Reader, file: LogFile, source: Source) -> bool | None:
-    """Whether the file holds all that was read of the source: None if not, else whether the inode is the same too.
-
-    That it begins as the source does is known already.
-    """
-    same_inode = file.identity == source.identity
-    compression = reader.compression
-    if (compression is None and file.size < source.offset) or (not source.head_bytes and not same_inode):
-        return None
-    if same_inode and compression is None and source.tail_hash is not None:
-        start = max(0, source.offset - TAIL_BYTES)
-        reader.seek(start)
-        return True if digest(_read(reader, source.offset - start)) == source.tail_hash else None
-    return same_inode if _holds_ranges(reader, source) else None
-
-
-def _holds_ranges(reader: Reader, source: Source) -> bool:
-    for start, end, range_hash in source.ranges:
-        segment = Segment(start)
-        reader.seek(start)
-        while segment.end < end and (piece := _read(reader, min(_PIECE, end - segment.end))):
-            segment.add(piece)
-        if segment.end < end or segment.digest() != range_hash:
-            return False
-    return True
-
-
-def _read(reader: Reader, size: int) -> bytes:
-    buffer = bytearray(min(size, max(_PIECE, HEAD_BYTES)))
-    return bytes(memoryview(buffer)[: reader.read_into(memoryview(buffer))])
 
 
 def _when(modified_ns: int) -> datetime:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import Segment
-from logpipe.ingest.discovery import family_of
-from logpipe.ingest.lines import NEWLINE
-from logpipe.ingest.reader import Reader, compression_of
+from logpipe.ingest.files.discovery import family_of
+from logpipe.ingest.files.fingerprint import Segment
+from logpipe.ingest.files.reader import Reader, compression_of
+from logpipe.ingest.scanning.lines import NEWLINE
 from logpipe.store import Store, rollup
 
 _PIECE = 16 << 20

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from logpipe.ingest.flow import CHUNK_BYTES
-from logpipe.ingest.reader import Reader
+from logpipe.ingest.files.flow import CHUNK_BYTES
+from logpipe.ingest.files.reader import Reader
 
 DETECTION_BYTES: Final = 512 << 10
 

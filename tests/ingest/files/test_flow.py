@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from logpipe.ingest import lines
-from logpipe.ingest.flow import Flow
-from logpipe.ingest.reader import Reader
+from logpipe.ingest.files.flow import Flow
+from logpipe.ingest.files.reader import Reader
+from logpipe.ingest.scanning import lines
 
 
 def test_buffers_are_used_again_but_not_while_they_are_looked_into(tmp_path: Path) -> None:

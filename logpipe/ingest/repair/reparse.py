@@ -13,16 +13,19 @@ from typing import Final
 import duckdb
 
 from logpipe.errors import InputError
-from logpipe.ingest.chunk import Batch, Entry
-from logpipe.ingest.discovery import LogFile
-from logpipe.ingest.first_lines import first_lines
-from logpipe.ingest.formats import detect, format_named
-from logpipe.ingest.intake import Ending, Intake, Options, Summary
-from logpipe.ingest.loader import insert
-from logpipe.ingest.reader import Compression, Reader, compression_of
-from logpipe.ingest.sources import Source, load_sources
+from logpipe.ingest.audit.verify import check_file, file_of
+from logpipe.ingest.files.discovery import LogFile
+from logpipe.ingest.files.ending import Ending
+from logpipe.ingest.files.first_lines import first_lines
+from logpipe.ingest.files.reader import Compression, Reader, compression_of
+from logpipe.ingest.files.source import Source
+from logpipe.ingest.files.stored_sources import load_sources
+from logpipe.ingest.formats import detect
+from logpipe.ingest.loading.chunk import Batch, Entry
+from logpipe.ingest.loading.intake import Intake
+from logpipe.ingest.loading.loader import insert
+from logpipe.ingest.options import Options, Summary
 from logpipe.ingest.telemetry import Telemetry
-from logpipe.ingest.verify import check_file, file_of
 from logpipe.store import Store, rollup
 from logpipe.store.mining import mine_anew
 from logpipe.store.rebuild import settled
@@ -74,12 +77,7 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
         StoreError: the store refused; nothing was changed.
     """
     source = next(source for source in load_sources(store) if source.source_id == source_id)
-    if options.format is not None and format_named(options.format, options.formats) is None:
-        raise InputError(
-            f"there is no format called {options.format}",
-            remedy=f"choose one of: {', '.join(options.formats)}",
-            reason="unknown_format",
-        )
+    options.check()
     _refuse_expired(store, source)
     path = _verified_file(store, source)
     before = _counts(store, source_id)

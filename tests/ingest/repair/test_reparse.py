@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from logpipe.errors import InputError
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.ingest import ingest
-from logpipe.ingest.intake import Options
-from logpipe.ingest.reparse import reparse, sources_named
-from logpipe.ingest.verify import verify
+from logpipe.ingest.options import Options
+from logpipe.ingest.repair.reparse import reparse, sources_named
 from logpipe.store import Store
 from logpipe.store.retention import Policy, retain
 from logpipe_analysis.patterns import mine
@@ -146,7 +146,7 @@ def test_killed_at_any_time_the_source_is_whole(tmp_path: Path) -> None:
     with Store.open(database) as store:
         ingest(store, [str(log)], Options(format="plain"))
     code = (
-        "from logpipe.ingest.intake import Options\nfrom logpipe.ingest.reparse import reparse\n"
+        "from logpipe.ingest.options import Options\nfrom logpipe.ingest.repair.reparse import reparse\n"
         "from logpipe.store import Store\n"
         f"store = Store.open({str(database)!r})\nprint('go', flush=True)\n"
         "reparse(store, 1, Options(format='python_text'))"

@@ -16,10 +16,10 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from logpipe.ingest.chunk import Batch, Chunk, Reject, Uncounted
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, Headed, text_literal
-from logpipe.ingest.lines import Positions, Records, mend
-from logpipe.ingest.scanner import Scanned
+from logpipe.ingest.loading.chunk import Batch, Chunk, Reject, Uncounted
+from logpipe.ingest.scanning.lines import Positions, Records, mend
+from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
 

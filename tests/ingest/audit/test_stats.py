@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from logpipe.ingest.stats import stats
+from logpipe.ingest.audit.stats import stats
 from logpipe.store import Store
 from tests.ingest.logs import Take, line, rest
 

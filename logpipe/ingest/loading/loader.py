@@ -11,8 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from logpipe.errors import StoreError
-from logpipe.ingest.chunk import Batch, Entry, Uncounted
-from logpipe.ingest.lines import ROW_GROUP
+from logpipe.ingest.loading.chunk import Batch, Entry, Uncounted
+from logpipe.ingest.scanning.lines import ROW_GROUP
 from logpipe.store import Store, rollup
 
 _AT_ONCE = 2

@@ -1,8 +1,8 @@
 """The bytes of a file behind a position, as a window that is filled and advanced."""
 
-from logpipe.ingest.chunk import TAIL_BYTES
-from logpipe.ingest.lines import NEWLINE
-from logpipe.ingest.reader import Reader
+from logpipe.ingest.files.fingerprint import TAIL_BYTES
+from logpipe.ingest.files.reader import Reader
+from logpipe.ingest.scanning.lines import NEWLINE
 
 CHUNK_BYTES = 64 << 20
 """The most that one transaction takes, and the longest line that can be an event."""

@@ -15,15 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from logpipe.errors import InputError
-from logpipe.ingest import lines
-from logpipe.ingest.chunk import Chunk, Span
-from logpipe.ingest.convert import Converter
+from logpipe.ingest.files.source import Span
 from logpipe.ingest.formats import Format, format_named
 from logpipe.ingest.formats.base import Context, Headed
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
-from logpipe.ingest.intake import Options
-from logpipe.ingest.lines import Records
+from logpipe.ingest.loading.chunk import Chunk
+from logpipe.ingest.loading.convert import Converter
+from logpipe.ingest.options import Options
+from logpipe.ingest.scanning import lines
+from logpipe.ingest.scanning.lines import Records
 from logpipe.store import Store, rollup
 from logpipe.store.mining import mine_anew
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from logpipe.ingest.discovery import family_of, find, service_of
+from logpipe.ingest.files.discovery import family_of, find, service_of
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpipe.ingest import lines
+from logpipe.ingest.scanning import lines
 
 _PIECES = st.sampled_from(
     [

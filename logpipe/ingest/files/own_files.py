@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 
-from logpipe.ingest.discovery import LogFile, family_of
+from logpipe.ingest.files.discovery import LogFile, family_of
 from logpipe.store import run_file
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logpipe.ingest.groups import Grouped, Values, group
-from logpipe.ingest.lines import Positions, Records
-from logpipe.ingest.native import address, library
+from logpipe.ingest.scanning.groups import Grouped, Values, group
+from logpipe.ingest.scanning.lines import Positions, Records
+from logpipe.ingest.scanning.native import address, library
 from logpipe.record import FIELDS, Field
 
 _TEXT, _STRICT_TEXT, _SERVICE, _STREAM, _LEVEL, _TIME, _FLOAT, _UINT16, _INT32, _UINT64 = range(10)

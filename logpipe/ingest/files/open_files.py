@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from logpipe.errors import InputError
-from logpipe.ingest.discovery import LogFile, described
-from logpipe.ingest.reader import TRANSCODED, Reader, compression_of
+from logpipe.ingest.files.discovery import LogFile, described
+from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
 
 ROTATE_WAIT_S = 60.0
 """How long a file that has lost its name is kept at least: its writer may not have noticed yet."""

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-from blake3 import blake3
 
+from logpipe.ingest.files.source import Span
 from logpipe.ingest.formats.base import Context, Format
-from logpipe.ingest.groups import Grouped
-from logpipe.ingest.lines import Records
-
-TAIL_BYTES = 4096
-"""How much before an offset is hashed, so that a file can be known again by it."""
+from logpipe.ingest.scanning.groups import Grouped
+from logpipe.ingest.scanning.lines import Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +19,6 @@ class Reject:
     reason: str
     detail: str | None
     raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a source's bytes: what the ledger says of it, but for what became of its records."""
-
-    source_id: int
-    from_pos: int
-    to_pos: int
-    lines: int
-    joined: int
-    blanks: int
-    hash_from: int
-    range_hash: bytes
-    """`digest` of the bytes from `hash_from` to `to_pos`."""
-    tail_hash: bytes
-    """`digest` of the bytes before `to_pos`, at most `TAIL_BYTES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +68,3 @@ class Entry:
     span: Span
     events: int
     rejects: int
-
-
-DIGEST_BYTES = 16
-
-_SEGMENT_BYTES = 16 << 20
-
-
-class Segment:
-    """A hash that goes on over small chunks: what came in drop by drop is known again by a few hashes."""
-
-    def __init__(self, start: int) -> None:
-        self.start = self.end = start
-        self._hash = blake3()
-
-    @property
-    def full(self) -> bool:
-        """Whether what comes next belongs to a new one."""
-        return self.end - self.start >= _SEGMENT_BYTES
-
-    def add(self, data: bytes | bytearray | memoryview) -> None:
-        self._hash.update(data)
-        self.end += len(data)
-
-    def digest(self) -> bytes:
-        """`digest` of all bytes from `start` to `end`."""
-        return self._hash.digest(DIGEST_BYTES)
-
-
-def digest(data: bytes | bytearray | memoryview) -> bytes:
-    """BLAKE3 of some bytes, by which they are known again: 128 bits, in a fraction of the time of SHA-256."""
-    return blake3(data).digest(DIGEST_BYTES)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from logpipe.ingest.native import address, library
+from logpipe.ingest.scanning.native import address, library
 
 _TEXTS: Final = ("service", "environment", "version", "db_statement", "http_method", "http_route", "event")
 """In the order of `groups.c`."""

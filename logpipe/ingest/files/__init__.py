@@ -1,0 +1,1 @@
+"""Log files on disk: finding them, reading them, and knowing them again."""

@@ -1,0 +1,1 @@
+"""From files to rows in the store: cut into chunks, converted, committed."""

@@ -1,0 +1,163 @@
+"""A file cut into chunks of whole records; what cannot be part of any is told as a reject."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING
+
+from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
+from logpipe.ingest.files.reader import TRANSCODED, Reader
+from logpipe.ingest.files.source import Source, Waiting
+from logpipe.ingest.formats.base import Format
+from logpipe.ingest.formats.json_format import JsonFormat
+from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.loading.chunk import Chunk, Reject
+from logpipe.ingest.loading.chunk_maker import ChunkMaker
+from logpipe.ingest.scanning import lines
+from logpipe.ingest.scanning.lines import Records
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+CHUNK_ROWS = lines.ROW_GROUP
+"""The most rows of a chunk."""
+
+_SCANNED_ROWS = CHUNK_ROWS // 4
+"""The same where a chunk costs little by itself: small ones stay in the processor's cache."""
+
+_FIRST_SCANNED_BYTES = 12 << 20
+"""How much of them is read at first, before it is known how much has so many rows."""
+
+_ROOM = 1.05
+"""A filling aims at this much more than the chunk before had, so that it seldom falls a few rows short."""
+
+REJECT_BYTES = 64 << 10
+"""Of a line too long to be read whole, this much is kept."""
+
+_REMEMBERED_BYTES = 1 << 20
+"""The longest end of a file that is kept in memory while it waits to be taken."""
+
+_ZEROS = bytes(1 << 20)
+
+_NOTHING = lines.split(memoryview(b""), at_start=False)
+
+Begins = Callable[[Records, Format], "npt.NDArray[np.bool_] | None"]
+"""Tells at which lines records begin; None where each line is one."""
+
+
+class Cut:
+    """Chunks of what stands behind the position of a flow, up to `until`, or a little more."""
+
+    def __init__(self, flow: Flow, source: Source, make: ChunkMaker, begins: Begins, until: int) -> None:
+        self._flow = flow
+        self._source = source
+        self._make = make
+        self._begins = begins
+        self._until = until
+        if make.format.scan:
+            flow.aim(_FIRST_SCANNED_BYTES)
+
+    def __iter__(self) -> Generator[Chunk, None, None]:
+        """Where nothing more can be taken, the source is told so, and what waits."""
+        flow, source = self._flow, self._source
+        while flow.position < self._until:
+            hole = flow.hole()
+            if hole:
+                yield self._hole(hole)
+                continue
+            if hole is None or not flow.fill():
+                source.looked_at = time.monotonic()
+                return
+            if flow.within_a_line:
+                yield self._rest_of_line()
+                continue
+            size = self._whole_lines()
+            before = flow.position
+            for records in self._records(size) if size else ():
+                yield self._make(flow, len(records.data), records)
+            if flow.position > before:
+                continue
+            if flow.full:
+                yield self._long_line()
+            elif not flow.more:
+                source.looked_at, source.waiting_bytes = time.monotonic(), len(flow.data)
+                if len(flow.data) <= _REMEMBERED_BYTES:
+                    source.waiting = Waiting(flow.tail, bytes(flow.data))
+                return
+
+    def _whole_lines(self) -> int:
+        """The bytes up to the last newline, or all of them when the file is final."""
+        flow = self._flow
+        size = flow.find_last_newline()
+        if flow.more or flow.reader.damage:
+            return size
+        return len(flow.data) if self._make.ending.whole_line or _is_final(flow.reader) else size
+
+    def _records(self, size: int) -> Iterator[Records]:
+        """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
+        flow, make = self._flow, self._make
+        records = lines.split(flow.data[:size], at_start=flow.position == 0)
+        count = len(records.starts)
+        unterminated = flow.data[size - 1] != lines.NEWLINE
+        begins = self._begins(records, make.format) if count else None
+        if begins is not None:
+            records = lines.join(records, begins)
+            may_go_on = flow.more or not (make.ending.whole_record or _is_final(flow.reader))
+            if may_go_on and (len(records.starts) > 1 or not flow.full):
+                count = len(records.starts) - 1
+                if count == 0:
+                    return  # the only record waits for what may follow it
+        rows = _SCANNED_ROWS if make.format.scan else CHUNK_ROWS
+        flow.aim(_ROOM * rows * size / max(1, count))
+        first = 0
+        while first == 0 or first < count:
+            last = min(first + rows, count)
+            if last - first < rows and flow.more and (first or not flow.full):
+                return  # too few for now: these go with those that follow
+            piece = records.piece(first, last)
+            lines.mend(piece)
+            if last == count and unterminated:
+                lines.note_unterminated(piece)
+            if isinstance(make.format.outer if isinstance(make.format, Wrapped) else make.format, JsonFormat):
+                lines.cut_nested(piece)
+            yield piece
+            first = max(last, 1)
+
+    def _rest_of_line(self) -> Chunk:
+        """The line went on after its beginning was taken as the last of its file."""
+        flow, make = self._flow, self._make
+        size = flow.find_newline() or len(flow.data)
+        rest = bytes(flow.data[:size])
+        if not rest.strip():
+            return make(flow, size, lines.split(flow.data[:size], at_start=False))
+        detail = "its beginning was taken as the last line of the file"
+        raw = rest[:REJECT_BYTES].removesuffix(b"\n").removesuffix(b"\r")
+        reject = Reject(flow.position, size, "continues_taken_line", detail, raw)
+        return make(flow, size, _NOTHING, reject)
+
+    def _long_line(self) -> Chunk:
+        flow, make = self._flow, self._make
+        start, raw = flow.position, bytes(flow.data[:REJECT_BYTES])
+        size = len(flow.data)
+        while size:
+            make.hash(start, flow.data[:size])
+            ended = flow.data[size - 1] == lines.NEWLINE
+            flow.advance(size)
+            size = 0 if ended or not flow.fill() else flow.find_newline() or len(flow.data)
+        length = flow.position - start
+        detail = f"{length:,} bytes, the limit is {CHUNK_BYTES:,}; the first {len(raw):,} are kept"
+        return make.entry(flow, start, _NOTHING, Reject(start, length, "line_too_long", detail, raw))
+
+    def _hole(self, size: int) -> Chunk:
+        """Bytes that were never written: no line, and too many to be kept."""
+        flow, make = self._flow, self._make
+        start = flow.position
+        for begin in range(0, size, len(_ZEROS)):
+            make.hash(start, memoryview(_ZEROS)[: size - begin])
+        flow.skip(size)
+        return make.entry(flow, start, _NOTHING, Reject(start, size, "hole", f"{size:,} NUL bytes", b""))
+
+
+def _is_final(reader: Reader) -> bool:
+    """Whether no more will come: so it is of compressed data that ended as it should."""
+    return reader.compression not in (None, *TRANSCODED) and not reader.damage

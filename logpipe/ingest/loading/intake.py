@@ -1,0 +1,128 @@
+"""One file's new bytes into the store: cut into chunks, made rows of, and committed."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import cast
+
+import duckdb
+
+from logpipe.errors import InputError, StoreError
+from logpipe.ingest.files.discovery import LogFile
+from logpipe.ingest.files.ending import Ending
+from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
+from logpipe.ingest.files.reader import Reader, Remembered
+from logpipe.ingest.files.source import Source
+from logpipe.ingest.loading.ahead import ahead
+from logpipe.ingest.loading.chunk import Batch, Entry
+from logpipe.ingest.loading.chunk_maker import ChunkMaker
+from logpipe.ingest.loading.clock import Clock
+from logpipe.ingest.loading.convert import Converter
+from logpipe.ingest.loading.cut import Cut
+from logpipe.ingest.loading.loader import loaded
+from logpipe.ingest.options import Options, Progress, Summary
+from logpipe.ingest.telemetry import Telemetry
+from logpipe.store import Store
+from logpipe.store.patience import waiting_for_memory
+from logpipe.store.rollup import operations
+
+
+class Intake:
+    """Takes in files, one after the other.
+
+    Of a long one the next chunk is read and cut, and those before it are committed, while rows are made of the present.
+    """
+
+    def __init__(
+        self, store: Store, options: Options, summary: Summary, progress: Progress, telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._telemetry = telemetry
+        self._past = store.connection.cursor()
+        self._converter = self._new_converter()
+        self._options = options
+        self._summary = summary
+        self._progress = progress
+
+    def _new_converter(self) -> Converter:
+        return Converter(self._last_time, operations(self._store.connection), self._last_header)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._past.close()
+
+    @waiting_for_memory
+    def take(
+        self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int | None = None
+    ) -> bool:
+        """Load what stands behind the source's offset: all whole lines, and the last one where `ending` says so.
+
+        Stops after `most_bytes`, or a little more, and returns whether it did.
+
+        Raises:
+            InputError: reading failed, or DuckDB could not make rows of the lines; what was loaded before is committed.
+            StoreError: the store refused; what was committed before is safe.
+        """
+        try:
+            return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
+        except StoreError:
+            self._converter = self._new_converter()  # it went ahead of what could be committed
+            raise
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise InputError(
+                f"{file.path}: no rows could be made of what stands behind byte {source.offset:,} ({reason})",
+                remedy="the lines before it were taken; another --format may take the rest",
+                reason="unconvertible",
+            ) from error
+
+    def take_remembered(self, source: Source, file: LogFile) -> None:
+        """Load the end that waited in memory, of a file that was overwritten meanwhile: no more of it will come."""
+        if source.waiting is None:
+            return
+        start, looked_at = source.offset - len(source.waiting.tail), source.looked_at
+        with Remembered(source.path, start, source.waiting.tail + source.waiting.data) as reader:
+            self.take(reader, source, file, Ending(whole_record=True, whole_line=True))
+        source.looked_at = looked_at
+
+    def _take(self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int) -> bool:
+        flow = Flow(reader, source.offset)
+        make = ChunkMaker(source, file, self._options, ending)
+        chunks = iter(Cut(flow, source, make, self._converter.begins, source.offset + most_bytes))
+        source.waiting, source.waiting_bytes, source.looked_at = None, 0, None
+        long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
+        with closing(ahead(chunks) if long else chunks) as read:
+            clock = Clock(self._converter.convert)
+            for entry in self._loaded(map(clock, read)):
+                source.advance(entry.span)
+                self._telemetry.count(entry.span, entry.rejects, clock.committed())
+                self._count(entry)
+        return source.looked_at is None
+
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
+        """What was committed of the batches, once it is in the store."""
+        return loaded(self._store, batches, self._converter.count)
+
+    def _count(self, entry: Entry) -> None:
+        span, summary = entry.span, self._summary
+        summary.bytes += span.to_pos - span.from_pos
+        summary.lines += span.lines
+        summary.events += entry.events
+        summary.joined += span.joined
+        summary.blanks += span.blanks
+        summary.rejects += entry.rejects
+        self._progress(summary)
+
+    def _last_header(self, source_id: int, pattern: str) -> str | None:
+        [(header,)] = self._past.execute(
+            "SELECT max_by(message, source_pos) FROM events WHERE source_id = ? AND regexp_matches(message, ?)",
+            [source_id, pattern],
+        ).fetchall()
+        return cast("str | None", header)
+
+    def _last_time(self, source_id: int) -> datetime | None:
+        [(moment,)] = self._past.execute(
+            "SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id]
+        ).fetchall()
+        return cast("datetime | None", moment)

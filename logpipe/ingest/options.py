@@ -1,0 +1,75 @@
+"""How to ingest, and what came of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from logpipe.errors import InputError, LogpipeError
+from logpipe.ingest.formats import FORMATS, format_named
+from logpipe.ingest.formats.base import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to ingest."""
+
+    service: str | None = None
+    """For records that name none; by default the beginning of the file's name."""
+    format: str | None = None
+    """The format of new files; by default detected."""
+    time_zone: str = "UTC"
+    """Of times that name no zone."""
+    following: bool = False
+    """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
+    formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
+    """By name, in the order in which they are asked."""
+    own_log: str | None = None
+    """Where this ingest writes what it does, so that it does not read that."""
+
+    def check(self) -> None:
+        """Refuse what names nothing.
+
+        Raises:
+            InputError: there is no such format, or no such time zone.
+        """
+        if self.format is not None and format_named(self.format, self.formats) is None:
+            raise InputError(
+                f"there is no format called {self.format}",
+                remedy=f"choose one of: {', '.join(self.formats)}",
+                reason="unknown_format",
+            )
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise InputError(
+                f"there is no time zone called {self.time_zone}",
+                remedy="use a name such as UTC or Europe/Berlin",
+                reason="unknown_time_zone",
+            ) from error
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an ingest did."""
+
+    files: int = 0
+    new_files: int = 0
+    bytes: int = 0
+    lines: int = 0
+    events: int = 0
+    joined: int = 0
+    blanks: int = 0
+    rejects: int = 0
+    waiting_bytes: int = 0
+    """In last lines without a newline, of files written to a moment ago."""
+    lost_bytes: int = 0
+    """Seen once, and gone before they were read."""
+    gaps: int = 0
+    """Places where bytes were lost, or may have been: rows of `gaps`."""
+    seconds: float = 0.0
+    errors: list[LogpipeError] = field(default_factory=list)
+    warnings: list[LogpipeError] = field(default_factory=list)
+    """What was lost, told once each."""
+
+
+Progress = Callable[[Summary], None]

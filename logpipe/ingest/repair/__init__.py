@@ -1,0 +1,1 @@
+"""Reading again what was not understood, or understood wrongly."""
