@@ -23,10 +23,13 @@ NOT_AN_OBJECT: Final = "not_an_object"
 
 _NO_PATH: Final = "'$[0]'"
 
-_LONE_SURROGATE: Final = (
-    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
-)
+_SOUND: Final = r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+_LONE_SURROGATE: Final = rf"{_SOUND}|\\u[dD][89a-fA-F][0-9a-fA-F]{{2}}"
 """Half of a pair of UTF-16, as Python writes undecodable bytes; DuckDB calls the line malformed. Group 1 is sound."""
+
+_MARKED: Final = f"regexp_replace(raw, '{_LONE_SURROGATE}', '\\1' || chr(1), 'g')"
+_REPLACED: Final = f"replace(regexp_replace({_MARKED}, '{_SOUND}' || chr(1), '\\1', 'g'), chr(1), '\\ufffd')"
+"""The line with U+FFFD for each such half. The mark is a character that no valid line has."""
 
 OBJECTS: Final = f"""
     SELECT pos, bytes, raw, mended <> raw AS is_altered,
@@ -38,7 +41,7 @@ OBJECTS: Final = f"""
         FROM (
             SELECT *,
                 CASE WHEN (contains(raw, '\\ud') OR contains(raw, '\\uD')) AND NOT json_valid(raw)
-                    THEN regexp_replace(raw, '{_LONE_SURROGATE}', '\\1', 'g') ELSE raw END AS mended
+                    AND NOT contains(raw, chr(1)) THEN {_REPLACED} ELSE raw END AS mended
             FROM lines))"""
 """The relation that is typed. `json` is the text of an object, or NULL with a reason: no other string may reach a JSON
 function, for it would raise. `is_altered`: the object says less than the line, which is then kept."""

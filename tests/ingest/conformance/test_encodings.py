@@ -48,10 +48,11 @@ def test_e3_nuls_after_a_power_loss(case: Case) -> None:
 
 
 def test_e4_lone_surrogates(case: Case) -> None:
-    """As json.dumps writes text that came of surrogateescape."""
+    """As json.dumps writes text that came of surrogateescape: U+FFFD for each, and the line is kept; pairs stay."""
     case.expected = [0, 1]
-    case.log.write_bytes(line(0) + line(1).replace(b"order", b"\\ud800 order"))
+    case.log.write_bytes(line(0) + line(1).replace(b"order", rb"\udce9\ud83d\ude00\ud800 \\ud800 order"))
     case.run()
     case.check()
-    [(message,)] = case.ask("SELECT message FROM events WHERE seq = 1")
-    assert str(message).endswith(" order 1 handled")
+    [(message, raw)] = case.ask("SELECT message, attributes->>'_raw' FROM events WHERE seq = 1")
+    assert message == "\ufffd😀\ufffd \\ud800 order 1 handled"
+    assert r"\udce9\ud83d\ude00\ud800" in str(raw)
