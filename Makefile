@@ -48,7 +48,7 @@ docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
 
 chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, twenty kills of a million lines (long)
-	LOGPIPE_CHAOS_SEEDS=1000 $(BIN)/pytest -p no:randomly tests/ingest/test_chaos.py
+	LOGPIPE_CHAOS_SEEDS=1000 $(BIN)/pytest -n 2 -p no:randomly tests/ingest/test_chaos.py
 	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 LOGPIPE_CONFORMANCE_SCALE=1 \
 		$(BIN)/pytest -n 2 tests/ingest/test_kill.py tests/ingest/test_identity.py tests/ingest/conformance
 

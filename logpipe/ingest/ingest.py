@@ -186,9 +186,9 @@ class Ingester:
             return
         with self.files.reader(file) as reader:
             head = Head(reader.peek())
-            if source is not None and not source.begins(head):
+            if reader.size() < file.size or (source is not None and not source.begins(head)):
                 self.behind = True
-                return  # overwritten since it was matched; the next sweep, or ingest, sees it as it is then
+                return  # overwritten since it was found; the next sweep, or ingest, sees it as it is then
             if source is None:
                 source = matches[file] = self._begin(file, reader, head, matches)
                 if source is None:

@@ -1,5 +1,6 @@
-"""A store and a folder of logs."""
+"""A store and a folder of logs; and what `make chaos` counted."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,18 @@ def take(store: Store, logs: Path) -> Take:
         return ingest(store, [str(path) for path in paths or (logs,)], Options(**options))  # type: ignore[arg-type] # named by the tests
 
     return ingest_folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The three zeros of the random machine, over all its slices."""
+    totals: Counter[str] = Counter()
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, counted in report.user_properties:
+            if name == "chaos" and isinstance(counted, dict):
+                totals.update(counted)
+    if totals:
+        terminalreporter.write_line(
+            f"chaos: {totals['seeds']:,} seeds, {totals['starts']:,} processes, {totals['written']:,} lines written, "
+            f"{totals['unseen']:,} of them gone before any look: {totals['lost']} lost, {totals['repeated']} repeated, "
+            f"{totals['bytes']} unaccounted bytes"
+        )

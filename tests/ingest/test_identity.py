@@ -4,11 +4,14 @@ Every line that stood in a file at the time of some poll is in the store, once.
 """
 
 import os
-import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files.discovery import find
@@ -16,99 +19,100 @@ from logpipe.ingest.ingest import Ingester
 from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line, sequences
+from tests.ingest.rotating_log import HEADER, RotatingLog
 
-SEEDS = int(os.environ.get("LOGPIPE_IDENTITY_SEEDS", "4"))
-POLLS = 25
-KEPT = 4
-HEADER = 9_999_999
-"""The seq of the lines that every file begins with alike; they are not counted."""
+SEEDS = int(os.environ.get("LOGPIPE_IDENTITY_SEEDS", "8"))
+STEPS = 60
 
 
-class Folder:
-    """A log that rotates, in the hands of an unkind administrator."""
+class Identity(RuleBasedStateMachine):
+    """A log that rotates, and an ingester that looks at it now and then; a look takes no time."""
 
-    def __init__(self, path: Path, header: bytes, generator: random.Random) -> None:
-        self.log = path / "app.jsonl"
-        self._header = header
-        self._random = generator
-        self._next = 0
-        self._uncut = False
-        """Whether the log was copied and is yet to be truncated."""
+    header = b""
 
-    def act(self) -> None:
-        """Do one thing to the files."""
-        if self._uncut:
-            self._uncut = False
-            os.truncate(self.log, 0)
-            return
-        actions = [self.append] * 5 + [self.rename, self.copy, self.copy_and_truncate, self.recreate]
-        self._random.choice(actions)()
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="identity-"))
+        self.log = RotatingLog(self.folder, self.header)
+        self.store = Store.open(":memory:")
+        self.ingester = Ingester(self.store, Options(following=True))
+        self.seen: set[int] = set()
+        self.copied = False
 
-    def append(self) -> None:
-        """Some lines more, of a file that begins with the header."""
-        with self.log.open("ab") as file:
-            if file.tell() == 0:
-                file.write(self._header)
-            for _ in range(self._random.choice((1, 2, 5, 60))):
-                file.write(line(self._next))
-                self._next += 1
+    @precondition(lambda self: not self.copied)
+    @rule(count=st.sampled_from((1, 2, 5, 60)), looked=st.booleans())
+    def append(self, count: int, looked: bool) -> None:
+        self.log.append(count)
+        if looked:
+            self.look()
 
-    def rename(self) -> None:
-        """Rotation as logging.handlers does it."""
-        self._make_room()
-        if self.log.exists():
-            self.log.rename(self._rotated(1))
+    @precondition(lambda self: not self.copied)
+    @rule(late=st.sampled_from((0, 3)))
+    def rename(self, late: int) -> None:
+        self.log.rename(late)
 
+    @precondition(lambda self: not self.copied)
+    @rule()
     def copy(self) -> None:
-        """The first half of copytruncate; a poll, and more lines, may come before the other."""
-        if self.log.exists():
-            self._make_room()
-            shutil.copyfile(self.log, self._rotated(1))
-            self._uncut = True
+        """The first half of copytruncate; a look may come before the other."""
+        if self.log.path.exists():
+            self.log.copy()
+            self.copied = True
 
-    def copy_and_truncate(self) -> None:
-        """Rotation as logrotate does it with copytruncate."""
-        self.copy()
-        if self._uncut:
-            self.act()
+    @precondition(lambda self: self.copied)
+    @rule()
+    def truncate(self) -> None:
+        self.log.truncate()
+        self.copied = False
 
-    def recreate(self) -> None:
-        """The file is deleted, and a new one may get its inode."""
-        self.log.unlink(missing_ok=True)
-        self.append()
+    @precondition(lambda self: not self.copied)
+    @rule()
+    def make_anew(self) -> None:
+        """The file is deleted, and the new one may get its inode."""
+        self.log.append(0)
+        self.log.delete()
+        self.log.append(1)
 
-    def lines(self) -> set[int]:
-        """What stands in the files now."""
-        files = [path for path in self.log.parent.iterdir() if path.is_file()]
-        return {int(text.split(b'"seq":')[1].rstrip(b"}")) for path in files for text in path.read_bytes().splitlines()}
+    @rule()
+    def look(self) -> None:
+        self.seen |= self.log.lines()
+        self.ingester.sweep(find([str(self.folder)])[0])
 
-    def _make_room(self) -> None:
-        self._rotated(KEPT).unlink(missing_ok=True)
-        for number in reversed(range(1, KEPT)):
-            if self._rotated(number).exists():
-                self._rotated(number).rename(self._rotated(number + 1))
+    def teardown(self) -> None:
+        self.look()
+        self.ingester.close()
+        stored = [number for number in sequences(self.store) if number != HEADER]
+        problems = verify(self.store).problems
+        self.store.close()
+        shutil.rmtree(self.folder)
+        assert not self.ingester.summary.errors
+        assert sorted(self.seen - set(stored)) == []
+        assert len(stored) == len(set(stored))  # and some that no look saw: of files that went while they were open
+        assert not problems
 
-    def _rotated(self, number: int) -> Path:
-        return self.log.with_name(f"app.jsonl.{number}")
+
+class AlikeIdentity(Identity):
+    """All files begin with the same line."""
+
+    header = line(HEADER, message="x" * 1500)
 
 
-@pytest.mark.parametrize("header", [b"", line(HEADER, message="x" * 1500)], ids=["no header", "the same header"])
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_every_line_seen_at_a_poll_is_stored_once(logs: Path, seed: int, header: bytes) -> None:
-    """Whatever happened to the files between polls."""
-    generator = random.Random(seed)
-    folder = Folder(logs, header, generator)
-    seen: set[int] = set()
-    with Store.open(":memory:") as store:
-        ingester = Ingester(store, Options(following=True))
-        for _ in range(POLLS):
-            for _ in range(generator.randrange(7)):
-                folder.act()
-            seen |= folder.lines()
-            ingester.sweep(find([str(logs)])[0])
-        ingester.close()
-        assert not ingester.summary.errors
-        stored = [number for number in sequences(store) if number != HEADER]
-        assert sorted(seen - {HEADER} - set(stored)) == []
-        assert len(stored) == len(set(stored))  # and some that no poll saw: of files that went while they were open
-        assert not verify(store).problems
+class LongAlikeIdentity(Identity):
+    """They begin alike for longer than what is kept of a head."""
+
+    header = line(HEADER, message="x" * 8000)
+
+
+@pytest.mark.parametrize("machine", [Identity, AlikeIdentity, LongAlikeIdentity])
+def test_i1_every_line_seen_at_a_look_is_stored_once(machine: type[Identity]) -> None:
+    """Whatever happened to the files between looks."""
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=SEEDS,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )

@@ -1,8 +1,7 @@
 """The proof that nothing is missing: ledger, rows and files say the same."""
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +56,12 @@ def verify(store: Store) -> Verdict:
     problems: list[Problem] = []
     files_read = bytes_read = 0
     sources = store.execute("SELECT source_id, path, state, device, inode, head FROM sources ORDER BY source_id")
+    owners = {(device, inode): source_id for source_id, _, state, device, inode, _ in sources if state != "gone"}
     for source_id, path, state, device, inode, head in sources:
         problems += _check_ledger(store, source_id, path)
         problems += _check_rows(store, source_id, path)
-        file = None if state == "gone" else file_of(path, (device, inode), head)
+        is_own = _owner_check(owners, source_id)
+        file = None if state == "gone" else file_of(path, (device, inode), head, is_own)
         if file is not None:
             files_read += 1
             found, size = check_file(store, source_id, file)
@@ -92,17 +93,33 @@ def verify(store: Store) -> Verdict:
     )
 
 
-def file_of(path: str, identity: tuple[int | None, int | None], head: bytes) -> str | None:
+Identity = tuple[int | None, int | None]
+"""Device and inode."""
+
+
+def _owner_check(owners: Mapping[Identity, int], source_id: int) -> Callable[[Identity], bool]:
+    """Whether a file may be the source's: it is not that of a later one, which got its inode and begins alike."""
+    return lambda identity: owners.get(identity, source_id) == source_id
+
+
+def file_of(
+    path: str, identity: Identity, head: bytes, is_own: Callable[[Identity], bool] = lambda _: True
+) -> str | None:
     """Where the source's bytes stand now: at its path, or, if another file has that name, where it was rotated to."""
-    if _begins_with(path, head):
-        return path
-    with suppress(OSError):
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) == identity:
-            return path  # the same file with other bytes
+    if is_own(_identity(path)) and (_begins_with(path, head) or _identity(path) == identity):
+        return path  # perhaps with other bytes
     folder, family = os.path.dirname(path), family_of(path)
     siblings = (os.path.join(folder, name) for name in sorted(os.listdir(folder))) if os.path.isdir(folder) else ()
-    return next((file for file in siblings if family_of(file) == family and _begins_with(file, head)), None)
+    family_files = (file for file in siblings if family_of(file) == family and is_own(_identity(file)))
+    return next((file for file in family_files if _begins_with(file, head)), None)
+
+
+def _identity(path: str) -> Identity:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None, None
+    return status.st_dev, status.st_ino
 
 
 def _begins_with(path: str, head: bytes) -> bool:

@@ -1,7 +1,8 @@
 """The bytes of a file behind a position, as a window that is filled and advanced."""
 
 from logpipe.ingest.files.fingerprint import TAIL_BYTES
-from logpipe.ingest.files.reader import Reader
+from logpipe.ingest.files.open_files import Replaced
+from logpipe.ingest.files.reader import HEAD_BYTES, Reader
 from logpipe.ingest.scanning.lines import NEWLINE
 
 CHUNK_BYTES = 64 << 20
@@ -64,6 +65,7 @@ class Flow:
 
         Raises:
             InputError: reading failed.
+            Replaced: the file was overwritten meanwhile, so that what was read may be of two.
         """
         left = self.data
         wanted = max(self._aim, 0 if self._begin else 2 * len(left))
@@ -74,6 +76,8 @@ class Flow:
         self._begin, self._end = 0, len(left) + self.reader.read_into(window[len(left) :])
         self._buffer = buffer
         self.more = self._end == size
+        if not self._follows():
+            raise Replaced(f"{self.reader.path} was overwritten while it was read", reason="replaced")
         return self._end > 0
 
     def advance(self, size: int) -> None:
@@ -90,6 +94,12 @@ class Flow:
     def find_last_newline(self) -> int:
         """Bytes of `data` up to and with the last newline; 0 without one."""
         return max(0, self._buffer.rfind(b"\n", self._begin, self._end) + 1 - self._begin)
+
+    def _follows(self) -> bool:
+        """Whether what was read stands behind what was passed: the file has it still."""
+        if self.position:
+            return self.reader.holds(self.position - len(self.tail), self.tail)
+        return self.reader.holds(0, bytes(self.data[:HEAD_BYTES]))
 
     def _free(self, size: int) -> bytearray:
         """A buffer into which nothing looks any more: memory that was used before is cheaper than fresh one."""

@@ -131,6 +131,10 @@ class Reader:
         buffer = memoryview(bytearray(HEAD_BYTES))
         return bytes(buffer[: self.read_into(buffer)])
 
+    def holds(self, position: int, data: bytes) -> bool:
+        """Whether these bytes stand there now; compressed data is not read again for it."""
+        return self.compression is not None or os.pread(self._raw.fileno(), len(data), position) == data
+
     def hole(self, position: int) -> int | None:
         """How many bytes from `position` on were never written: a writer that goes on behind a truncation leaves such.
 
@@ -180,6 +184,9 @@ class Remembered(Reader):
 
     def seek(self, position: int) -> None:
         self.position = position
+
+    def holds(self, position: int, data: bytes) -> bool:  # noqa: ARG002 - nobody can write there
+        return True
 
     def hole(self, position: int) -> int | None:  # noqa: ARG002 - there is none anywhere
         return 0

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
+from logpipe.ingest.files.fingerprint import digest
 from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
-from logpipe.ingest.files.reader import TRANSCODED, Reader
-from logpipe.ingest.files.source import Source, Waiting
+from logpipe.ingest.files.open_files import Replaced
+from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader
+from logpipe.ingest.files.source import Head, Source, Waiting
 from logpipe.ingest.formats.base import Format
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
@@ -58,8 +60,15 @@ class Cut:
             flow.aim(_FIRST_SCANNED_BYTES)
 
     def __iter__(self) -> Generator[Chunk, None, None]:
-        """Where nothing more can be taken, the source is told so, and what waits."""
+        """Where nothing more can be taken, the source is told so, and what waits.
+
+        Raises:
+            InputError: reading failed.
+            Replaced: the file is not what it was when it was matched to its source.
+        """
         flow, source = self._flow, self._source
+        if flow.reader.compression is None and source.tail_hash not in (None, digest(flow.tail)):
+            raise _replaced(flow.reader)
         while flow.position < self._until:
             hole = flow.hole()
             if hole:
@@ -68,6 +77,8 @@ class Cut:
             if hole is None or not flow.fill():
                 source.looked_at = time.monotonic()
                 return
+            if flow.position == 0 and not _begins(flow, source):
+                raise _replaced(flow.reader)
             if flow.within_a_line:
                 yield self._rest_of_line()
                 continue
@@ -156,6 +167,16 @@ class Cut:
             make.hash(start, memoryview(_ZEROS)[: size - begin])
         flow.skip(size)
         return make.entry(flow, start, _NOTHING, Reject(start, size, "hole", f"{size:,} NUL bytes", b""))
+
+
+def _begins(flow: Flow, source: Source) -> bool:
+    """Whether the window is the beginning of the source, and not of what was put in its place meanwhile."""
+    too_small = flow.more and len(flow.data) < source.head_bytes
+    return too_small or source.begins(Head(bytes(flow.data[:HEAD_BYTES])))
+
+
+def _replaced(reader: Reader) -> Replaced:
+    return Replaced(f"{reader.path} was overwritten since it was matched", reason="replaced")
 
 
 def _is_final(reader: Reader) -> bool:
