@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from logpipe.store import SCHEMA_VERSION, Store
+from logpipe.store import SCHEMA_VERSION, Store, database
+from tests.commands import Done, call
 from tests.ingest.logs import line, rest
 
 BIN = Path(sys.executable).with_name("logpipe")
@@ -25,16 +26,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([BIN, *arguments], cwd=folder, input=stdin, capture_output=True)
+def run(folder: Path, *arguments: str) -> Done:
+    return call(*arguments, folder=folder)
+
+
+def piped(folder: Path, *arguments: str, stdin: bytes) -> subprocess.CompletedProcess[str]:
+    """A process of its own: what is copied from standard input is read past Python's buffers."""
+    done = subprocess.run([BIN, *arguments], cwd=folder, input=stdin, capture_output=True)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def refused(folder: Path, *arguments: str) -> str:
     """The one sentence of a command that fails with exit code 1."""
     result = run(folder, *arguments)
     assert result.returncode == 1, result.stderr
-    assert b"Traceback" not in result.stderr
-    errors = [text for text in result.stderr.decode().splitlines() if text.startswith("error: ")]
+    errors = [text for text in result.stderr.splitlines() if text.startswith("error: ")]
     assert len(errors) == 1
     return errors[0]
 
@@ -89,7 +95,7 @@ def test_an_empty_file_is_no_error(folder: Path) -> None:
     (folder / "empty.log").touch()
     result = run(folder, "ingest", "empty.log")
     assert result.returncode == 0
-    assert b"0 events" in result.stderr
+    assert "0 events" in result.stderr
 
 
 def test_a_line_of_twenty_megabytes_is_an_event(folder: Path) -> None:
@@ -131,8 +137,9 @@ def test_invalid_utf_8_is_kept(folder: Path) -> None:
     assert raw == line(0, message="a?b").replace(b"?", b"\xff").rstrip(b"\n")
 
 
-def test_a_database_in_use_names_its_owner(folder: Path) -> None:
-    """The second command says which process has it."""
+def test_a_database_in_use_names_its_owner(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second command says which process has it, when it has waited for a while."""
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
     good(folder / "app.jsonl")
     holder = subprocess.Popen(
         [sys.executable, "-c", "import duckdb; c = duckdb.connect('logs.duckdb'); print(flush=True); input()"],
@@ -248,7 +255,7 @@ def test_rejects_are_listed_written_out_and_taken_again(folder: Path) -> None:
         file.write(line(77)[:-2] + b"\n")
     assert run(folder, "ingest", "app.jsonl", "--strict").returncode == 4
     listed = run(folder, "rejects", "--json").stdout
-    assert b'"reason":"malformed_json"' in listed
+    assert '"reason":"malformed_json"' in listed
     assert run(folder, "rejects", "-o", "rejects.jsonl").returncode == 0
     torn = (folder / "rejects.jsonl").read_bytes()
     assert torn == line(77)[:-2] + b"\n"
@@ -260,7 +267,7 @@ def test_rejects_are_listed_written_out_and_taken_again(folder: Path) -> None:
 
 def test_standard_input_is_a_log_like_any_other(folder: Path) -> None:
     """A last line without a newline is whole there."""
-    result = run(folder, "ingest", "-", stdin=line(0) + line(1).rstrip(b"\n"))
+    result = piped(folder, "ingest", "-", stdin=line(0) + line(1).rstrip(b"\n"))
     assert result.returncode == 0
     with Store.open(folder / "logs.duckdb") as store:
         assert store.execute("SELECT count(*) FROM events") == [(2,)]
@@ -282,7 +289,7 @@ def test_standard_input_comes_in_as_it_is_written(folder: Path) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("after", [0.2, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1])
+@pytest.mark.parametrize("after", [0.2, 0.6, 1.2, 1.8])
 def test_ctrl_c_ends_an_ingest_at_once_and_loses_nothing(folder: Path, after: float) -> None:
     """At any moment: 130, a sentence, and the next ingest goes on from there."""
     lines = 150_000
@@ -328,7 +335,7 @@ def test_standard_input_that_is_closed_or_not_understood_is_an_error(folder: Pat
         preexec_fn=lambda: os.close(0),
     )
     assert (told.returncode, told.stderr.splitlines()[-1][:31]) == (1, b"error: standard input is closed")
-    assert run(folder, "ingest", "-", "--format", "nosuch", stdin=line(0)).returncode == 2
+    assert piped(folder, "ingest", "-", "--format", "nosuch", stdin=line(0)).returncode == 2
 
 
 def test_a_full_volume_for_temporary_files_does_not_pass_for_the_end(folder: Path, small_volume: Path) -> None:
@@ -350,10 +357,10 @@ def test_a_full_volume_for_temporary_files_does_not_pass_for_the_end(folder: Pat
 
 def test_compressed_standard_input_and_a_traceback_at_its_end(folder: Path) -> None:
     """Compressed data is read as such; a last record of several lines is whole when its input has ended."""
-    assert run(folder, "ingest", "-", stdin=gzip.compress(line(0) + line(1))).returncode == 0
+    assert piped(folder, "ingest", "-", stdin=gzip.compress(line(0) + line(1))).returncode == 0
     text = b"2026-03-12 10:00:00,000 ERROR shop: failed\nTraceback (most recent call last):\nValueError: no"
-    assert run(folder, "ingest", "-", stdin=text).returncode == 0
-    assert run(folder, "ingest", "-", "missing.log", stdin=line(2)).returncode == 1
+    assert piped(folder, "ingest", "-", stdin=text).returncode == 0
+    assert piped(folder, "ingest", "-", "missing.log", stdin=line(2)).returncode == 1
     with Store.open(folder / "logs.duckdb") as store:
         assert store.execute("SELECT count(*), count(exception_type) FROM events") == [(4, 1)]
 
@@ -364,10 +371,10 @@ def test_a_tampered_store_does_not_pass_verify(folder: Path) -> None:
     run(folder, "ingest", "app.jsonl")
     assert run(folder, "verify").returncode == 0
     for damage, reason in (
-        ("DELETE FROM events WHERE seq = 3", b"missing_events"),
-        ("UPDATE events SET source_pos = 0 WHERE seq = 3", b"repeated_events"),
-        ("UPDATE events SET source_pos = source_pos + 1 WHERE seq = 3", b"astray"),
-        ("UPDATE ledger SET blanks = blanks + 1", b"unaccounted_lines"),
+        ("DELETE FROM events WHERE seq = 3", "missing_events"),
+        ("UPDATE events SET source_pos = 0 WHERE seq = 3", "repeated_events"),
+        ("UPDATE events SET source_pos = source_pos + 1 WHERE seq = 3", "astray"),
+        ("UPDATE ledger SET blanks = blanks + 1", "unaccounted_lines"),
     ):
         shutil.copy(folder / "logs.duckdb", folder / "copy.duckdb")
         with Store.open(folder / "copy.duckdb") as store:
@@ -379,4 +386,4 @@ def test_a_tampered_store_does_not_pass_verify(folder: Path) -> None:
     (folder / "app.jsonl").write_bytes(data.replace(b"order 5", b"order 6"))
     result = run(folder, "verify")
     assert result.returncode == 1
-    assert b"file_changed" in result.stderr
+    assert "file_changed" in result.stderr

@@ -1,8 +1,6 @@
 """`logpipe analyze`, `findings` and `explain`, as they are called."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import orjson
 import pytest
 
 from logpipe.store import Store, rollup
+from tests.commands import call
 
 COLUMNS = {
     "kind", "severity", "service", "environment", "subject", "started_at", "ended_at", "baseline", "observed", "unit",
@@ -42,13 +41,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    code = "from logpipe.cli.main import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
-
-
 def _json(*words: str) -> list[dict[str, Any]]:
-    done = _run(*words, "--json")
+    done = call(*words, "--json")
     assert done.returncode == 0, done.stderr
     return [orjson.loads(line) for line in done.stdout.splitlines()]
 
@@ -61,7 +55,7 @@ def test_analyze_findings_and_explain_tell_the_same(database: Path) -> None:
     assert (found["kind"], found["started_at"]) == ("error_spike", "2026-01-05T02:30:00Z")
     assert _json("findings", *db) == [found]
     assert _json("findings", *db, "--status", "open") == []
-    shown = _run("explain", found["finding_id"], *db)
+    shown = call("explain", found["finding_id"], *db)
     assert shown.returncode == 0
     assert "logs/shop.jsonl:450000" in shown.stdout
     assert "FROM rollup_minute" in shown.stdout
@@ -74,7 +68,7 @@ def test_analyze_findings_and_explain_tell_the_same(database: Path) -> None:
 
 def test_a_list_for_people_has_the_sentence(database: Path) -> None:
     """On standard output the findings, on standard error the count."""
-    done = _run("analyze", "--db", str(database))
+    done = call("analyze", "--db", str(database))
     assert "shop: 100 errors in 10 min" in " ".join(done.stdout.split())
     assert "1 finding: " in done.stderr
     assert done.returncode == 0
@@ -87,13 +81,13 @@ def test_fail_on_is_an_exit_code(database: Path, tmp_path: Path, level: str, cod
     shutil.copy(database, fresh)
     with Store.open(fresh) as store:
         store.execute("DELETE FROM findings")
-    assert _run("analyze", "--db", str(fresh), "--fail-on", level).returncode == code
-    assert _run("analyze", "--db", str(fresh), "--fail-on", level).returncode == 0
+    assert call("analyze", "--db", str(fresh), "--fail-on", level).returncode == code
+    assert call("analyze", "--db", str(fresh), "--fail-on", level).returncode == 0
 
 
 def test_nothing_found_in_the_range_is_success(database: Path) -> None:
     """A range without findings does not fail, whatever the level."""
-    done = _run("analyze", "--db", str(database), "--since", "2026-01-05T03:00:00Z", "--fail-on", "info")
+    done = call("analyze", "--db", str(database), "--since", "2026-01-05T03:00:00Z", "--fail-on", "info")
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -110,7 +104,7 @@ def test_nothing_found_in_the_range_is_success(database: Path) -> None:
 )
 def test_what_cannot_be_done_is_one_sentence(database: Path, words: list[str], code: int, sentence: str) -> None:
     """The exit code, the value and the remedy; no traceback."""
-    done = _run(*words, "--db", str(database))
+    done = call(*words, "--db", str(database))
     assert done.returncode == code
     assert sentence in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr

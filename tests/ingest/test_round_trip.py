@@ -60,7 +60,7 @@ def _stored(store: Store) -> list[dict[str, Any]]:
     return events
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(_LEVELS, _TEXT, _EXTRA), min_size=1, max_size=6))
 def test_every_record_comes_back_as_it_was_written(records: list[tuple[int, str, dict[str, Any]]]) -> None:
     """Zero rejects, and every field and extra value equal, whatever the texts and values are."""
@@ -151,7 +151,7 @@ def _taken_in(lines: list[bytes], *, fast: bool) -> tuple[list[dict[str, Any]], 
         return _stored(store), store.execute("SELECT source_pos, reason, raw FROM rejects ORDER BY ALL")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(_lines())
 def test_the_fast_way_says_the_same_as_the_full_one(lines: list[bytes]) -> None:
     """Rows that the scanner makes are those that the full SELECT would have made."""

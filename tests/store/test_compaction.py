@@ -12,6 +12,7 @@ import pytest
 
 from logpipe.errors import StoreError, StoreFull, StoreLocked
 from logpipe.store import Store, compaction
+from logpipe.store import database as opening
 from logpipe.store.compaction import compact
 
 ROWS = 300_000
@@ -68,8 +69,9 @@ def test_a_link_stays_a_link(database: Path, tmp_path: Path) -> None:
     assert holds(database)
 
 
-def test_a_database_in_use_is_left_alone(database: Path) -> None:
+def test_a_database_in_use_is_left_alone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command says who has it."""
+    monkeypatch.setattr(opening, "WAIT_S", 0.1)
     code = f"from logpipe.store import Store; s = Store.open({str(database)!r}); print('open', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None

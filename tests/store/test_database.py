@@ -42,7 +42,7 @@ def test_a_second_writer_is_told_who_has_it(tmp_path: Path) -> None:
     import sys
 
     path = tmp_path / "logs.duckdb"
-    code = f"from logpipe.store import Store; Store.open({str(path)!r})"
+    code = f"from logpipe.store import Store, database; database.WAIT_S = 0.1; Store.open({str(path)!r})"
     with Store.open(path):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert f"StoreLocked: {path} is in use by process" in done.stderr

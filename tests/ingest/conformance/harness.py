@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -31,13 +30,11 @@ SCALE = float(os.environ.get("LOGPIPE_CONFORMANCE_SCALE", "0.1"))
 UNWATCHED_S = 2.5
 """A process stopped for longer cannot claim to have watched."""
 
-_COMPILED = str(Path(tempfile.gettempdir()) / "logpipe-conformance-bytecode")
-
 _COMMAND = """
 import sys
 from logpipe.ingest import follow
 from logpipe.ingest.files import ending, open_files
-follow.POLL_S, follow.GATHER_S = 0.2, 0.05
+follow.POLL_S, follow.GATHER_S, follow.LEAST_IDLE = 0.2, 0.05, 2
 {prelude}
 from logpipe.cli.main import main
 main()
@@ -56,6 +53,7 @@ class Case:
         self._copy = folder / "copy.duckdb"
         self._next = 0
         self._followers: list[Follower] = []
+        self._answers: dict[str, tuple[object, list[tuple[object, ...]]]] = {}
 
     def lines(self, count: int) -> bytes:
         """New lines with numbers of their own, which the oracle expects."""
@@ -117,13 +115,11 @@ class Case:
         wrapper: Sequence[str] = (),
         **popen: Any,
     ) -> "subprocess.Popen[str]":
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPYCACHEPREFIX"] = _COMPILED  # a start must not cost seconds, nor write beside the sources
         python = [*wrapper, sys.executable, "-c", _COMMAND.format(prelude=prelude)]
         arguments = ["ingest", *map(str, paths), "--db", str(self.database), *options]
         return subprocess.Popen(
             [*python, *arguments],
-            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": environment, **popen},
+            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, **popen},
         )
 
     @contextlib.contextmanager
@@ -143,8 +139,15 @@ class Case:
             yield store
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
-        with self.store() as store:
-            return store.execute(sql)
+        """The answer of the database as it is now; a database that has not changed is not asked again."""
+        state = self._state()
+        if self._answers.get(sql, (None, []))[0] != state:
+            with self.store() as store:
+                self._answers[sql] = (state, store.execute(sql))
+        return self._answers[sql][1]
+
+    def _state(self) -> list[tuple[int, int] | None]:
+        return [_stamp(Path(f"{self.database}{suffix}")) for suffix in ("", ".wal")]
 
     def stored(self) -> list[int]:
         return [row[0] for row in self.ask("SELECT seq::BIGINT FROM events WHERE seq IS NOT NULL ORDER BY seq")]  # type: ignore[misc]
@@ -278,6 +281,14 @@ def polls(number: int = 3) -> None:
 def sized(full: int, least: int) -> int:
     """The size of a heavy case."""
     return max(least, int(full * SCALE))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _state(pid: int) -> str:

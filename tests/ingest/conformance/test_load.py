@@ -11,7 +11,7 @@ def test_b1_a_writer_faster_than_the_reader(case: Case) -> None:
     """With rotation all the time: everything is there after a while, and memory stays bounded."""
     case.write(1)
     with case.follow() as follower:
-        for _ in range(sized(60, 6)):
+        for _ in range(sized(60, 3)):
             case.write(20_000)
             case.shift(keep=1000)
         case.write(1)
@@ -47,7 +47,7 @@ def test_b2_fairness(case: Case) -> None:
 
 def test_b3_few_descriptors(case: Case) -> None:
     """A thousand files with 128 descriptors."""
-    count = sized(1000, 150)
+    count = sized(1000, 100)
     for number in range(count):
         case.write(1, case.folder / f"f{number}.log")
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))"

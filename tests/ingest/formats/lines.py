@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -17,28 +18,33 @@ CONTEXT = Context(modified_at=datetime(2026, 3, 14, 12, 0, tzinfo=UTC))
 
 def records(text: str, format_: Format) -> list[tuple[int, int, str]]:
     """(pos, bytes, raw) of each record, split and joined as an ingest does it."""
-    with duckdb.connect() as connection:
-        found = _table(connection, text, format_).to_pydict()
-        return list(zip(*found.values(), strict=True))
+    return list(zip(*_table(text, format_).to_pydict().values(), strict=True))
 
 
 def select(format_: Format, text: str, context: Context = CONTEXT) -> list[Event]:
     """The rows that a format makes of a text: what is not NULL, by column; `ts` in ISO 8601, `attributes` parsed."""
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET threads = 1")
-        connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
-        connection.register("lines", _table(connection, text, format_))
-        statement = format_.select(connection, context)
-        iso = "strftime(ts AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
-        cursor = connection.execute(f"SELECT * REPLACE ({iso} AS ts) FROM ({statement}) ORDER BY pos")
-        names = [column[0] for column in cursor.description or ()]
-        return [_present(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    connection = _connection()
+    connection.register("lines", _table(text, format_))
+    statement = format_.select(connection, context)
+    iso = "strftime(ts AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')"
+    cursor = connection.execute(f"SELECT * REPLACE ({iso} AS ts) FROM ({statement}) ORDER BY pos")
+    names = [column[0] for column in cursor.description or ()]
+    return [_present(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def _table(connection: duckdb.DuckDBPyConnection, text: str, format_: Format) -> pa.Table:
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One for all tests: making it takes as long as most of what is asked of it."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET threads = 1")
+    connection.execute("SET disabled_optimizers = 'join_filter_pushdown'")
+    return connection
+
+
+def _table(text: str, format_: Format) -> pa.Table:
     found = lines.split(memoryview(text.encode()), at_start=True)
-    begins = which_begin(connection, found, format_) if len(found.starts) else None
+    begins = which_begin(_connection(), found, format_) if len(found.starts) else None
     if begins is not None:
         found = lines.join(found, begins)
     lines.mend(found)

@@ -54,7 +54,7 @@ CONTEXTS = st.sampled_from(
 
 @pytest.mark.parametrize("name", [*FORMATS, "cri+python_text", "docker_json+json", "compose+logfmt"])
 @given(text=LINES, context=CONTEXTS)
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
     """Every record yields exactly one row, an event with something in it or a reject with its reason."""
     format_ = format_named(name)
@@ -66,7 +66,7 @@ def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> Non
 
 
 @given(text=LINES)
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_detection_always_answers(text: str) -> None:
     """Any text has a format, with a share of at least 0.9 and a sentence that names it."""
     detection = detect(text.split("\n"))

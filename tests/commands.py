@@ -1,0 +1,44 @@
+"""`logpipe` commands in this process: starting another one takes longer than most of them do."""
+
+import io
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from logpipe.cli.main import main
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: exit code and both streams."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def call(*arguments: str, stdin: str = "", folder: Path = Path()) -> Done:
+    """`logpipe ARGUMENTS` in a folder; an error that it does not tell as it should is raised."""
+    out, err = _stream(), _stream()
+    code: object = 0
+    with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["logpipe", *arguments])
+        patch.setattr(sys, "stdin", _stream(stdin.encode()))
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    assert isinstance(code, int)
+    return Done(code, _text(out), _text(err))
+
+
+def _stream(data: bytes = b"") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", write_through=True)
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
