@@ -1,4 +1,4 @@
-"""Compiles the scanner when the package is built, also in place for an editable install.
+"""Compiles the scanners when the package is built, also in place for an editable install.
 
 With the system's C compiler, or, where there is none, with Zig's, which comes as a wheel.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("logpipe/ingest/scanning")
-SOURCES = (FOLDER / "scanner.c", FOLDER / "groups.c")
+SOURCES = ("scan.c", "json.c", "access.c", "groups.c")
 LIBRARY = FOLDER / "_scanner.so"
 FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 ZIG = "ziglang==0.15.2"
@@ -32,7 +32,7 @@ class ScannerHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         compiler = ["cc"] if shutil.which("cc") else [sys.executable, "-m", "ziglang", "cc"]
-        sources = [root / source for source in SOURCES]
+        sources = [root / FOLDER / source for source in SOURCES]
         subprocess.run([*compiler, *FLAGS, "-o", root / LIBRARY, *sources, "-lm"], check=True)  # noqa: S603 - our own command
         build_data["artifacts"].append(str(LIBRARY))
         build_data["pure_python"] = False

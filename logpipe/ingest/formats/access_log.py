@@ -6,6 +6,7 @@ https://httpd.apache.org/docs/current/mod/mod_log_config.html
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import ctime_sql, iso_sql, ncsa_sql, one_of, slashed_sql
 from logpipe.ingest.formats.web_errors import APACHE_LAYOUT, NGINX_LAYOUT, QUOTED, REQUEST
+from logpipe.ingest.scanning.scanner import scan_access
 
 SINCE_TIME = (
     rf' \[(?P<time>[^\]\"]+)\] "(?P<request>{REQUEST})" (?P<status>\d{{3}}|-) (?P<size>\d+|-)'
@@ -101,4 +102,5 @@ ACCESS_LOG = TextFormat(
         "rest": "CASE WHEN rest IS NOT NULL"
         f' AND NOT regexp_full_match(rest, \'( "({ADDRESSES})")?( "?\\d+\\.\\d+"?)?\') THEN trim(rest) END',
     },
+    scan=scan_access,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
-from logpipe.ingest.scanning.scanner import scan
+from logpipe.ingest.scanning.scanner import scan_json
 from logpipe.record import FIELDS, STREAMS
 
 
@@ -16,5 +16,5 @@ LOGPIPE_JSONL = JsonFormat(
     title="logpipe's own JSON lines",
     columns={field.column: candidates(field.key) for field in FIELDS},
     marks=_is_record,
-    scan=scan,
+    scan=scan_json,
 )

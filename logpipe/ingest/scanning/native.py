@@ -1,4 +1,4 @@
-"""What is compiled when the package is built: `scanner.c` and `groups.c`, as a library without Python in it."""
+"""What is compiled when the package is built, from the C files beside this one: a library without Python in it."""
 
 import ctypes
 from functools import cache
@@ -12,7 +12,8 @@ import numpy.typing as npt
 def library() -> ctypes.CDLL:
     """The library; its functions let other threads run."""
     found = ctypes.CDLL(str(Path(__file__).with_name("_scanner.so")))
-    found.logpipe_scan.restype = ctypes.c_int64
+    found.logpipe_scan_json.restype = ctypes.c_int64
+    found.logpipe_scan_access.restype = ctypes.c_int64
     found.logpipe_newlines.restype = ctypes.c_int64
     found.logpipe_count.restype = None
     return found

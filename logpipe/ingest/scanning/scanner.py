@@ -1,12 +1,13 @@
-"""The fast way from lines of logpipe's own JSON to rows, by `scanner.c`.
+"""The fast way from lines to rows: `json.c` for logpipe's own JSON, `access.c` for access logs.
 
-It takes the lines that are plain and leaves the others to the full SELECT of the format; of those that it takes both
-say the same, which a test holds.
+A scanner takes the lines that are plain and leaves the others to the full SELECT of the format; of those that it takes
+both say the same, which tests hold.
 """
 
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,10 @@ _KINDS = {"TIMESTAMPTZ": _TIME, "DOUBLE": _FLOAT, "USMALLINT": _UINT16, "INTEGER
 _TEXT_KINDS = {"service": _SERVICE, "stream": _STREAM, "level": _LEVEL}
 _NUMPY_TYPES = {_TIME: "i8", _FLOAT: "f8", _UINT16: "u2", _INT32: "i4", _UINT64: "u8"}
 _VIEW = "4i4"
+_ACCESS: Final = (
+    *("ts", "service", "stream", "message", "http_method", "http_path", "http_status", "user_id", "duration_ms"),
+)
+"""In the order of `access.c`."""
 
 
 class _Column(ctypes.Structure):
@@ -32,6 +37,32 @@ class _Column(ctypes.Structure):
         ("values", ctypes.c_void_p),
         ("valid", ctypes.c_void_p),
         ("present", ctypes.c_int64),
+    )
+
+
+class _Lines(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("size", ctypes.c_int64),
+        ("starts", ctypes.c_void_p),
+        ("ends", ctypes.c_void_p),
+        ("skip", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+    )
+
+
+class _Rows(ctypes.Structure):
+    _fields_ = (
+        ("columns", ctypes.POINTER(_Column)),
+        ("column_count", ctypes.c_int64),
+        ("side", ctypes.c_void_p),
+        ("service_length", ctypes.c_int64),
+        ("severities", ctypes.c_void_p),
+        ("attributes_valid", ctypes.c_void_p),
+        ("attribute_offsets", ctypes.c_void_p),
+        ("attributes", ctypes.c_void_p),
+        ("taken", ctypes.c_void_p),
+        ("left", ctypes.c_void_p),
     )
 
 
@@ -49,41 +80,54 @@ class Scanned:
     """Those that did not."""
 
 
-def scan(records: Records, service: str) -> Scanned:
-    """The rows of plain lines; `service` is for those that name none."""
-    count = len(records.starts)
-    data = np.frombuffer(records.data, np.uint8)
-    side = _side(records, service)
-    columns = (_Column * len(FIELDS))()
-    held = [_hold(column, field, count) for column, field in zip(columns, FIELDS, strict=True)]
-    severities = np.empty(count, np.uint8)
-    attributes, attribute_offsets = np.empty(len(data), np.uint8), np.empty(count + 1, np.int32)
-    attributes_valid = _bitmap(count)
-    taken, left, skip = np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(count, np.uint8)
-    skip[list(records.mended)] = 1
-    rows = library().logpipe_scan(
-        *(address(data), ctypes.c_int64(len(data)), address(records.starts), address(records.ends), address(skip)),
-        *(ctypes.c_int64(count), columns, ctypes.c_int32(len(columns))),
-        *(_bits("timestamp", "level"), _bits("exception_type", "exception_message"), _bits("exception_stacktrace")),
-        *(address(side), ctypes.c_int64(len(service.encode()))),
-        *(address(severities), address(attributes), address(attribute_offsets), address(attributes_valid)),
-        *(address(taken), address(left)),
-    )
-    found = {
-        field.column: values
-        for column, field, values in zip(columns, FIELDS, held, strict=True)
-        if column.present or not rows
-    }
-    found["severity"] = Values(severities, None)
-    found["bytes"] = Values(records.lengths[taken[:rows]].astype(np.uint32), None)
-    texts = [data, side]
-    every = np.s_[:rows]
-    made = {name: _array(values, texts, every) for name, values in found.items()}
-    made["attributes"] = pa.Array.from_buffers(
-        pa.string(), rows, [pa.py_buffer(array) for array in (attributes_valid, attribute_offsets, attributes)]
-    )
-    grouped = group(rows, found, texts, lambda name, indices: _array(found[name], texts, indices))
-    return Scanned(made, grouped, taken[:rows], left[: count - rows])
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """One of the functions in C."""
+
+    function: str
+    fields: tuple[Field, ...]
+    """The columns that it fills, in its order."""
+    attribute_room: tuple[int, int]
+    """The most bytes of attributes that it writes: for each byte of the lines, and for each line."""
+
+    def __call__(self, records: Records, service: str) -> Scanned:
+        """The rows of plain lines; `service` is for those that name none."""
+        count = len(records.starts)
+        data, side = np.frombuffer(records.data, np.uint8), _side(records, service)
+        columns = (_Column * len(self.fields))()
+        held = [_hold(column, field, count) for column, field in zip(columns, self.fields, strict=True)]
+        severities, attributes = np.empty(count, np.uint8), self._attributes(records)
+        taken, left, skip = np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(count, np.uint8)
+        skip[list(records.mended)] = 1
+        lines = _Lines(
+            *(address(data), len(data), address(records.starts), address(records.ends), address(skip), count)
+        )
+        into = _Rows(
+            *(columns, len(columns), address(side), len(service.encode()), address(severities)),
+            *(*map(address, attributes), address(taken), address(left)),
+        )
+        rows = getattr(library(), self.function)(ctypes.byref(lines), ctypes.byref(into))
+        found = {
+            field.column: values
+            for column, field, values in zip(columns, self.fields, held, strict=True)
+            if column.present or not rows
+        }
+        found["severity"] = Values(severities, None)
+        found["bytes"] = Values(records.lengths[taken[:rows]].astype(np.uint32), None)
+        texts, every = [data, side], np.s_[:rows]
+        made = {name: _array(values, texts, every) for name, values in found.items()}
+        made["attributes"] = pa.Array.from_buffers(pa.string(), rows, [*map(pa.py_buffer, attributes)])
+        grouped = group(rows, found, texts, lambda name, indices: _array(found[name], texts, indices))
+        return Scanned(made, grouped, taken[:rows], left[: count - rows])
+
+    def _attributes(self, records: Records) -> list[npt.NDArray[np.generic]]:
+        """Arrow's buffers of a text: validity, offsets and bytes; memory that is not touched costs nothing."""
+        count, (a_byte, a_line) = len(records.starts), self.attribute_room
+        return [
+            _bitmap(count),
+            np.empty(count + 1, np.int32),
+            np.empty(a_byte * len(records.data) + a_line * count, np.uint8),
+        ]
 
 
 def _side(records: Records, service: str) -> npt.NDArray[np.uint8]:
@@ -123,5 +167,7 @@ def _array(column: Values, texts: Sequence[npt.NDArray[np.uint8]], indices: slic
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
-def _bits(*keys: str) -> ctypes.c_uint64:
-    return ctypes.c_uint64(sum(1 << index for index, field in enumerate(FIELDS) if field.key in keys))
+scan_json: Final = Scanner("logpipe_scan_json", FIELDS, (1, 0))
+scan_access: Final = Scanner(
+    "logpipe_scan_access", tuple(field for name in _ACCESS for field in FIELDS if field.column == name), (2, 200)
+)
