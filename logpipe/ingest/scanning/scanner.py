@@ -5,6 +5,7 @@ both say the same, which tests hold.
 """
 
 import ctypes
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -121,22 +122,30 @@ class Scanner:
         return Scanned(made, grouped, taken[:rows], left[: count - rows])
 
     def _attributes(self, records: Records) -> list[npt.NDArray[np.generic]]:
-        """Arrow's buffers of a text: validity, offsets and bytes; memory that is not touched costs nothing."""
+        """Arrow's buffers of a text: validity, offsets and bytes."""
         count, (a_byte, a_line) = len(records.starts), self.attribute_room
         return [
             _bitmap(count),
             np.empty(count + 1, np.int32),
-            np.empty(a_byte * len(records.data) + a_line * count, np.uint8),
+            _room(a_byte * len(records.data) + a_line * count),
         ]
 
 
 def _side(records: Records, service: str) -> npt.NDArray[np.uint8]:
-    """Room for what is put together, behind the name of the service; memory that is not touched costs nothing."""
+    """Room for what is put together, behind the name of the service."""
     name = service.encode()
     longest = int(records.lengths.max(initial=0))
-    side = np.empty(len(name) + len(records.data) + longest, np.uint8)
+    side = _room(len(name) + len(records.data) + longest)
     side[: len(name)] = np.frombuffer(name, np.uint8)
     return side
+
+
+def _room(size: int) -> npt.NDArray[np.uint8]:
+    """So many bytes, and one, which go back to the system once nothing refers to them; `malloc` would keep them.
+
+    Those that are not touched cost nothing.
+    """
+    return np.frombuffer(mmap.mmap(-1, size + 1), np.uint8)
 
 
 def _hold(column: _Column, field: Field, count: int) -> Values:

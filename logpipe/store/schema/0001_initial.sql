@@ -57,7 +57,7 @@ CREATE TABLE events (
     instance VARCHAR,
     seq UBIGINT,
     severity UTINYINT NOT NULL,      -- 0 where the source gives no level
-    attributes JSON,                 -- what has no column, and values whose type does not fit theirs
+    attributes JSON USING COMPRESSION zstd, -- what has no column, and values whose type does not fit theirs
     source_id INTEGER NOT NULL,
     source_pos UBIGINT NOT NULL,     -- byte at which the record begins, decompressed
     bytes UINTEGER NOT NULL          -- length of the record with its newlines
