@@ -140,8 +140,11 @@ class Converter:
         connection.register("lines", chunk.records.table(chunk.span.from_pos, indices))
         try:
             selection = chunk.format.select(connection, self._context(chunk))
+            if taken is not None:  # of the few lines that a scanner leaves, planning would take longer than running
+                connection.execute("PRAGMA disable_optimizer")
             connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
         finally:
+            connection.execute("PRAGMA enable_optimizer")
             connection.unregister("lines")
         self._note_mended(chunk)
         self._fill_times(chunk, taken)
