@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,15 +34,31 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADING = "## Following"
 
 
+Line = Callable[[int], bytes]
+
+
 def line(number: int) -> bytes:
-    """One record, as an application writes it."""
-    record = {
-        "timestamp": f"2026-03-12T10:{number // 300_000 % 60:02}:{number // 5000 % 60:02}.{number % 5000:06}Z",
-        "level": "ERROR" if number % 100 == 0 else "INFO",
-        "service": "shop",
-        "message": f"order {number} handled",
-        "seq": number,
-    }
+    """One record, as logpipe's emitter writes it."""
+    record = {"timestamp": _time(number), "level": _level(number), "stream": "app", "service": "shop"}
+    return _written(record | {"message": f"order {number} handled", "seq": number})
+
+
+def line_of_another(number: int) -> bytes:
+    """The same as another library might."""
+    return _written(
+        {"time": _time(number), "severity": _level(number), "msg": f"order {number} handled", "seq": number}
+    )
+
+
+def _time(number: int) -> str:
+    return f"2026-03-12T10:{number // 300_000 % 60:02}:{number // 5000 % 60:02}.{number % 5000:06}Z"
+
+
+def _level(number: int) -> str:
+    return "ERROR" if number % 100 == 0 else "INFO"
+
+
+def _written(record: dict[str, object]) -> bytes:
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -72,21 +88,24 @@ def share_of_a_core(pid: int, seconds: float) -> float:
     return 100 * (cpu_s(pid) - before) / (time.monotonic() - started)
 
 
+KINDS: dict[str, Line] = {"logpipe's own JSON": line, "other JSON": line_of_another}
+
+
 class Writer(threading.Thread):
     """Appends lines at an even pace, and remembers when."""
 
-    def __init__(self, path: Path, first: int) -> None:
+    def __init__(self, path: Path, make: Line, first: int) -> None:
         super().__init__()
         self.written: list[tuple[int, float]] = []
         """(number of the last line, when it was written)"""
-        self._path, self._next, self._ended = path, first, threading.Event()
+        self._path, self._make, self._next, self._ended = path, make, first, threading.Event()
 
     def run(self) -> None:
         begun, first = time.monotonic(), self._next
         with self._path.open("ab", buffering=0) as file:
             while not self._ended.wait(TICK_S):
                 due = first + int((time.monotonic() - begun) * LINES_A_SECOND)
-                file.write(b"".join(line(number) for number in range(self._next, due)))
+                file.write(b"".join(map(self._make, range(self._next, due))))
                 self.written.append((due - 1, time.monotonic()))
                 self._next = due
 
@@ -97,18 +116,18 @@ class Writer(threading.Thread):
         return self._next
 
 
-def one_busy_file(folder: Path, seconds: float) -> tuple[float, list[float]]:
+def one_busy_file(folder: Path, make: Line, seconds: float) -> tuple[float, list[float]]:
     """CPU of the owner when nobody asks it, in percent; and for each write, how long until a query saw it."""
-    database, log = folder / "busy.duckdb", folder / "busy.log"
-    log.write_bytes(line(0))
+    database, log = folder / f"{make.__name__}.duckdb", folder / f"{make.__name__}.log"
+    log.write_bytes(make(0))
     with following(log, database) as owner:
         time.sleep(SETTLING_S)
-        alone = Writer(log, 1)
+        alone = Writer(log, make, 1)
         alone.start()
         time.sleep(SETTLING_S)
         cpu = share_of_a_core(owner, seconds)
         first = alone.end()
-        asked = Writer(log, first)
+        asked = Writer(log, make, first)
         with Store.open(database, read_only=True) as store:
             asked.start()
             latencies = _latencies(store, asked, seconds)
@@ -212,6 +231,18 @@ def write_down(section: str) -> None:
     RESULTS.write_text(text)
 
 
+def busy_rows(kind: str, measured: tuple[float, list[float]]) -> dict[str, str]:
+    """Of a busy file, for people."""
+    cpu, latencies = measured
+    percentiles = statistics.quantiles(latencies, n=100)
+    rate = f"{LINES_A_SECOND:,} lines/s of {kind} into one file"
+    return {
+        f"{rate}: until a query in another process sees a line, p50": f"{percentiles[49]:.2f} s",
+        f"{rate}: the same, p99": f"{percentiles[98]:.2f} s",
+        f"{rate}: CPU of the owner meanwhile, when nobody asks it": f"{cpu:.0f} % of a core",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="how long each share of a core is measured")
@@ -219,17 +250,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        busy, latencies = one_busy_file(folder, arguments.seconds)
+        busy = [busy_rows(kind, one_busy_file(folder, make, arguments.seconds)) for kind, make in KINDS.items()]
         idle = idle_files(folder, arguments.seconds)
         start, again = known_files(folder, arguments.files)
     assert again == 0, f"{again} lines of known files were read again"
-    percentiles = statistics.quantiles(latencies, n=100)
     rows = {
-        f"{LINES_A_SECOND:,} lines/s into one file: until a query in another process sees a line, p50": (
-            f"{percentiles[49]:.2f} s"
-        ),
-        "the same, p99": f"{percentiles[98]:.2f} s",
-        "CPU of the owner meanwhile, when nobody asks it": f"{busy:.0f} % of a core",
+        **busy[0],
+        **busy[1],
         f"CPU with {IDLE_FILES} idle files": f"{idle:.1f} % of a core",
         f"start with {arguments.files:,} known files, until the line of a new one is seen": f"{start:.1f} s",
     }

@@ -16,7 +16,13 @@ POLL_S = 1.0
 """How long a change may go unseen when no event tells of it."""
 
 GATHER_S = 0.2
-"""How long to gather before the next sweep, so that a busy file does not make a transaction a line."""
+LONGEST_GATHER_S = 0.5
+"""How long to gather before the next sweep, so that a busy file does not make a transaction a line: up to the longest,
+so that a line is seen within a second.
+"""
+
+LEAST_GATHER = 5
+"""A sweep is followed by a wait this many times as long, in these bounds: small transactions cost as much as large."""
 
 LEAST_IDLE = 20
 """A sweep that finds nothing is followed by a wait this many times as long: so little of a processor is idled away."""
@@ -73,9 +79,11 @@ def follow(
                 if ingester.behind:
                     continue
                 between()
+                spent = time.monotonic() - started
                 if ingester.summary.bytes == before:
-                    _rest(changed, stop, max(POLL_S, LEAST_IDLE * (time.monotonic() - started)))
-                stop.wait(GATHER_S)
+                    _rest(changed, stop, max(POLL_S, LEAST_IDLE * spent))
+                    spent = 0.0
+                stop.wait(min(max(GATHER_S, LEAST_GATHER * spent), LONGEST_GATHER_S))
         _sweep(ingester, paths, troubles, last=True)
         log.info("followed to the end", extra={"event": "following_ended", **_figures(ingester.summary)})
     finally:

@@ -86,13 +86,11 @@ class Cut:
             before = flow.position
             for records in self._records(size) if size else ():
                 yield self._make(flow, len(records.data), records)
-            if flow.position > before:
-                continue
-            if flow.full:
+            if flow.position == before and flow.full:
                 yield self._long_line()
-            elif not flow.more:
+            elif not flow.more:  # what was written since is left to the next time, which takes more at once
                 source.looked_at, source.waiting_bytes = time.monotonic(), len(flow.data)
-                if len(flow.data) <= _REMEMBERED_BYTES:
+                if 0 < len(flow.data) <= _REMEMBERED_BYTES:
                     source.waiting = Waiting(flow.tail, bytes(flow.data))
                 return
 

@@ -34,7 +34,7 @@ _COMMAND = """
 import sys
 from logpipe.ingest import follow
 from logpipe.ingest.files import ending, open_files
-follow.POLL_S, follow.GATHER_S, follow.LEAST_IDLE = 0.2, 0.05, 2
+follow.POLL_S, follow.GATHER_S, follow.LONGEST_GATHER_S, follow.LEAST_IDLE = 0.2, 0.05, 0.05, 2
 {prelude}
 from logpipe.cli.main import main
 main()
