@@ -106,7 +106,8 @@ class Buckets:
 
     def frame(self, sql: str) -> pd.DataFrame:
         """The rows of a statement."""
-        return self.store.connection.execute(sql).df()
+        with self.store.rows(sql) as rows:
+            return rows.df()
 
     def dense(self, index: "pd.Series[int]", values: "pd.Series[float]", first: int = 0) -> Floats:
         """One value a bucket, from bucket `first` to the end of the range; zero where there is none."""

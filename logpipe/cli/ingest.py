@@ -138,7 +138,8 @@ def _follow(
         output.note(f"following {', '.join('standard input' if path == STDIN else path for path in paths)}")
     with Spool(ends=stop if quietly or paths == [STDIN] else None) as spool:
         files = [str(spool.path) if path == STDIN else path for path in paths]
-        follow(ingester, files, stop, errors.append if quietly else _warn, notifications=notifications)
+        complain = errors.append if quietly else _warn
+        follow(ingester, files, stop, complain, notifications=notifications, between=lambda: house.step(store))
         if spool.error is not None:
             raise spool.error
         if quietly and not spool.ended:

@@ -30,7 +30,7 @@ class Housekeeping:
     def step(self, store: Store) -> None:
         """Do the next piece of what is due, if anything is.
 
-        Where the database refuses, as while another process changes these rows, the round is given up until the next.
+        Where the database refuses, as while another process changes these rows, that is logged, and the round given up.
         """
         if self._work is None:
             if time.monotonic() < self._due:
@@ -38,7 +38,10 @@ class Housekeeping:
             self._work = self._round(store)
         try:
             next(self._work)
-        except (StopIteration, StoreError):
+        except StopIteration:
+            self._work, self._due = None, time.monotonic() + self._every_s
+        except StoreError as error:
+            log.warning("%s", error, extra={"event": error.reason})
             self._work, self._due = None, time.monotonic() + self._every_s
 
     def _round(self, store: Store) -> Iterator[None]:

@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logpipe.ingest.files.discovery import service_of
 from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
 from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
 from logpipe.ingest.formats import Detection, Format, detect, format_named, shares
@@ -44,7 +45,9 @@ def preview(path: str, options: Options, records: int) -> Preview:
     format_ = format_named(options.format, options.formats) if options.format else None
     explanation = f"{format_.name} ({format_.title}): as was asked for" if format_ else found.explanation
     claimed = sorted(shares(lines, options.formats).items(), key=lambda pair: -pair[1])
-    events, rejects, count = _taken(_name(path), _whole_lines(head), modified, options, records)
+    # Its copy stands in another folder, after which a service may be named.
+    as_there = replace(options, following=False, service=options.service or service_of(os.path.abspath(path)))
+    events, rejects, count = _taken(_name(path), _whole_lines(head), modified, as_there, records)
     by_share = {name: share for name, share in claimed if share}
     return Preview(format_ or found.format, explanation, found, by_share, events, rejects, count)
 
@@ -65,7 +68,7 @@ def _taken(name: str, head: bytes, modified: float, options: Options, records: i
         copy = Path(folder) / name
         copy.write_bytes(head)
         os.utime(copy, (modified, modified))
-        summary = ingest(store, [str(copy)], replace(options, following=False))
+        summary = ingest(store, [str(copy)], options)
         if summary.errors:
             raise summary.errors[0]
         columns = (*COLUMNS, "severity", "attributes")
@@ -75,7 +78,7 @@ def _taken(name: str, head: bytes, modified: float, options: Options, records: i
 
 
 def _rows(store: Store, sql: str, limit: int) -> list[Row]:
-    cursor = store.connection.execute(sql, [limit])
-    names = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    with store.rows(sql, [limit]) as found:
+        names = [column[0] for column in found.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     return [{name: value for name, value in row.items() if value is not None} for row in rows]

@@ -77,14 +77,15 @@ class Telemetry:
         """Write down what was counted, once a minute or `at_once`.
 
         Raises:
-            StoreError: nothing was written, and nothing is forgotten.
+            StoreError: the store refused; each figure is in it once, now or the next time.
         """
         now = time.monotonic()
         if (not at_once and now - self._told < EVERY_S) or not (self._work or self._behind):
             return
         _insert(store, self._rows(now))
-        _log_rejects(store, {source_id: work.rejects for source_id, work in self._work.items() if work.rejects})
-        self._work, self._told = {}, now
+        rejects = {source_id: work.rejects for source_id, work in self._work.items() if work.rejects}
+        self._work, self._told = {}, now  # before anything else can fail: what is in the store is not told again
+        _log_rejects(store, rejects)
 
     def _rows(self, now: float) -> pa.Table:
         minute = datetime.now(UTC).replace(second=0, microsecond=0)

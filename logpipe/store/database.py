@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -40,6 +40,10 @@ _POLL_S: Final = 0.05
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
 _OWNER = re.compile(r"\(PID (\d+)\)")
+
+
+Rows = duckdb.DuckDBPyConnection
+"""DuckDB hands out rows through the connection itself."""
 
 
 class Store:
@@ -107,6 +111,16 @@ class Store:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
+    def rows(self, sql: str, parameters: Sequence[object] | dict[str, object] | None = None) -> Iterator[Rows]:
+        """The rows of one statement, to be fetched within the block in whatever shape; nothing else is asked meanwhile.
+
+        Raises:
+            StoreError: the statement was refused, or could not be read to its end.
+        """
+        with _translated(self.url):
+            yield self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
+
+    @contextmanager
     def transaction(self, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
@@ -114,20 +128,16 @@ class Store:
 
         After StoreFull the handle may be dead (DuckDB invalidates it): open the store again and read the ledger.
         """
-        connection = self.connection.cursor() if beside else self.connection
-        try:
-            with _translated(self.url):
-                connection.begin()
-                try:
-                    yield connection
-                except BaseException:
-                    with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
-                        connection.rollback()
-                    raise
-                connection.commit()
-        finally:
-            if beside:
-                connection.close()
+        with _translated(self.url), ExitStack() as stack:
+            connection = stack.enter_context(self.connection.cursor()) if beside else self.connection
+            connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                with suppress(duckdb.Error):  # a fatal error has ended the transaction, and the handle with it
+                    connection.rollback()
+                raise
+            connection.commit()
 
     def reopen(self) -> None:
         """Open the same database again, after an error that made an end of the handle.

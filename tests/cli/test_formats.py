@@ -97,3 +97,12 @@ def test_ingest_reads_by_a_definition(tmp_path: Path, logpipe: Run, monkeypatch:
     assert logpipe("ingest", str(tmp_path / "b.log"), "--db", str(database)).returncode == 0
     formats = logpipe("sources", "--db", str(database), "--json").stdout
     assert [json.loads(line)["format"] for line in formats.splitlines()] == ["numbers", "numbers"]
+
+
+def test_the_service_is_that_of_an_ingest(tmp_path: Path, logpipe: Run) -> None:
+    """Of a file whose name says only what is in it, the folder it stands in."""
+    log = tmp_path / "nginx" / "access.log"
+    log.parent.mkdir()
+    log.write_text(ACCESS)
+    [shown] = map(json.loads, logpipe("formats", str(log), "--json").stdout.splitlines())
+    assert shown["events"][0]["service"] == "nginx"

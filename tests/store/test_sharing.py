@@ -240,8 +240,11 @@ def test_a_statement_under_way_when_the_owner_dies_is_told(owner: subprocess.Pop
         connection.execute("DELETE FROM events")
         owner.kill()
         owner.wait()
-        with pytest.raises(StoreError, match=r"ended while it was asked.*run the command again"):
+        told = r"ended while it was asked.*run the command again"
+        with pytest.raises(StoreError, match=told):
             store.execute("SELECT 1")
+        with pytest.raises(StoreError, match=told), store.rows("SELECT 1"):
+            pass
     assert count(path) == 1422
     with reading.open_sealed(path) as store:
         assert not store.attached

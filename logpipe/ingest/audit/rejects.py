@@ -39,17 +39,14 @@ def count_by_reason(store: Store, reason: str | None = None) -> list[tuple[str, 
 
 def rejected(store: Store, *, reason: str | None = None, limit: int | None = None) -> Iterator[RejectedLine]:
     """The rejected lines in the order of their files, in bounded memory."""
-    cursor = store.connection.cursor()
-    cursor.execute(
-        """
+    statement = """
         SELECT path, source_id, source_pos, bytes, reason, detail, raw
         FROM rejects JOIN sources USING (source_id)
         WHERE $reason IS NULL OR reason = $reason
         ORDER BY source_id, source_pos
         LIMIT $limit
-        """,
-        {"reason": reason, "limit": limit if limit is not None else 1 << 62},
-    )
-    while rows := cursor.fetchmany(_FETCH):
-        for row in rows:
-            yield RejectedLine(*row)
+        """
+    with store.rows(statement, {"reason": reason, "limit": limit if limit is not None else 1 << 62}) as found:
+        while rows := found.fetchmany(_FETCH):
+            for row in rows:
+                yield RejectedLine(*row)

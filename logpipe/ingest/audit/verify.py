@@ -235,22 +235,29 @@ def _read_segment(reader: Reader, start: int, end: int) -> _Found:
     return _Found(segment.end - start, segment.digest(), found[found < end])
 
 
+_ROWS_WITHIN = """
+SELECT source_pos::BIGINT AS pos
+FROM (SELECT source_id, source_pos FROM events UNION ALL SELECT source_id, source_pos FROM rejects)
+WHERE source_id = $source AND source_pos >= $start AND source_pos < $end
+"""
+
+_ENTRIES_WITHIN = """
+SELECT from_pos::BIGINT AS pos
+FROM ledger
+WHERE source_id = $source AND from_pos >= $start AND from_pos < $end
+"""
+
+
 def _check_lines(
     store: Store, source_id: int, path: str, found: _Found, stretch: tuple[int, int], lines: int
 ) -> Problem | None:
     """Every row begins where a line of the file begins, and the lines are as many as the ledger says."""
     start, end = stretch
-    rows = store.connection.execute(
-        "SELECT source_pos::BIGINT AS pos FROM events WHERE source_id = $source AND source_pos >= $start "
-        "AND source_pos < $end UNION ALL SELECT source_pos::BIGINT FROM rejects WHERE source_id = $source "
-        "AND source_pos >= $start AND source_pos < $end",
-        {"source": source_id, "start": start, "end": end},
-    ).fetchnumpy()["pos"]
-    entries = store.connection.execute(
-        "SELECT from_pos::BIGINT AS pos FROM ledger WHERE source_id = $source AND from_pos >= $start "
-        "AND from_pos < $end",
-        {"source": source_id, "start": start, "end": end},
-    ).fetchnumpy()["pos"]
+    within: dict[str, object] = {"source": source_id, "start": start, "end": end}
+    with store.rows(_ROWS_WITHIN, within) as found_rows:
+        rows = found_rows.fetchnumpy()["pos"]
+    with store.rows(_ENTRIES_WITHIN, within) as found_entries:
+        entries = found_entries.fetchnumpy()["pos"]
     begins = np.union1d(found.begins, entries)  # what was taken of a line too early is a line of its own
     if len(begins) != lines:
         return Problem(source_id, path, "line_count", f"{len(begins)} lines in the file, {lines} in the ledger")

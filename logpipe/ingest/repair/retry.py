@@ -14,7 +14,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from logpipe.errors import InputError
 from logpipe.ingest.files.source import Span
 from logpipe.ingest.formats import Format, format_named
 from logpipe.ingest.formats.base import Context, Headed
@@ -108,15 +107,10 @@ def retry(store: Store, options: Options, reason: str | None = None) -> Retried:
     """Parse the rejects again, those of `reason` only where given, in `options.format` or in that of their source.
 
     Raises:
-        InputError: there is no such format.
+        InputError: there is no such format or time zone.
         StoreError: the store refused; what was committed is right.
     """
-    if options.format is not None and format_named(options.format, options.formats) is None:
-        raise InputError(
-            f"there is no format called {options.format}",
-            remedy=f"choose one of: {', '.join(options.formats)}",
-            reason="unknown_format",
-        )
+    options.check()
     done = Retried()
     for source_id, its_format, service, modified_at in store.execute(
         "SELECT source_id, format, service, coalesce(modified_at, first_seen_at) FROM sources "

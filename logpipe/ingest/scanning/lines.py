@@ -24,7 +24,6 @@ _BOM = b"\xef\xbb\xbf"
 ROW_GROUP = 122_880
 """DuckDB's: a transaction of whole ones leaves no small one behind, which would be copied together later."""
 
-_PIECE = 1 << 20
 _ALL = slice(None)
 _INLINE = 12
 _DEEPEST = 50_000
@@ -79,11 +78,6 @@ class Records:
     def text(self, index: int) -> bytes:
         """The bytes of one record, as they stand in the file."""
         return bytes(self.data[self.starts[index] : self.ends[index]])
-
-    def sample(self, size: int) -> list[str]:
-        """Some records, evenly spread."""
-        step = max(1, len(self.starts) // size)
-        return [self.text(index).decode("utf-8", "replace") for index in range(0, len(self.starts), step)]
 
     def table(self, base: int, indices: Positions | slice = _ALL) -> pa.Table:
         """The relation `lines(pos, bytes, raw)` that formats select from; `base` is the position of the chunk."""
