@@ -150,7 +150,7 @@ def _take_again(store: Store, reader: Reader, source: Source, options: Options) 
         [source.source_id],
     )
     end = source.offset
-    source.offset, source.ranges, source.segment = start, [], None
+    source.offset, source.tail_hash, source.ranges, source.segment = start, None, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
     intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None, Telemetry())
     try:
