@@ -25,8 +25,11 @@ class DockerJson(JsonFormat):
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`: a text without its newline goes on in the next object of the same stream."""
         both = " AND ".join(f"starts_with({text}, '{{') AND contains({text}, '\"log\"')" for text in (line, before))
-        same = f"contains({line}, '\"stdout\"') = contains({before}, '\"stdout\"')"
-        return f"{both} AND {same} AND NOT contains({before}, {_WHOLE})"
+        same = " OR ".join(
+            f"(contains({line}, '\"{stream}\"') AND contains({before}, '\"{stream}\"'))"
+            for stream in ("stdout", "stderr")
+        )
+        return f"{both} AND ({same}) AND NOT contains({before}, {_WHOLE})"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
@@ -39,6 +42,6 @@ DOCKER_JSON = Wrapped(
         title="Docker's json-file",
         columns={"ts": candidates("time"), "message": (Candidate("log", "rtrim({}, chr(13) || chr(10))"),)},
         marks=_is_record,
-        redundant={"log": "message"},
+        redundant={"log": "message IS NOT NULL"},
     )
 )

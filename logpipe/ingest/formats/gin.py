@@ -31,5 +31,11 @@ GIN = TextFormat(
         "duration_ms": "round(TRY_CAST(duration['number'] AS DOUBLE) * unit_ms + coalesce(TRY_CAST(duration['m'] AS"
         " DOUBLE), 0) * 6e4 + coalesce(TRY_CAST(duration['h'] AS DOUBLE), 0) * 36e5, 6)",
     },
-    attributes={"client_address": "client", "query": "query", "rest": "nullif(trim(rest, ' |'), '')", "mode": '"mode"'},
+    attributes={
+        "client_address": "client",
+        "latency": "CASE WHEN duration['unit'] = '' THEN took END",
+        "query": "query",
+        "rest": "nullif(trim(rest, ' |'), '')",
+        "mode": '"mode"',
+    },
 )

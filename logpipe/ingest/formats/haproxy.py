@@ -21,7 +21,7 @@ HAPROXY = TextFormat(
     layouts=(
         (
             rf"{CLIENT}{PROXIES}(?P<timers>-?\d+/-?\d+/-?\d+/-?\d+/\+?)(?P<took>-?\d+) (?P<status>-?\d+) \+?"
-            rf"(?P<size>\d+) \S+ \S+ "
+            rf"(?P<size>\d+) (?P<cookies>\S+ \S+) "
             rf"(?P<termination>\S{{4}}) {CONNECTIONS} (?:\{{(?P<request_headers>[^}}]*)\}} "
             rf")?(?:\{{(?P<response_headers>[^}}]*)\}} )?"
             rf'"(?P<request>{REQUEST})"?(?s:(?P<rest>.*))$'
@@ -54,6 +54,7 @@ HAPROXY = TextFormat(
         "server": "server",
         "timers": "timers || took",
         "response_size": "TRY_CAST(size AS UBIGINT)",
+        "cookies": "nullif(cookies, '- -')",
         "termination_state": "termination",
         "connections": "connections",
         "queues": "queues",

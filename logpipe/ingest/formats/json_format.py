@@ -42,7 +42,7 @@ class JsonFormat:
     marks: Callable[[Mapping[str, object]], bool] | None = None
     """Whether an object is of this format; None: any is, and an array, to be rejected as such."""
     redundant: Mapping[str, str] = field(default_factory=dict)
-    """Path of what only repeats other members, to the column that must have been found for it to be left out."""
+    """Path of what may only repeat other members, to the SQL condition, over columns and `json`, of whether it does."""
     scan: Scan | None = None
 
     def claims(self, lines: Sequence[str]) -> float:

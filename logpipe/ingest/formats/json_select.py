@@ -57,6 +57,8 @@ class Candidate:
     """SQL over the text `{}`, for a unit or a code of its own; of `ts` how the time is written."""
     kind: str | None = None
     """The JSON type (`OBJECT`, `ARRAY`) of a value that is not a text or a number; then the text is its JSON."""
+    stays: bool = False
+    """Whether the value says more than the column, and is an attribute too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class _Place:
     def is_whole_sql(self) -> str:
         """Whether the column says all that the text said."""
         reading = self.candidate.reading
-        if self.candidate.kind is not None:
+        if self.candidate.kind is not None or self.candidate.stays:
             return "false"
         if reading is None and self.column == "level":
             return level_is_exact_sql(f"texts[{self.index}]")
@@ -148,7 +150,7 @@ def select_sql(
 ) -> str:
     """The SELECT of a `Format` over the relation `objects`.
 
-    `redundant` gives the paths that only repeat others, with the column that must have a value for them to be left out.
+    `redundant` gives the paths that may only repeat others, with the SQL condition of whether they do.
     """
     keys, repeats = _keys_of_lines(connection, objects)
     places = _found_places(connection, objects, list(_candidate_places(columns, keys)))
@@ -280,6 +282,6 @@ def _patch(places: list[_Place], redundant: Mapping[str, str]) -> str:
     tree = _Branch()
     for place in places:
         tree.add(place.keys, f"taken_{place.index}")
-    for path, column in redundant.items():
-        tree.add(tuple(path.split(".")), f"{column} IS NOT NULL")
+    for path, condition in redundant.items():
+        tree.add(tuple(path.split(".")), condition)
     return f"'{{' || concat_ws(',', {', '.join(tree.members()) or 'NULL'}) || '}}'"

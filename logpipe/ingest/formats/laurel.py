@@ -16,6 +16,6 @@ def _is_record(line: Mapping[str, object]) -> bool:
 LAUREL = JsonFormat(
     name="laurel",
     title="Linux audit records as JSON (laurel)",
-    columns=spelled(ts=(Candidate("ID", lambda text, _context: epoch_sql(f"split_part({text}, ':', 1)")),)),
+    columns=spelled(ts=(Candidate("ID", lambda text, _context: epoch_sql(f"split_part({text}, ':', 1)"), stays=True),)),
     marks=_is_record,
 )

@@ -41,5 +41,5 @@ LOG4J_JSON = JsonFormat(
         exception_stacktrace=candidates("thrown.extendedStackTrace", "stack_trace", "Exception.StackTrace"),
     ),
     marks=_is_record,
-    redundant={"level_value": "level"},
+    redundant={"level_value": "level IS NOT NULL"},
 )

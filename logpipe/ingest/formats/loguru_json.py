@@ -28,6 +28,8 @@ _OF_RECORD = {
     "thread": candidates("record.thread.name"),
 }
 
+_NO_EXCEPTION = "coalesce(json_type(json, '$.record.exception'), 'NULL') = 'NULL'"
+
 LOGURU_JSON = JsonFormat(
     name="loguru_json",
     title="loguru, serialized",
@@ -35,5 +37,10 @@ LOGURU_JSON = JsonFormat(
         field.column: (*_OF_RECORD.get(field.column, ()), *candidates(f"record.extra.{field.key}")) for field in FIELDS
     },
     marks=_is_record,
-    redundant={"text": "message", "record.time": "ts", "record.level.no": "level", "record.level.icon": "level"},
+    redundant={
+        "text": f"message IS NOT NULL AND (exception_stacktrace IS NOT NULL OR {_NO_EXCEPTION})",
+        "record.time": "ts IS NOT NULL",
+        "record.level.no": "level IS NOT NULL",
+        "record.level.icon": "level IS NOT NULL",
+    },
 )

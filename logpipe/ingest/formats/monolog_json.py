@@ -21,5 +21,5 @@ MONOLOG_JSON = JsonFormat(
         exception_message=candidates("context.exception.message"),
     ),
     marks=_is_record,
-    redundant={"level": "level"},
+    redundant={"level": "level IS NOT NULL"},
 )

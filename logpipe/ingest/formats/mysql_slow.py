@@ -18,6 +18,15 @@ _TIME: Final = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{6} +\d?\d:\d\d:
 _COMMENT: Final = r"#[^\n]*(?:\n|$)"
 _STAMP: Final = r"(?i)(?:^|\n)\s*SET timestamp=(\d{9,10})\b"
 
+_PLAIN_HEAD: Final = (
+    rf"(?:# Time: +(?:{_TIME})\n)?"
+    r"(?:# User@Host: [^\[\s]*\[[^\]\s]*\] @ \S* *\[[^\]\s]*\](?: +Id: +\d+)?\n)?"
+    r"(?:# Thread_id: \d+ +Schema: \S* +QC_hit: No\n)?"
+    r"# Query_time: [\d.]+ +Lock_time: [\d.]+ +Rows_sent: \d+ +Rows_examined: \d+(?: +Rows_affected: \d+)?\n?"
+    r"(?:# administrator command: [^;\n]*;?\n?)?"
+)
+"""Of which each part has a column or an attribute of its own."""
+
 _SETTINGS: Final = r"(?i)^(?:\s*(?:use [^;]*|SET timestamp=\d+)\s*;)*\s*"
 """What the server puts in front of a statement so that the log can be replayed."""
 
@@ -79,13 +88,16 @@ MYSQL_SLOW = MysqlSlow(
         "db_user": r"nullif(regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1), '')",
         "client_address": r"coalesce(nullif(regexp_extract(head, '@ \S* *\[([^\]]+)\]', 1), ''),"
         r" nullif(regexp_extract(head, '@ +([^\s\[]+)', 1), ''))",
+        "client_host": r"nullif(regexp_extract(head, '@ +([^\s\[]+) +\[[^\]]+\]', 1), '')",
         "db_name": f"coalesce({_word('Schema')}, nullif(regexp_extract(sql, '(?i)^\\s*use `?([^`;]+)', 1), ''))",
         "connection_id": f"coalesce({_word('Id')}, {_word('Thread_id')})",
         "lock_ms": f"round({_figure('Lock_time')} * 1000, 6)",
         "rows_sent": f"{_figure('Rows_sent')}::BIGINT",
         "rows_examined": f"{_figure('Rows_examined')}::BIGINT",
         "rows_affected": f"{_figure('Rows_affected')}::BIGINT",
-        "figures": "CASE WHEN regexp_matches(head, '(?i)Full_scan|InnoDB|Tmp_table|Bytes_sent|Last_errno')"
+        "figures": f"CASE WHEN NOT regexp_full_match(head, '{_PLAIN_HEAD}') OR"
+        r" regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1)"
+        r" <> regexp_extract(head, 'User@Host: [^\[\s]*\[([^\]]*)', 1)"
         " THEN trim(head, chr(10)) END",
     },
 )

@@ -33,6 +33,16 @@ LAYOUT: Final = (
 )
 START: Final = rf"^(?:\S+ )??{TIME}{BEFORE_KIND}:?(?:{SEVERITIES}): "
 NEXT: Final = rf"\n(?:\S+ )??\d{{4}}-\d\d-\d\d {BEFORE_KIND}:?"
+KINDS: Final = rf"regexp_extract_all(text, '{NEXT}({FOLLOWING}):', 1)"
+PREFIXES: Final = (
+    rf"regexp_extract_all(raw, '(?:^|\n)((?:\S+ )??{TIME}{BEFORE_KIND}:?)(?:{SEVERITIES}|{FOLLOWING}): ', 1)"
+)
+ALIKE: Final = (
+    f"len(list_distinct({KINDS})) = len({KINDS}) AND NOT list_has_all({KINDS}, ['STATEMENT', 'QUERY'])"
+    f" AND len(list_distinct(list_transform({PREFIXES}, lambda prefix: regexp_replace(prefix, '\\d+', '', 'g')))) = 1"
+)
+"""Whether what follows a message says no more in its prefixes than the message did, and nothing twice."""
+
 LOGGED: Final = r"(?s)^(?:statement|execute [^:]*): (.*)$"
 
 
@@ -44,7 +54,7 @@ def _of_prefix(*patterns: str) -> str:
 
 def _following(kind: str) -> str:
     """What follows the message under that name."""
-    found = rf"regexp_extract(text, '{NEXT}{kind}:  ?([^\n]*(?:\n\t[^\n]*)*)', 1)"
+    found = rf"regexp_extract(text, '(?s){NEXT}{kind}:  ?(.*?)(?:{NEXT}(?:{FOLLOWING}):|$)', 1)"
     return f"CASE WHEN followed THEN nullif(replace({found}, chr(10) || chr(9), chr(10)), '') END"
 
 
@@ -84,6 +94,7 @@ POSTGRESQL = TextFormat(
         "application": f"nullif(trim({_of_prefix(APPLICATION)}), '')",
         "prefix": f"CASE WHEN NOT regexp_full_match(prefix, '{TOLD_PREFIX}') THEN trim(prefix) END",
         "client_address": f"coalesce(remote, {_of_prefix(CLIENT)})",
+        "raw": f"CASE WHEN followed AND NOT ({ALIKE}) THEN raw END",
         "statement_name": "CASE WHEN timed['name'] <> '' THEN timed['name'] END",
         "step": "CASE WHEN NOT is_whole THEN timed['step'] END",
         "step_ms": "CASE WHEN NOT is_whole THEN spent_ms END",

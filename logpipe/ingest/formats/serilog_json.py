@@ -18,7 +18,7 @@ SERILOG_JSON = JsonFormat(
     name="serilog_json",
     title="Serilog",
     columns=spelled(
-        level=(*candidates("@l", "Level"), Candidate("@t", "CASE WHEN {} IS NOT NULL THEN 'INFO' END")),
+        level=(*candidates("@l", "Level"), Candidate("@t", "CASE WHEN {} IS NOT NULL THEN 'INFO' END", stays=True)),
         message=candidates("@m", "RenderedMessage", "@mt", "MessageTemplate"),
         logger=candidates("Properties.SourceContext"),
         host=candidates("Properties.MachineName"),

@@ -1,7 +1,12 @@
 """structlog's ConsoleRenderer, with or without colours: https://www.structlog.org/en/stable/console-output.html"""
 
 from logpipe.ingest.formats.text_format import TextFormat
-from logpipe.ingest.formats.traceback import exception_message_sql, exception_type_sql, traceback_sql
+from logpipe.ingest.formats.traceback import (
+    before_traceback_sql,
+    exception_message_sql,
+    exception_type_sql,
+    traceback_sql,
+)
 
 TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)?"
 LEVEL = r"(?:debug|info|warning|warn|error|critical|exception|notset)"
@@ -34,7 +39,7 @@ STRUCTLOG_CONSOLE = TextFormat(
     },
     attributes={
         "fields": "CASE WHEN json_valid(fields) THEN fields::JSON END",
-        "more": "CASE WHEN stacktrace IS NULL THEN ltrim(more, chr(10)) END",
+        "more": f"nullif(ltrim({before_traceback_sql('more')}, chr(10)), '')",
     },
     pairs="pairs",
 )
