@@ -211,7 +211,7 @@ def _know(logs: Path, database: Path, count: int) -> None:
             "make_timestamptz(modified), encode(head), NULL, 'jsonl', 'shop', 'active', now() FROM known ORDER BY id"
         )
         store.execute(
-            "INSERT INTO ledger SELECT nextval('ledger_ids'), id, 0, bytes, 1, 1, 0, 0, 0, 0, "
+            "INSERT INTO ledger SELECT nextval('ledger_ids'), id, 0, bytes, 1, 1, 0, 0, 0, 0, 0, "
             'unhex("range"), unhex(tail), now() FROM known ORDER BY id'
         )
     table.unlink()

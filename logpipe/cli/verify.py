@@ -24,8 +24,9 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
         output.note(
             f"{verdict.sources:,} sources, {verdict.files_read:,} files read again ({verdict.bytes_read / 1e6:,.1f} MB)"
         )
+        more = f" + {verdict.divided:,} more records in them" if verdict.divided else ""
         print_line = (
-            f"{verdict.lines:,} lines = {verdict.events:,} events + {verdict.joined:,} joined + "
+            f"{verdict.lines:,} lines{more} = {verdict.events:,} events + {verdict.joined:,} joined + "
             f"{verdict.blanks:,} blank + {verdict.rejects:,} rejected"
         )
         typer.echo(print_line)

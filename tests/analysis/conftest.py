@@ -64,7 +64,8 @@ def filled() -> Iterator[Filled]:
             connection.execute("DROP TABLE batch")
             connection.unregister("incoming")
             connection.execute(
-                "INSERT INTO ledger VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, '', '', now())",
+                "INSERT INTO ledger "
+                "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
                 {"from": first, "to": first + len(rows) * 100, "n": len(rows)},
             )
             connection.execute("DELETE FROM sources")

@@ -194,7 +194,7 @@ def test_the_pipeline_tells_its_health(store: Store) -> None:
         """
         INSERT INTO ledger BY NAME
         SELECT i AS ledger_id, 1 AS source_id, i * 100 AS from_pos, i * 100 + 100 AS to_pos, 10 AS lines, 6 AS events,
-            2 AS joined, 1 AS blanks, 1 AS rejects, 0 AS hash_from, ''::BLOB AS range_hash,
+            2 AS joined, 1 AS blanks, 0 AS divided, 1 AS rejects, 0 AS hash_from, ''::BLOB AS range_hash,
             ''::BLOB AS tail_hash, TIMESTAMPTZ '2026-01-02 00:00:00Z' AS committed_at
         FROM range(3) AS numbers(i)
         """

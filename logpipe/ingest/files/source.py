@@ -19,6 +19,8 @@ class Span:
     lines: int
     joined: int
     blanks: int
+    divided: int
+    """Records beyond the first of their line."""
     hash_from: int
     range_hash: bytes
     """`digest` of the bytes from `hash_from` to `to_pos`."""

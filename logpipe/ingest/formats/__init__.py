@@ -54,6 +54,7 @@ from logpipe.ingest.formats.nestjs import NESTJS
 from logpipe.ingest.formats.nextcloud import NEXTCLOUD
 from logpipe.ingest.formats.nginx_error import NGINX_ERROR
 from logpipe.ingest.formats.otel_console import OTEL_CONSOLE
+from logpipe.ingest.formats.otlp_json import OTLP_JSON
 from logpipe.ingest.formats.pgbouncer import PGBOUNCER
 from logpipe.ingest.formats.php_text import PHP_TEXT
 from logpipe.ingest.formats.pino_json import PINO_JSON
@@ -86,6 +87,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     LOGPIPE_JSONL,
     LOGURU_JSON,
     DOCKER_JSON,
+    OTLP_JSON,
     OTEL_CONSOLE,
     ECS_JSON,
     GCP_JSON,

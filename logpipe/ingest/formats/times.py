@@ -75,7 +75,8 @@ def instant_sql(text: str, context: Context) -> str:
 
 def is_microseconds_sql(text: str) -> str:
     """Whether the time says no more than its microseconds do."""
-    return f"NOT regexp_matches({text}, '[.,]\\d{{6}}\\d*[1-9]|^\\d{{18,}}')"
+    finer = r"[.,]\d{6}\d*[1-9]|^\d{15,}(?:[1-9]\d\d|\d[1-9]\d|\d\d[1-9])$"
+    return f"NOT (regexp_matches({text}, '{finer}') AND NOT regexp_matches({text}, '^\\d{{1,17}}$'))"
 
 
 def one_of(*readers: TimeSql) -> TimeSql:

@@ -53,6 +53,7 @@ class ChunkMaker:
             records.lines + len(surplus),
             records.joined,
             records.blanks,
+            records.divided,
             segment.start,
             segment.digest(),
             digest(flow.tail),

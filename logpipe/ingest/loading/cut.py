@@ -14,6 +14,7 @@ from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.loading.chunk import Chunk, Reject
 from logpipe.ingest.loading.chunk_maker import ChunkMaker
+from logpipe.ingest.loading.divide import divide
 from logpipe.ingest.scanning import lines
 from logpipe.ingest.scanning.lines import Records
 
@@ -123,7 +124,7 @@ class Cut:
             last = min(first + rows, count)
             if last - first < rows and flow.more and (first or not flow.full):
                 return  # too few for now: these go with those that follow
-            piece = records.piece(first, last)
+            piece = divide(records.piece(first, last), make.format)
             lines.mend(piece)
             if last == count and unterminated:
                 lines.note_unterminated(piece)

@@ -152,13 +152,13 @@ def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None
 def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     span = batch.span
     accounted = len(batch.events) + span.joined + span.blanks + len(batch.rejects)
-    if span.lines != accounted:
+    if span.lines + span.divided != accounted:
         raise AssertionError(
             f"source {span.source_id}, bytes {span.from_pos} to {span.to_pos}: "
-            f"{span.lines} lines were read and {accounted} accounted for"
+            f"{span.lines} lines were read, {span.divided} more records cut from them, and {accounted} accounted for"
         )
     connection.execute(
-        "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             span.source_id,
             span.from_pos,
@@ -167,6 +167,7 @@ def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             len(batch.events),
             span.joined,
             span.blanks,
+            span.divided,
             len(batch.rejects),
             span.hash_from,
             span.range_hash,

@@ -13,14 +13,16 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from logpipe.ingest.files.source import Span
 from logpipe.ingest.formats import Format, format_named
 from logpipe.ingest.formats.base import Context, Headed
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.wrapped import Wrapped
-from logpipe.ingest.loading.chunk import Chunk
+from logpipe.ingest.loading.chunk import Batch, Chunk
 from logpipe.ingest.loading.convert import Converter
+from logpipe.ingest.loading.divide import divide
 from logpipe.ingest.options import Options
 from logpipe.ingest.scanning import lines
 from logpipe.ingest.scanning.lines import Records
@@ -61,10 +63,13 @@ WHERE retried.source_pos = found.source_pos
 """
 
 _ACCOUNT: Final = """
-UPDATE ledger SET events = ledger.events + counted.lines, rejects = ledger.rejects - counted.lines
+UPDATE ledger SET
+    events = ledger.events + counted.events,
+    divided = ledger.divided + counted.events - counted.lines,
+    rejects = ledger.rejects - counted.lines
 FROM (
-    SELECT ledger_id, count(*) AS lines
-    FROM retried JOIN ledger
+    SELECT ledger_id, count(*) AS events, count(DISTINCT of_line) AS lines
+    FROM retried JOIN places ON source_pos = pos JOIN ledger
         ON ledger.source_id = retried.source_id AND source_pos >= from_pos AND source_pos < to_pos
     GROUP BY ledger_id
 ) AS counted
@@ -133,11 +138,12 @@ def _retry_source(
         for whole in _pieces(store, source_id, reason):
             for header, piece in _by_header(store, whole, format_):
                 chunk = _chunk(piece, format_, service, replace(context, header=header))
-                events = converter.convert(chunk).events
+                places = _places(piece, chunk.records)
+                events, lines_of_them = _whole(converter.convert(chunk), places)
                 done.tried += len(piece.positions)
-                if len(events):
-                    _load(store, piece, events)
-                    done.events += len(events)
+                if lines_of_them:
+                    _load(store, piece.source_id, places, events)
+                    done.events += lines_of_them
     finally:
         converter.close()
 
@@ -193,11 +199,12 @@ def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Ch
         starts,
         np.empty(0, np.int64),
     )
+    records = divide(records, format_)
     lines.mend(records)
     if isinstance(format_.outer if isinstance(format_, Wrapped) else format_, JsonFormat):
         lines.cut_nested(records)
     size = int(starts[-1] + sizes[-1]) + 1
-    span = Span(piece.source_id, 0, size, len(starts), 0, 0, 0, b"", b"")
+    span = Span(piece.source_id, 0, size, len(starts), 0, 0, records.divided, 0, b"", b"")
     return Chunk(span, format_, service, context, records)
 
 
@@ -206,13 +213,31 @@ def _starts(piece: _Piece) -> lines.Positions:
     return np.cumsum(sizes) - sizes
 
 
-def _load(store: Store, piece: _Piece, events: pa.Table) -> None:
-    places = pa.table({"at": _starts(piece).astype(np.uint64), "pos": pa.array(piece.positions, pa.uint64())})
+def _places(piece: _Piece, records: Records) -> pa.Table:
+    """Where each record of the chunk stands in the file, and the line, so that those cut from one can be told."""
+    starts = _starts(piece)
+    line = np.searchsorted(starts, records.starts, side="right") - 1
+    of_line = np.array(piece.positions, np.int64)[line]
+    at, pos = records.starts, of_line + records.starts - starts[line]
+    columns = {"at": at, "pos": pos, "of_line": of_line}
+    return pa.table({name: column.astype(np.uint64) for name, column in columns.items()})
+
+
+def _whole(batch: Batch, places: pa.Table) -> tuple[pa.Table, int]:
+    """The events of those lines that hold no reject any more, and how many lines these are."""
+    rejected = pa.array([reject.position for reject in batch.rejects], pa.uint64())
+    of_rejects = places.filter(pc.is_in(places["at"], rejected))["of_line"]
+    good = places.filter(pc.invert(pc.is_in(places["of_line"], of_rejects)))
+    events = batch.events.filter(pc.is_in(batch.events["source_pos"], good["at"]))
+    return events, pc.count_distinct(good["of_line"]).as_py()
+
+
+def _load(store: Store, source_id: int, places: pa.Table, events: pa.Table) -> None:
     store.connection.register("new_events", events)
     store.connection.register("places", places)
     try:
         with store.transaction() as connection:
-            _move(connection, piece.source_id)
+            _move(connection, source_id)
     finally:
         store.connection.unregister("new_events")
         store.connection.unregister("places")

@@ -48,6 +48,8 @@ class Records:
     """Text that stands in for that of a record, by its index."""
     notes: dict[int, dict[str, object]] = field(default_factory=dict)
     """Attributes that say what was mended, by index."""
+    divided: int = 0
+    """Records beyond the first of their line."""
 
     @property
     def lines(self) -> int:
@@ -60,7 +62,7 @@ class Records:
     @property
     def joined(self) -> int:
         """Lines that continue the record before them."""
-        return self.lines - self.blanks - len(self.starts)
+        return self.lines - self.blanks - len(self.starts) + self.divided
 
     def piece(self, first: int, last: int) -> "Records":
         """The records from `first` up to, not with, `last`, with all bytes between the two."""
@@ -178,7 +180,7 @@ def mend(records: Records) -> None:
     try:
         records.column().validate(full=True)
     except pa.ArrowInvalid:
-        for index in _above_ascii(records).tolist():
+        for index in {*_above_ascii(records).tolist(), *records.mended}:
             _mend_utf8(records, index)
 
 

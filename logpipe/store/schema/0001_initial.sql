@@ -59,7 +59,7 @@ CREATE TABLE events (
     severity UTINYINT NOT NULL,      -- 0 where the source gives no level
     attributes JSON USING COMPRESSION zstd, -- what has no column, and values whose type does not fit theirs
     source_id INTEGER NOT NULL,
-    source_pos UBIGINT NOT NULL,     -- byte at which the record begins, decompressed
+    source_pos UBIGINT NOT NULL,     -- byte at which the record begins, decompressed; within its line where that has more
     bytes UINTEGER NOT NULL          -- length of the record with its newlines
 );
 
@@ -73,7 +73,7 @@ CREATE TABLE rejects (
     rejected_at TIMESTAMPTZ NOT NULL
 );
 
--- Append-only; the offset of a source is its last to_pos. lines = events + joined + blanks + rejects.
+-- Append-only; the offset of a source is its last to_pos. lines + divided = events + joined + blanks + rejects.
 CREATE TABLE ledger (
     ledger_id BIGINT NOT NULL,
     source_id INTEGER NOT NULL,
@@ -83,6 +83,7 @@ CREATE TABLE ledger (
     events UBIGINT NOT NULL,
     joined UBIGINT NOT NULL,         -- lines that continue the record before them
     blanks UBIGINT NOT NULL,
+    divided UBIGINT NOT NULL,        -- records beyond the first of their line, where a line holds several
     rejects UBIGINT NOT NULL,
     hash_from UBIGINT NOT NULL,      -- small entries in a row go on with one hash, which begins here
     range_hash BLOB NOT NULL,        -- BLAKE3, 16 bytes, of hash_from..to_pos
