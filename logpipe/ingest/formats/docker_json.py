@@ -14,6 +14,8 @@ _KEYS: Final = {"log", "stream", "time", "attrs"}
 _WHOLE: Final = "'\\n\"'"
 """A newline before the quote that ends a text: of a text that goes on, no quote stands there without a backslash."""
 
+_BEHIND: Final = ',"stream":.*$'
+
 
 class DockerJson(JsonFormat):
     """The wrapper."""
@@ -23,13 +25,11 @@ class DockerJson(JsonFormat):
         return f"json_extract_string(CASE WHEN json_valid({line}) THEN {line} END, '$.log')"
 
     def continues(self, line: str, before: str, /) -> str | None:
-        """See `Format`: a text without its newline goes on in the next object of the same stream."""
-        both = " AND ".join(f"starts_with({text}, '{{') AND contains({text}, '\"log\"')" for text in (line, before))
-        same = " OR ".join(
-            f"(contains({line}, '\"{stream}\"') AND contains({before}, '\"{stream}\"'))"
-            for stream in ("stdout", "stderr")
+        """See `Format`: a text without its newline goes on in the next object that is alike but for its time."""
+        rest, rest_before = (
+            f"regexp_replace(regexp_extract({text}, '{_BEHIND}'), '[\\d.]+', '', 'g')" for text in (line, before)
         )
-        return f"{both} AND ({same}) AND NOT contains({before}, {_WHOLE})"
+        return f"{rest} = {rest_before} AND {rest} <> '' AND NOT contains({before}, {_WHOLE})"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:

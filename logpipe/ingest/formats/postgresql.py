@@ -13,7 +13,7 @@ SEVERITIES: Final = "LOG|ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|DEBUG[1-5]?"
 FOLLOWING: Final = "DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE"
 """What follows a message on lines with a prefix of their own."""
 
-TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,5}|[+-]\d\d(?::?\d\d)?)"
+TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,5}\b|[+-]\d\d(?::?\d\d)?)"
 
 TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (statement|parse|bind|execute)(?: ([^:]*))?: (.*))?$"
 PID: Final = r"(?:^|[\[: ])(\d+)(?:-\d+)?(?:\]|[: ]|$)"
@@ -39,6 +39,7 @@ PREFIXES: Final = (
 )
 ALIKE: Final = (
     f"len(list_distinct({KINDS})) = len({KINDS}) AND NOT list_has_all({KINDS}, ['STATEMENT', 'QUERY'])"
+    f" AND len({PREFIXES}) = len({KINDS}) + 1"
     f" AND len(list_distinct(list_transform({PREFIXES}, lambda prefix: regexp_replace(prefix, '\\d+', '', 'g')))) = 1"
 )
 """Whether what follows a message says no more in its prefixes than the message did, and nothing twice."""

@@ -11,7 +11,7 @@ UVICORN = TextFormat(
     title="uvicorn's console, tracebacks joined",
     start=rf"^{LEVEL}: +\S",
     layouts=(
-        rf'^(?P<level>{LEVEL}): +(?P<client>\S+) - "(?P<request>{REQUEST})" (?P<status>\d{{3}})(?: [\w \'-]*)?$',
+        rf'^(?P<level>{LEVEL}): +(?P<client>\S+) - "(?P<request>{REQUEST})" (?P<status>\d{{3}})(?: [A-Za-z \'-]*)?$',
         rf"^(?P<level>{LEVEL}): +(?s:(?P<text>.*))$",
     ),
     derived=STACKTRACE,

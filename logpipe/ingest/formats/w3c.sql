@@ -20,14 +20,15 @@ told AS (
         texts[list_position(names, 'time')] AS clock,
         texts[list_position(names, 'ts')] AS epoch,
         CASE WHEN coalesce(day, dated) || clock IS NOT NULL THEN ['date', 'time']
-            WHEN epoch IS NOT NULL THEN ['ts'] WHEN clock IS NOT NULL THEN ['time'] ELSE [] END AS timed,
+            WHEN epoch IS NOT NULL THEN ['ts'] WHEN clock IS NOT NULL THEN ['time'] ELSE [] END AS timed_by,
+        [list_position(names, name) FOR name IN timed_by] AS timed,
         nullif(texts[list_position(names, 'cs-method')], '-') AS method,
         texts[coalesce(list_position(names, 'cs-uri-stem'), list_position(names, 'cs-uri'))] AS target,
         nullif(texts[list_position(names, 'cs-uri-query')], '-') AS query,
         [to_json(pair[1])::VARCHAR || ':'
             || CASE WHEN regexp_full_match(pair[2], '-?(0|[1-9]\d{0,14})') THEN pair[2] ELSE to_json(pair[2])::VARCHAR END
-            FOR pair IN list_zip(names, texts)
-            IF pair[1] IS NOT NULL AND pair[2] NOT IN ('', '-') AND NOT list_contains(timed, pair[1])] AS members
+            FOR pair IN list_zip(names, texts, range(1, len(names) + 1))
+            IF pair[1] IS NOT NULL AND pair[2] NOT IN ('', '-') AND NOT list_contains(timed, pair[3])] AS members
     FROM cut
 )
 SELECT pos, bytes, raw, NULL::VARCHAR AS reason, NOT starts_with(raw, '#') AND len(texts) > len(names) AS is_altered,

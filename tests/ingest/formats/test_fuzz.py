@@ -32,6 +32,7 @@ LINES_A_ROUND = 1500 if SECONDS else 300
 WORD = re.compile(rb"qz\d{6}k")
 REPEATED = b'"record": {'
 """Where loguru's `text` ends, in which the record stands once more."""
+COLOURED = re.compile(rb"\x1b[^\n]*")
 NUMBER = re.compile(rb"\d+")
 TOKEN = re.compile(rb'[^\s"\[\](){}<>,:;=|]+|"[^"]*"')
 
@@ -128,7 +129,7 @@ def complaints(log: bytes, name: str, folder: Path) -> Iterator[str]:
             if summary.bytes != len(log) and log[:2] not in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16 is counted as UTF-8
                 yield f"{summary.bytes} bytes of {len(log)} were taken"
             kept = rows_of(store)
-            lost = set(WORD.findall(log)) - set(WORD.findall(kept))
+            lost = set(WORD.findall(COLOURED.sub(b"", log))) - set(WORD.findall(kept))
             yield from (f"{word!r} is lost" for word in sorted(lost))
             if zlib.crc32(log) % 4 == 0:
                 with Store.open(":memory:") as again:
