@@ -9,7 +9,7 @@ from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.wrapped import Wrapped
 
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
-_LAYOUT: Final = rf"^(?P<time>{_TIME}) (?P<stream>stdout|stderr) (?P<tag>[FP])(?::[^ ]*)?(?: (?s:(?P<text>.*)))?$"
+_LAYOUT: Final = rf"^(?P<time>{_TIME}) (?P<stream>stdout|stderr) (?P<tag>[FP])(?P<tags>:[^ ]*)?(?: (?s:(?P<text>.*)))?$"
 
 
 class Cri(TextFormat):
@@ -17,13 +17,13 @@ class Cri(TextFormat):
 
     def carried(self, line: str, /) -> str:
         """See `Wrapper`."""
-        found = f"regexp_extract({line}, '{_LAYOUT}', ['time', 'stream', 'tag', 'text'])"
+        found = f"regexp_extract({line}, '{_LAYOUT}', ['time', 'stream', 'tag', 'tags', 'text'])"
         return f"CASE {found}.tag WHEN 'F' THEN {found}.text || chr(10) WHEN 'P' THEN {found}.text END"
 
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`: a partial text goes on in the next line of the same stream."""
         return (
-            f"regexp_matches({before}, '^{_TIME} std(?:out|err) P')"
+            f"regexp_matches({before}, '^{_TIME} std(?:out|err) P ')"
             f" AND split_part({line}, ' ', 2) = split_part({before}, ' ', 2)"
         )
 
@@ -34,6 +34,6 @@ CRI = Wrapped(
         title="containers under Kubernetes (CRI)",
         layouts=(_LAYOUT,),
         columns={"message": "text"},
-        attributes={"stream": "stream"},
+        attributes={"stream": "stream", "tags": "substr(tags, 2)"},
     )
 )

@@ -160,7 +160,7 @@ def select_sql(
     chosen.append(f"{_inferred(places, context)} AS {ATTRIBUTE}")
     taken = [f"{sql} AS taken_{index}" for index, sql in _taken(places).items()]
     rest = f"json_merge_patch(json, {_patch(places, redundant)}) AS rest"
-    changed = "is_altered OR len(json_keys(json)) <> list_unique(json_keys(json))" if repeats else "is_altered"
+    changed = " OR ".join(("is_altered", *_repeats(places, top_level=repeats)))
     return (
         f"SELECT {', '.join(COLUMNS)}, nullif(CASE WHEN {ATTRIBUTE} IS NULL THEN rest"
         f" ELSE json_merge_patch(rest, json_object('{ATTRIBUTE}', {ATTRIBUTE})) END, '{{}}'::JSON) AS attributes,"
@@ -198,6 +198,14 @@ def _keys_of_lines(connection: duckdb.DuckDBPyConnection, objects: str) -> tuple
     ).fetchone()
     assert row is not None  # an aggregate yields a row
     return frozenset(row[0] or ()), row[1]
+
+
+def _repeats(places: list[_Place], *, top_level: bool) -> Iterator[str]:
+    """Whether an object that something is taken from has one key twice; of those the patch would leave none."""
+    branches = {place.keys[:depth]: None for place in places for depth in range(1, len(place.keys))}
+    for keys in (*([()] if top_level else []), *branches):
+        found = f"json_keys(json, {text_literal(_json_path(keys))})"
+        yield f"coalesce(len({found}) <> list_unique({found}), false)"
 
 
 def _candidate_places(columns: Mapping[str, tuple[Candidate, ...]], keys: Iterable[str]) -> Iterator[_Place]:

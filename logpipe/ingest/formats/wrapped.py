@@ -111,7 +111,9 @@ def _merged(wrapper: str) -> str:
     """
     values = {column: f"coalesce(within.{column}, around.{column})" for column in COLUMNS}
     values["ts"] = f"CASE WHEN {_SAME_SECOND} THEN around.ts ELSE {values['ts']} END"
-    values["message"] = "CASE WHEN within.reason IS NULL THEN within.message ELSE carried END"
+    values["message"] = (
+        "CASE WHEN carried = '' THEN coalesce(around.message, '') WHEN within.reason IS NULL THEN within.message ELSE carried END"
+    )
     columns = (f"CASE WHEN around.reason IS NULL THEN {value} END AS {column}" for column, value in values.items())
     return (
         f"SELECT * EXCLUDE (outside, inside) FROM (SELECT {', '.join(columns)}, {_OBSERVED} AS outside,"
