@@ -24,6 +24,7 @@ from logpipe.ingest.formats.dotnet_text import DOTNET_TEXT
 from logpipe.ingest.formats.ecs_json import ECS_JSON
 from logpipe.ingest.formats.envoy import ENVOY
 from logpipe.ingest.formats.envoy_json import ENVOY_JSON
+from logpipe.ingest.formats.gcp_entry import GCP_ENTRY
 from logpipe.ingest.formats.gcp_json import GCP_JSON
 from logpipe.ingest.formats.generic_json import GENERIC_JSON
 from logpipe.ingest.formats.gin import GIN
@@ -31,6 +32,7 @@ from logpipe.ingest.formats.go_text import GO_TEXT
 from logpipe.ingest.formats.gunicorn_error import GUNICORN_ERROR
 from logpipe.ingest.formats.haproxy import HAPROXY
 from logpipe.ingest.formats.java_text import JAVA_TEXT
+from logpipe.ingest.formats.journald_export import JOURNALD_EXPORT
 from logpipe.ingest.formats.journald_json import JOURNALD_JSON
 from logpipe.ingest.formats.json_multiline import JSON_MULTILINE
 from logpipe.ingest.formats.kernel import KERNEL
@@ -90,6 +92,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     OTLP_JSON,
     OTEL_CONSOLE,
     ECS_JSON,
+    GCP_ENTRY,
     GCP_JSON,
     MONGODB_JSON,
     POSTGRESQL_JSON,
@@ -111,6 +114,7 @@ _IN_ORDER: Final[tuple[Format, ...]] = (
     STRUCTLOG_JSON,
     GENERIC_JSON,
     JSON_MULTILINE,
+    JOURNALD_EXPORT,
     CRI,
     NGINX_ERROR,
     APACHE_ERROR,
@@ -199,7 +203,9 @@ def format_named(name: str, formats: Mapping[str, Format] = FORMATS) -> Format |
     """The format of that name, `WRAPPER+NAME` for one inside a wrapper; None where there is none."""
     outer, _, inner = name.partition(SEPARATOR)
     wrapper, carried = formats.get(outer), formats.get(inner)
-    if isinstance(wrapper, Wrapped) and carried is not None and not isinstance(carried, Wrapped):
+    if isinstance(carried, Wrapped):
+        carried = carried.as_inner
+    if isinstance(wrapper, Wrapped) and carried is not None:
         return replace(wrapper, inner=carried)
     return formats.get(name)
 
@@ -238,5 +244,6 @@ def _detect(sample: Sequence[str], formats: Sequence[Format]) -> Detection:
 
 def _with_inner(wrapper: Wrapped, sample: Sequence[str], formats: Sequence[Format]) -> Wrapped:
     carried = [line for line in wrapper.carried_lines(sample) if line.strip()]
-    unwrapped = [format_ for format_ in formats if not isinstance(format_, Wrapped)]
-    return replace(wrapper, inner=_detect(carried, unwrapped).format)
+    others = (format_ for format_ in formats if format_.name != wrapper.name)
+    unwrapped = [format_.as_inner if isinstance(format_, Wrapped) else format_ for format_ in others]
+    return replace(wrapper, inner=_detect(carried, [format_ for format_ in unwrapped if format_ is not None]).format)

@@ -38,23 +38,25 @@ def _is_record(line: Mapping[str, object]) -> bool:
     return "__REALTIME_TIMESTAMP" in line
 
 
+JOURNALD_COLUMNS: Final = spelled(
+    ts=candidates("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"),
+    level=(Candidate("PRIORITY", _SEVERITY),),
+    message=(*candidates("MESSAGE"), Candidate("MESSAGE", f"TRY({_decoded('{}')})", kind="ARRAY")),
+    service=candidates("SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM"),
+    host=candidates("_HOSTNAME"),
+    process=candidates("_PID", "SYSLOG_PID"),
+    logger=candidates("LOGGER"),
+    thread=candidates("THREAD_NAME"),
+    module=candidates("CODE_FILE"),
+    function=candidates("CODE_FUNC"),
+    line=candidates("CODE_LINE"),
+)
+
 JOURNALD_JSON = Wrapped(
     JournaldJson(
         name="journald_json",
         title="the journal of systemd, as JSON",
-        columns=spelled(
-            ts=candidates("_SOURCE_REALTIME_TIMESTAMP", "__REALTIME_TIMESTAMP"),
-            level=(Candidate("PRIORITY", _SEVERITY),),
-            message=(*candidates("MESSAGE"), Candidate("MESSAGE", f"TRY({_decoded('{}')})", kind="ARRAY")),
-            service=candidates("SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM"),
-            host=candidates("_HOSTNAME"),
-            process=candidates("_PID", "SYSLOG_PID"),
-            logger=candidates("LOGGER"),
-            thread=candidates("THREAD_NAME"),
-            module=candidates("CODE_FILE"),
-            function=candidates("CODE_FUNC"),
-            line=candidates("CODE_LINE"),
-        ),
+        columns=JOURNALD_COLUMNS,
         marks=_is_record,
     )
 )

@@ -3,10 +3,13 @@
 https://www.rfc-editor.org/rfc/rfc5424 · https://www.rfc-editor.org/rfc/rfc3164
 """
 
-from logpipe.ingest.formats.base import Context
+import re
+
+from logpipe.ingest.formats.base import Context, text_literal
 from logpipe.ingest.formats.levels import syslog_level_sql
-from logpipe.ingest.formats.text_format import TextFormat
+from logpipe.ingest.formats.text_format import TextFormat, uncoloured_sql
 from logpipe.ingest.formats.times import ISO, iso_sql, yearless_sql
+from logpipe.ingest.formats.wrapped import Wrapped
 
 PRIORITY = r"<(?P<priority>\d{1,3})>"
 YEARLESS = r"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,6})?"
@@ -27,7 +30,21 @@ def _time_sql(text: str, context: Context) -> str:
     return f"CASE WHEN regexp_matches({text}, '^\\d') THEN {iso} ELSE {yearless} END"
 
 
-SYSLOG = TextFormat(
+class Syslog(TextFormat):
+    """The wrapper of what programs write to it, which may be a format of its own."""
+
+    def carried(self, line: str, /) -> str:
+        """See `Wrapper`."""
+        text = uncoloured_sql(line)
+        ways = (
+            f"WHEN regexp_matches({text}, {text_literal(layout)}) THEN regexp_extract({text}, {text_literal(layout)},"
+            f" [{', '.join(map(text_literal, re.compile(layout).groupindex))}]).text"
+            for layout in self.layouts
+        )
+        return f"CASE {' '.join(ways)} END || chr(10)"
+
+
+_SYSLOG = Syslog(
     name="syslog",
     title="syslog, RFC 3164 and RFC 5424",
     start=rf"^(?:<\d|{YEARLESS} |\d{{4}}-\d\d-\d\dT)",
@@ -63,3 +80,5 @@ SYSLOG = TextFormat(
         "structured_data": "structured_data",
     },
 )
+
+SYSLOG = Wrapped(_SYSLOG, stands_alone=True)

@@ -1,7 +1,8 @@
 """Lines that carry a line of another format: what a container runtime or a log router wrote around a program's output.
 
 A wrapper is a format of its own, which says what text a line carries. Of the carried texts the inner format makes the
-records: its columns come first, and the wrapper's fill in what it leaves open. Wrappers do not nest.
+records: its columns come first, and the wrapper's fill in what it leaves open. Wrappers do not nest, but one that is a
+format in its own right stands inside another as that.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ class Wrapped:
 
     outer: Wrapper
     inner: Format = PLAIN
+    stands_alone: bool = False
+    """Whether the wrapper is a format in its own right, which may also stand inside another."""
     scan: None = None
 
     @property
@@ -50,6 +53,15 @@ class Wrapped:
     def title(self) -> str:
         """See `Format`."""
         return self.outer.title if self.inner is PLAIN else f"{self.outer.title}, carrying {self.inner.title}"
+
+    @property
+    def _carries_nothing(self) -> bool:
+        return self.stands_alone and self.inner is PLAIN
+
+    @property
+    def as_inner(self) -> Format | None:
+        """What of it may stand inside another wrapper."""
+        return self.outer if self.stands_alone else None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`; of the wrapper alone."""
@@ -64,12 +76,16 @@ class Wrapped:
 
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`: where the wrapper or the inner format says so."""
+        if self._carries_nothing:
+            return self.outer.continues(line, before)
         within = self.inner.continues(self._text(line), self._text(before))
         ways = [way for way in (self.outer.continues(line, before), within) if way is not None]
         return " OR ".join(f"coalesce({way}, false)" for way in ways) or None
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`."""
+        if self._carries_nothing:
+            return self.outer.select(connection, context)
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE wrapped AS SELECT *, {_PARSEABLE} AS text FROM ("
             f"SELECT pos, bytes, split_part(raw, chr(10), 1) AS first, {self._carried_sql()} AS carried FROM lines)"
@@ -112,7 +128,8 @@ def _merged(wrapper: str) -> str:
     values = {column: f"coalesce(within.{column}, around.{column})" for column in COLUMNS}
     values["ts"] = f"CASE WHEN {_SAME_SECOND} THEN around.ts ELSE {values['ts']} END"
     values["message"] = (
-        "CASE WHEN carried = '' THEN coalesce(around.message, '') WHEN within.reason IS NULL THEN within.message ELSE carried END"
+        "CASE WHEN carried = '' THEN coalesce(around.message, '')"
+        " WHEN within.reason IS NULL THEN within.message ELSE carried END"
     )
     columns = (f"CASE WHEN around.reason IS NULL THEN {value} END AS {column}" for column, value in values.items())
     return (
