@@ -10,8 +10,8 @@ from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
 
 _INSTANT = (
-    "make_timestamptz(TRY_CAST(json_extract_string({}, '$.epochSecond') AS BIGINT) * 1000000"
-    " + coalesce(TRY_CAST(json_extract_string({}, '$.nanoOfSecond') AS BIGINT), 0) // 1000)"
+    "TRY(make_timestamptz(TRY_CAST(json_extract_string({}, '$.epochSecond') AS BIGINT) * 1000000"
+    " + coalesce(TRY_CAST(json_extract_string({}, '$.nanoOfSecond') AS BIGINT), 0) // 1000))"
 )
 
 

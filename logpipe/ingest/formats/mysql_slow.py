@@ -92,9 +92,9 @@ MYSQL_SLOW = MysqlSlow(
         "db_name": f"coalesce({_word('Schema')}, nullif(regexp_extract(sql, '(?i)^\\s*use `?([^`;]+)', 1), ''))",
         "connection_id": f"coalesce({_word('Id')}, {_word('Thread_id')})",
         "lock_ms": f"round({_figure('Lock_time')} * 1000, 6)",
-        "rows_sent": f"{_figure('Rows_sent')}::BIGINT",
-        "rows_examined": f"{_figure('Rows_examined')}::BIGINT",
-        "rows_affected": f"{_figure('Rows_affected')}::BIGINT",
+        "rows_sent": f"TRY_CAST({_figure('Rows_sent')} AS BIGINT)",
+        "rows_examined": f"TRY_CAST({_figure('Rows_examined')} AS BIGINT)",
+        "rows_affected": f"TRY_CAST({_figure('Rows_affected')} AS BIGINT)",
         "figures": f"CASE WHEN NOT regexp_full_match(head, '{_PLAIN_HEAD}') OR"
         r" regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1)"
         r" <> regexp_extract(head, 'User@Host: [^\[\s]*\[([^\]]*)', 1)"

@@ -61,7 +61,7 @@ def tai64n_sql(text: str, _context: Context) -> str:
     nanoseconds = f"TRY_CAST('0x' || substr({text}, 18, 8) AS BIGINT)"
     return (
         f"CASE WHEN regexp_matches({text}, '^@4[0-9a-f]{{23}}$')"
-        f" THEN make_timestamptz(({seconds}) * 1000000 + {nanoseconds} // 1000) END"
+        f" THEN TRY(make_timestamptz(({seconds}) * 1000000 + {nanoseconds} // 1000)) END"
     )
 
 

@@ -89,3 +89,24 @@ def test_bytes_that_are_no_utf8_do_not_hold_up_joining(tmp_path: Path) -> None:
     rest(log)
     with Store.open(":memory:") as store:
         assert ingest(store, [str(log)], Options(format="cri+python_text")).lines == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("log4j_json", '{"instant":{"epochSecond":9223372036854775807},"level":"INFO","loggerName":"a","thread":"t"}'),
+        ("log4j_json", '{"instant":{"epochSecond":9223372036854},"level":"INFO","loggerName":"a","thread":"t"}'),
+        ("timed_text", "@4fffffffffffffff00000000 no such time"),
+        (
+            "mysql_slow",
+            "# Time: 2026-03-14T09:00:00Z\n# Query_time: 1  Lock_time: 0 Rows_sent: 18446744073709551616\n;",
+        ),
+        ("json", '{"time":1e300,"line":1e300,"duration_ms":"1e999","http_status":-1,"seq":1e40}'),
+        ("syslog", "<99999999999999999999>1 9999-12-31T23:59:60.999999999+23:59 h a 99999999999999999999 - - x"),
+    ],
+)
+def test_numbers_beyond_any_column_hold_nothing_up(name: str, line: str) -> None:
+    """They stay where they are said, and the record is an event all the same."""
+    (row,) = select(FORMATS[name], line)
+    assert "reason" not in row
+    assert row["bytes"] == len(line)
