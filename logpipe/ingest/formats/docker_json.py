@@ -14,7 +14,7 @@ _KEYS: Final = {"log", "stream", "time", "attrs"}
 _WHOLE: Final = "'\\n\"'"
 """A newline before the quote that ends a text: of a text that goes on, no quote stands there without a backslash."""
 
-_BEHIND: Final = ',"stream":.*$'
+_BEHIND: Final = ', *"stream" *:.*$'
 
 
 class DockerJson(JsonFormat):
@@ -29,7 +29,8 @@ class DockerJson(JsonFormat):
         rest, rest_before = (
             f"regexp_replace(regexp_extract({text}, '{_BEHIND}'), '[\\d.]+', '', 'g')" for text in (line, before)
         )
-        return f"{rest} = {rest_before} AND {rest} <> '' AND NOT contains({before}, {_WHOLE})"
+        both = " AND ".join(f"starts_with({text}, '{{') AND contains({text}, '\"log\"')" for text in (line, before))
+        return f"{both} AND {rest} = {rest_before} AND NOT contains({before}, {_WHOLE})"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
