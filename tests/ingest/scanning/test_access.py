@@ -87,7 +87,7 @@ def _converted(log: bytes, *, fast: bool) -> dict[str, list[Any]]:
     """All that a log becomes."""
     records = lines.split(memoryview(log), at_start=True)
     lines.mend(records)
-    span = Span(1, 0, len(log), records.lines, 0, records.blanks, 0, b"", b"")
+    span = Span(1, 0, len(log), records.lines, 0, records.blanks, 0, 0, b"", b"")
     context = Context(datetime(2026, 3, 14, 12, tzinfo=UTC), "Europe/Berlin")
     with closing(Converter(lambda _: None, _operations())) as converter:
         format_ = ACCESS_LOG if fast else replace(ACCESS_LOG, scan=None)
