@@ -21,8 +21,9 @@ USER: Final = ("user=([^,@ ]+)", r"(?:^|[ :])([^\s:=@,\[\]]+|\[unknown\])@")
 DATABASE: Final = ("db=([^,@ ]+)", r"@([^\s:=@,\[\]]+|\[unknown\])(?:[ :]|$)")
 APPLICATION: Final = "app=([^,]+?)(?:,| *$)"
 CLIENT: Final = "(?:client|host)=([^,() ]+)"
+NAME: Final = r"(?:[^\s:=@,\[\]]+|\[unknown\])"
 TOLD_PREFIX: Final = (
-    r" ?\[\d+\]:? ?(?:[^\s@]*@[^\s@]* |user=[^,\s]*,db=[^,\s]*(?:,app=[^,]*?)?(?:,(?:client|host)=[^,\s]*)? )?"
+    rf" ?\[\d+\]:? ?(?:{NAME}?@{NAME}? |user=[^,\s]*,db=[^,\s]*(?:,app=[^,]*?)?(?:,(?:client|host)=[^,\s]*)? )?"
 )
 """A prefix of which every part has a column or an attribute of its own."""
 
