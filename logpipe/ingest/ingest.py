@@ -8,7 +8,7 @@ from contextlib import suppress
 from logpipe.errors import InputError, StoreError
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
-from logpipe.ingest.files.ending import ending, unchanged
+from logpipe.ingest.files.ending import ending, left_alone, unchanged
 from logpipe.ingest.files.first_lines import first_bytes, first_lines
 from logpipe.ingest.files.flow import CHUNK_BYTES
 from logpipe.ingest.files.open_files import OpenFiles, Replaced
@@ -20,6 +20,7 @@ from logpipe.ingest.formats import detect
 from logpipe.ingest.loading.intake import Intake
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
+from logpipe.ingest.remnant import common_lines, is_mended, withdraw
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store
 
@@ -246,7 +247,9 @@ class Ingester:
             self._refused[file.identity] = file
             raise
         others = [(other, source) for other, source in matches.items() if source is not None]
-        copied = self._sources.copied(file, others)
+        copied = self._sources.copied(file, others) or self._remnant(reader, file, others)
+        if copied and reader.damage and not left_alone(file):
+            return None  # it is still being mended
         if copied and self._is_unfinished(copied, others):
             self.behind = True
             return None
@@ -258,6 +261,26 @@ class Ingester:
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return self._sources.add(file, head, reader.compression, format_name, service, copied)
+
+    def _remnant(
+        self, reader: Reader, file: LogFile, others: list[tuple[LogFile, Source]]
+    ) -> tuple[Source, int] | None:
+        """The source that was cut short to what the file begins with, or goes on in it after damage; and how far.
+
+        What was read of a damaged file is withdrawn where the whole one is here.
+        """
+        present = {source.source_id for _, source in others}
+        for source in self._sources.broken(file.family):
+            if source.source_id in present:
+                continue
+            length = common_lines(self._store, reader, file, source, self._options)
+            if not length:
+                continue
+            if is_mended(self._store, reader, file, source, length):
+                withdraw(self._store, source)
+                return None
+            return source, length
+        return None
 
     def _detect(self, reader: Reader) -> str:
         return detect(first_lines(reader), self._options.formats).format.name

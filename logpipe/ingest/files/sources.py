@@ -212,6 +212,16 @@ class Sources:
         """The file could be read to its end after all."""
         self._store.execute("DELETE FROM gaps WHERE source_id = ? AND reason = 'damaged'", [source.source_id])
 
+    def broken(self, family: str) -> list[Source]:
+        """The sources of a family that were cut short, or could not be read to their end; the newest first."""
+        known = {source.source_id: source for source in self._by_family.get(family, ())}
+        rows = self._store.execute(
+            "SELECT DISTINCT source_id FROM gaps WHERE reason IN ('shrunk', 'damaged') AND source_id IN ? "
+            "ORDER BY source_id DESC",
+            [list(known)],
+        )
+        return [known[source_id] for (source_id,) in rows]
+
     def _untouched(self, file: LogFile) -> Source | None:
         """The source that was read furthest in this very file, if nothing has happened to it since."""
         same = self._by_identity.get(file.identity, ())

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
 
 import duckdb
 
@@ -27,13 +26,7 @@ from logpipe.ingest.loading.loader import insert
 from logpipe.ingest.options import Options, Summary
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store, rollup
-from logpipe.store.mining import mine_anew
-from logpipe.store.rebuild import settled
-
-_OLD_MINUTES: Final = f"""
-CREATE OR REPLACE TEMP TABLE replaced_minutes AS
-SELECT DISTINCT {rollup.MINUTE} AS minute FROM events WHERE source_id = ?
-"""
+from logpipe.store.withdrawal import withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +79,8 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
             source.format = detect(first_lines(reader), options.formats).format.name
         else:
             source.format = options.format or source.format
-        with store.transaction() as connection, _replacing(connection, source):
+        with store.transaction() as connection, withdrawn(connection, source_id):
+            connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source_id])
             _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
     return Reparsed(source_id, source.path, source.format, before, _counts(store, source_id))
 
@@ -129,19 +123,6 @@ def _verified_file(store: Store, source: Source) -> str:
             reason=problems[0].reason,
         )
     return path
-
-
-@contextmanager
-def _replacing(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[None]:
-    """Take all rows of a source away, and settle the roll-ups and the miner when others have come in their place."""
-    connection.execute(_OLD_MINUTES, [source.source_id])
-    with settled(connection, "replaced_minutes"):
-        for table in ("events", "rejects", "ledger"):
-            connection.execute(f"DELETE FROM {table} WHERE source_id = ?", [source.source_id])
-        connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source.source_id])
-        yield
-    mine_anew(connection, source.source_id)
-    connection.execute("DROP TABLE replaced_minutes")
 
 
 def _take_again(store: Store, reader: Reader, source: Source, options: Options) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from backports import zstd
 
-from tests.ingest.conformance.harness import UNWATCHED_S, Case, polls, sized
+from tests.ingest.conformance.harness import UNWATCHED_S, Case, polls, sized, until
 from tests.ingest.logs import line, rest
 
 COMPRESSIONS = [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstd.compress)]
@@ -91,6 +91,29 @@ def test_z4_damaged(case: Case, where: str) -> None:
     stored = case.stored()
     assert len(stored) == len(set(stored))
     assert stored == list(range(20_000)) if where == "checksum" else set(stored) < set(range(20_000))
+
+
+@pytest.mark.parametrize("following", [True, False])
+def test_z4_damaged_and_mended(case: Case, following: bool) -> None:
+    """The whole file that comes in its place stands for what was taken of it: every line is there, once."""
+    whole = gzip.compress(case.lines(200_000))
+    data = bytearray(whole)
+    data[len(data) * 9 // 10] ^= 0xFF
+    path = case.folder / "b.log.gz"
+    path.write_bytes(data)
+    rest(path)
+    if following:
+        with case.follow(prelude="ending.FINAL_AFTER_S = 0.5") as follower:
+            follower.until_said("damaged")
+            path.write_bytes(whole)
+            until(lambda: case.ask("SELECT max(seq) FROM events"), [(199_999,)])
+            case.idle()
+    else:
+        case.run(code=1)
+        assert 100_000 < len(case.stored()) < 200_000
+        path.write_bytes(whole)
+        case.run()
+    case.check()
 
 
 def test_z4_two_members(case: Case) -> None:
