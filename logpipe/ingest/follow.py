@@ -31,6 +31,9 @@ RETRY_S = 1.0
 LONGEST_RETRY_S = 30.0
 """How long to wait before the database is opened again after it refused; the wait doubles up to the longest."""
 
+ROOM_BYTES = 16 << 20
+"""So much more free on its volume ends the wait at once."""
+
 TELL_AGAIN_S = 60.0
 """How often a trouble that stays is told."""
 
@@ -62,6 +65,7 @@ def follow(
     log.info("following", extra={"event": "following_began", "paths": list(paths)})
     changed = threading.Event()
     refused_at: float | None = None
+    wait = RETRY_S
     try:
         with Watch(paths, changed, troubles.tell, wanted=notifications) as watch:
             while not stop.is_set():
@@ -71,10 +75,10 @@ def follow(
                     _sweep(ingester, paths, troubles)
                 except StoreError as error:
                     refused_at = refused_at or time.monotonic()
-                    _await_store(ingester, paths, stop, troubles, error)
+                    wait = _await_store(ingester, paths, stop, troubles, error, wait)
                     continue
                 _recovered(refused_at)
-                refused_at = None
+                refused_at, wait = None, RETRY_S
                 watch.renew()
                 if ingester.behind:
                     continue
@@ -120,23 +124,31 @@ def _rest(changed: threading.Event, stop: threading.Event, seconds: float) -> No
 
 
 def _await_store(
-    ingester: Ingester, paths: Sequence[str], stop: threading.Event, troubles: "_Troubles", error: StoreError
-) -> None:
-    """Hold on to the files until the database takes rows again, or until `stop`, where the error is raised."""
-    wait = RETRY_S
+    ingester: Ingester,
+    paths: Sequence[str],
+    stop: threading.Event,
+    troubles: "_Troubles",
+    error: StoreError,
+    wait: float,
+) -> float:
+    """Hold on to the files until the database can be opened again, or until `stop`, where the error is raised.
+
+    Gives how long to wait when it refuses the next time: that it can be opened does not mean that it takes rows.
+    """
     while True:
+        until, full = time.monotonic() + wait, ingester.free_bytes()
         troubles.tell(error, again=True)
-        until = time.monotonic() + wait
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and ingester.free_bytes() - full < ROOM_BYTES:
             ingester.hold(find(paths)[0])
             if stop.wait(min(left, POLL_S)):
                 raise error
+        wait = min(2 * wait, LONGEST_RETRY_S)
         try:
             ingester.reopen()
         except StoreError as refusal:
-            error, wait = refusal, min(2 * wait, LONGEST_RETRY_S)
+            error = refusal
         else:
-            return
+            return wait
 
 
 class _Troubles:

@@ -23,6 +23,7 @@ from logpipe.ingest.options import Options, Progress, Summary
 from logpipe.ingest.remnant import common_lines, is_mended, withdraw
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store
+from logpipe.store.volume import free_bytes
 
 SWEEP_S = 1.0
 """How long a sweep may take while following, before the files with much to read wait for the next one."""
@@ -92,6 +93,10 @@ class Ingester:
         self._intake.close()
         self._store.reopen()
         self.attach(self._store)
+
+    def free_bytes(self) -> int:
+        """What the volume of the database has left; 0 where there is no such volume."""
+        return free_bytes(self._store.url)
 
     def close(self) -> None:
         """Close the files, and leave the store as it was found."""

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -87,12 +88,19 @@ class Spool:
             while piece:
                 lines, newline, rest = piece.rpartition(b"\n")
                 if newline or len(held) > CHUNK_BYTES:
-                    file.write(bytes(held) + lines + newline)
+                    _write(file, bytes(held) + lines + newline)
                     held.clear()
                 held += rest
                 piece = self._read()
             if held:
-                file.write(bytes(held) + b"\n")
+                _write(file, bytes(held) + b"\n")
 
     def _read(self) -> bytes:
         return os.read(self._source, _PIECE)
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """All of it: a volume that is nearly full takes what it has room for, and says nothing."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]

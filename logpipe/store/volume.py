@@ -34,5 +34,13 @@ def measure(store: Store) -> Volume:
     if not path.is_file():
         return Volume(block * used, block * used, None)
     written = log.stat().st_size if log.exists() else 0
-    volume = os.statvfs(path.parent)
-    return Volume(path.stat().st_size + written, block * used + written, volume.f_bavail * volume.f_frsize)
+    return Volume(path.stat().st_size + written, block * used + written, free_bytes(store.url))
+
+
+def free_bytes(url: str) -> int:
+    """What the volume of a database has left; 0 where it is on none."""
+    try:
+        volume = os.statvfs(Path(url).parent)
+    except OSError:
+        return 0
+    return volume.f_bavail * volume.f_frsize

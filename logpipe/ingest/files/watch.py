@@ -1,7 +1,10 @@
 """File-system events, for as far as they go: nothing relies on them but the shortness of a wait."""
 
+import ctypes
+import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +25,10 @@ from logpipe.errors import InputError
 
 if TYPE_CHECKING:
     from watchdog.observers.api import ObservedWatch
+
+_IN_CREATE = 0x100
+_PROBED_EVERY_S = 60.0
+"""Watchdog does not say when there is no watch left for a folder below the one that it was given."""
 
 _CHANGES: list[type[FileSystemEvent]] = [
     FileClosedEvent,
@@ -44,6 +51,7 @@ class Watch(FileSystemEventHandler):
         self._wanted = wanted
         self._watched: dict[str, tuple[tuple[int, int], ObservedWatch]] = {}
         self._observer = Observer()
+        self._probed_at = float("-inf")
 
     def on_any_event(self, event: FileSystemEvent) -> None:  # noqa: ARG002 - which one makes no difference
         self._changed.set()
@@ -61,6 +69,16 @@ class Watch(FileSystemEventHandler):
                 if watch is not None:
                     self._observer.unschedule(watch)
             self._watch(folder, identity, recursive=recursive)
+        if self._watched and time.monotonic() - self._probed_at >= _PROBED_EVERY_S:
+            self._probed_at = time.monotonic()
+            if not _can_watch(next(iter(self._watched))):
+                self._complain(
+                    InputError(
+                        "the system has no inotify watches left: of some folders no events come",
+                        remedy="raise fs.inotify.max_user_watches; their changes are found by looking once a second",
+                        reason="few_notifications",
+                    )
+                )
 
     def _watch(self, folder: str, identity: tuple[int, int], *, recursive: bool) -> None:
         try:
@@ -87,6 +105,24 @@ class Watch(FileSystemEventHandler):
         if self._observer.is_alive():
             self._observer.stop()
             self._observer.join()
+
+
+def _can_watch(folder: str) -> bool:
+    """Whether the kernel would give one watch more."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "inotify_init1"):
+        return True
+    descriptor = libc.inotify_init1(os.O_CLOEXEC)
+    if descriptor < 0:
+        return True  # that was the last instance, which watchdog has
+    try:
+        return not (libc.inotify_add_watch(descriptor, os.fsencode(folder), _IN_CREATE) < 0 and _is_used_up())
+    finally:
+        os.close(descriptor)
+
+
+def _is_used_up() -> bool:
+    return ctypes.get_errno() == errno.ENOSPC
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

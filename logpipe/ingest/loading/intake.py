@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from typing import cast
 
@@ -67,7 +67,8 @@ class Intake:
         try:
             return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
         except StoreError:
-            self._converter = self._new_converter()  # it went ahead of what could be committed
+            with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
+                self._converter = self._new_converter()  # the old one went ahead of what could be committed
             raise
         except duckdb.Error as error:
             reason = str(error).partition("\n")[0]

@@ -1,8 +1,11 @@
 """D: what happens to the database, and to the process that writes it."""
 
+import os
 import random
 import signal
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -132,6 +135,54 @@ def test_d5_the_database_is_full(case: Case) -> None:
     own = Path(f"{case.database}.ingest.log").read_bytes().splitlines()
     events = [record["event"] for record in map(orjson.loads, own) if record["event"].startswith("store")]
     assert events == ["store_full", "store_recovered"]
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 12 MB."""
+    volume = tmp_path / "small"
+    volume.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", volume], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield volume
+    subprocess.run(["umount", "-l", volume], check=True)
+
+
+def _enlarge(volume: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1g", volume], check=True)
+
+
+@pytest.mark.parametrize("following", [True, False])
+def test_d5_a_volume_that_is_really_full(case: Case, small_volume: Path, following: bool) -> None:
+    """Killed by it, or waiting for room: the count is exact in the end, and the wait is not sat out."""
+    case.database = small_volume / "logs.duckdb"
+    with case.log.open("wb") as file:
+        for number in range(120_000):
+            file.write(line(number, noise=os.urandom(100).hex()))
+    case.expected = list(range(120_000))
+    if following:
+        with case.follow(prelude="follow.RETRY_S = follow.LONGEST_RETRY_S = 3600") as follower:
+            follower.until_said("no room left")
+            _enlarge(small_volume)
+            case.idle()
+    else:
+        assert "no room left" in case.run(code=1)
+        _enlarge(small_volume)
+        case.run()
+    case.check()
+
+
+def test_d5_the_temporary_folder_is_full(case: Case, small_volume: Path) -> None:
+    """Standard input has nowhere to go: it is said, and the lines before that are there, once."""
+    source = case.folder.parent / "input"
+    with source.open("wb") as file:
+        file.writelines(line(number, noise=os.urandom(100).hex()) for number in range(60_000))
+    with source.open("rb") as file:
+        prelude = f"import tempfile\ntempfile.tempdir = {str(small_volume)!r}"
+        assert "could not be copied" in case.run("-", prelude=prelude, code=1, stdin=file)
+    stored = case.stored()
+    assert 0 < len(stored) < 60_000
+    assert stored == list(range(len(stored)))
 
 
 def test_d6_the_disk_of_the_log_was_full(case: Case) -> None:

@@ -1,10 +1,15 @@
 """B: much at once."""
 
 import time
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from tests.ingest.conformance.harness import SCALE, Case, sized, until
+from logpipe.ingest.files.fingerprint import digest
+from logpipe.store import Store
+from tests.ingest.conformance.harness import SCALE, Case, append, sized, until
+from tests.ingest.logs import line
 
 
 def test_b1_a_writer_faster_than_the_reader(case: Case) -> None:
@@ -58,6 +63,52 @@ def test_b3_few_descriptors(case: Case) -> None:
             case.write(1, case.folder / f"f{number}.log")
         case.idle()
     case.check()
+
+
+@pytest.mark.long
+def test_b4_many_known_files(case: Case) -> None:
+    """A hundred thousand that were read before: a change in one is seen soon after the start, and idling is cheap."""
+    paths = [case.folder / str(number // 1000) / f"{number}.log" for number in range(sized(100_000, 2_000))]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(line(0))
+    case.run(paths[0])
+    with Store.open(case.database) as store:
+        _know(store, paths[1:])
+    append(paths[-1], line(1))
+    begun = time.monotonic()
+    with case.follow() as follower:
+        until(lambda: case.ask("SELECT count(*) FROM events WHERE seq = 1"), [(1,)])
+        assert time.monotonic() - begun < 30 or SCALE < 1
+        assert case.ask("SELECT count(*) FROM events") == [(2,)]
+        used, begun = follower.processor_s(), time.monotonic()
+        time.sleep(10 * SCALE)
+        share = (follower.processor_s() - used) / (time.monotonic() - begun)
+        assert share < 0.06 or SCALE < 1  # a twentieth, as measured from here
+
+
+def _know(store: Store, paths: list[Path]) -> None:
+    """As if these files had been read, one line each; by the command it would take an hour."""
+    known = {"path": [], "inode": [], "device": [], "modified_ns": []}  # type: dict[str, list[object]]
+    for path in paths:
+        status = path.stat()
+        known["path"].append(str(path))
+        known["inode"].append(status.st_ino)
+        known["device"].append(status.st_dev)
+        known["modified_ns"].append(status.st_mtime_ns)
+    store.connection.register("known", pa.table(known))
+    store.execute(
+        "INSERT INTO sources SELECT nextval('source_ids'), path, path, 1, device, inode, $1, "
+        "make_timestamp_ns(modified_ns)::TIMESTAMP::TIMESTAMPTZ, $2, NULL, "
+        "(SELECT any_value(format) FROM sources), 'x', 'active', now() FROM known",
+        [len(line(0)), line(0)],
+    )
+    store.execute(
+        "INSERT INTO ledger SELECT nextval('ledger_ids'), source_id, 0, $1, 1, 1, 0, 0, 0, 0, $2, $2, now() "
+        "FROM sources WHERE source_id > 1",
+        [len(line(0)), digest(line(0))],
+    )
+    store.connection.unregister("known")
 
 
 @pytest.mark.long
