@@ -36,6 +36,11 @@ _GLANCE_S = 1.0
 
 log = logging.getLogger(__name__)
 
+_SETTINGS = ("threads = 2", "external_threads = 2", "preserve_insertion_order = false")
+"""Each statement runs on the thread that gave it alone, for the other processor makes the next rows meanwhile. So its
+rows keep their order; yet DuckDB plans an insert as for many threads, each of which compresses what it inserted by
+itself, and not within the commit, where there is room for one only."""
+
 
 def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
     """Bring the files behind `paths` into the store; what is there already is not read again.
@@ -77,8 +82,8 @@ class Ingester:
 
     def attach(self, store: Store) -> None:
         """Work with a store from now on, by what is in it; open files stay open."""
-        # The other processor makes the next rows meanwhile; two threads inserting would cost more than they bring.
-        store.execute("SET threads = 1")
+        for setting in _SETTINGS:
+            store.execute(f"SET {setting}")
         self._store = store
         self._sources = Sources(store, self.files)
         self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
@@ -102,7 +107,8 @@ class Ingester:
         """Close the files, and leave the store as it was found."""
         self.files.close_all()
         with suppress(StoreError):
-            self._store.execute("RESET threads")
+            for setting in reversed(_SETTINGS):
+                self._store.execute(f"RESET {setting.partition(' ')[0]}")
 
     def sweep(self, files: Iterable[LogFile], *, last: bool = False) -> None:
         """Take in what is new in each file; errors of single files go to the summary.

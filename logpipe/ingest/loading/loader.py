@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from queue import Full, Queue
 
@@ -11,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from logpipe.errors import StoreError
-from logpipe.ingest.loading.chunk import Batch, Entry, Uncounted
+from logpipe.ingest.loading.chunk import Batch, Entry, Reject, Uncounted
 from logpipe.ingest.scanning.lines import ROW_GROUP
 from logpipe.store import Store, rollup
 
@@ -39,6 +40,7 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
         StoreFull, StoreError: what was not said to be committed was not.
     """
     loading: deque[_Load] = deque()
+    columns = _Columns()
     failure: Exception | None = None
     with ThreadPoolExecutor(_AT_ONCE, "logpipe-load") as pool:
         try:
@@ -53,7 +55,7 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                     if len(loading) == _AT_ONCE:
                         yield from loading.popleft().committed()
                     loading.append(_Load(store, pool, loading[-1] if loading else None))
-                loading[-1].insert(batch, count)
+                loading[-1].insert(columns.widened(batch), count)
                 del batch  # it is large
             if loading:
                 loading[-1].finish(count)
@@ -64,6 +66,27 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                 load.abandon()
     if failure is not None:
         raise failure
+
+
+class _Columns:
+    """Those that any batch so far had: with all of them the batches fit into one statement."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, pa.Field] = {}
+
+    def widened(self, batch: Batch) -> Batch:
+        """The batch with these columns."""
+        events = batch.events
+        self._fields = {field.name: field for field in events.schema} | self._fields
+        columns = [
+            _as_type(events[name], field.type) if name in events.column_names else pa.nulls(len(events), field.type)
+            for name, field in self._fields.items()
+        ]
+        return replace(batch, events=pa.table(columns, schema=pa.schema(self._fields.values())))
+
+
+def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else column.cast(kind)
 
 
 class _Load:
@@ -119,39 +142,68 @@ class _Load:
 def _load(store: Store, next_item: Callable[[], Batch | rollup.Cells | None], before: Future[None] | None) -> None:
     """Insert batches until their cells come, then commit, after the transaction `before`."""
     with store.transaction(beside=True) as connection:
-        while isinstance(item := next_item(), Batch):
-            insert(connection, item)
-            del item  # it is large
+        item = next_item()
+        while isinstance(item, Batch):
+            run = _Run(item, next_item)
+            run.insert(connection)
+            item = run.after
         if item is None or (before is not None and before.exception() is not None):
             raise StoreError("what came before was not committed", reason="abandoned")
         rollup.add(connection, item)
 
 
+class _Run:
+    """Batches of the same columns, which one statement inserts while they come.
+
+    As one statement, since DuckDB compresses a row group at its end, beside a commit, where one statement filled it.
+    """
+
+    def __init__(self, first: Batch, next_item: Callable[[], Batch | rollup.Cells | None]) -> None:
+        self.after: Batch | rollup.Cells | None = first
+        """The item that does not belong to them."""
+        self._schema = first.events.schema
+        self._next_item = next_item
+        self._inserted: list[tuple[Entry, Sequence[Reject]]] = []
+
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """All that they bring but what they add to the roll-ups."""
+        _insert_events(connection, pa.RecordBatchReader.from_batches(self._schema, self._events()))
+        for entry, rejects in self._inserted:
+            _account(connection, entry, rejects)
+
+    def _events(self) -> Iterator[pa.RecordBatch]:
+        while isinstance(batch := self.after, Batch) and batch.events.schema.equals(self._schema):
+            yield from batch.events.to_batches()
+            self._inserted.append((batch.entry, batch.rejects))
+            del batch  # it is large
+            self.after = self._next_item()
+
+
 def insert(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """All that a batch brings but what it adds to the roll-ups."""
-    columns = ", ".join(batch.events.column_names)
-    connection.register("new_events", batch.events)
+    _insert_events(connection, batch.events)
+    _account(connection, batch.entry, batch.rejects)
+
+
+def _insert_events(connection: duckdb.DuckDBPyConnection, events: pa.Table | pa.RecordBatchReader) -> None:
+    columns = ", ".join(events.schema.names)
+    connection.register("new_events", events)
     connection.execute(f"INSERT INTO events ({columns}) SELECT {columns} FROM new_events")
     connection.unregister("new_events")
-    _insert_rejects(connection, batch)
-    _enter(connection, batch)
 
 
-def _insert_rejects(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    if not batch.rejects:
-        return
-    columns = {name: [getattr(reject, name) for reject in batch.rejects] for name in _REJECT_TYPES}
-    connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
-    connection.execute(
-        "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
-        [batch.span.source_id],
-    )
-    connection.unregister("new_rejects")
-
-
-def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
-    span = batch.span
-    accounted = len(batch.events) + span.joined + span.blanks + len(batch.rejects)
+def _account(connection: duckdb.DuckDBPyConnection, entry: Entry, rejects: Sequence[Reject]) -> None:
+    """The rejects of an entry, and the entry."""
+    if rejects:
+        columns = {name: [getattr(reject, name) for reject in rejects] for name in _REJECT_TYPES}
+        connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
+        connection.execute(
+            "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
+            [entry.span.source_id],
+        )
+        connection.unregister("new_rejects")
+    span = entry.span
+    accounted = entry.events + span.joined + span.blanks + entry.rejects
     if span.lines + span.divided != accounted:
         raise AssertionError(
             f"source {span.source_id}, bytes {span.from_pos} to {span.to_pos}: "
@@ -164,11 +216,11 @@ def _enter(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
             span.from_pos,
             span.to_pos,
             span.lines,
-            len(batch.events),
+            entry.events,
             span.joined,
             span.blanks,
             span.divided,
-            len(batch.rejects),
+            entry.rejects,
             span.hash_from,
             span.range_hash,
             span.tail_hash,
