@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from logpipe.store.arrow import to_arrow
+
 MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
@@ -146,7 +148,7 @@ class Cells:
 
 def operations(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     """The names that operations are counted by, in the order in which they came."""
-    return connection.execute("FROM operations").to_arrow_table()
+    return to_arrow(connection.execute("FROM operations"))
 
 
 def each(relation: str) -> str:
@@ -167,8 +169,8 @@ def cells(connection: duckdb.DuckDBPyConnection, counted: str, timed: str, empty
     connection's table `operations` must hold what the store's does, and has the new ones afterwards.
     """
     _count(connection, counted, timed, MINUTE_US, empty)
-    operations = connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE]).to_arrow_table()
-    counts, latencies = (connection.execute(statement).to_arrow_table() for statement in _bounded(connection))
+    operations = to_arrow(connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE]))
+    counts, latencies = (to_arrow(connection.execute(statement)) for statement in _bounded(connection))
     _forget(connection)
     return Cells(counts, latencies, operations)
 

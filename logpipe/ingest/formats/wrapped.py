@@ -15,6 +15,7 @@ import pyarrow as pa
 from logpipe.ingest.formats.base import Context, Format, text_literal
 from logpipe.ingest.formats.plain import PLAIN
 from logpipe.record import COLUMNS
+from logpipe.store.arrow import to_arrow
 
 SEPARATOR: Final = "+"
 """Between the names of the wrapper and of what it carries: `cri+json`."""
@@ -115,7 +116,7 @@ def _select(format_: Format, connection: duckdb.DuckDBPyConnection, context: Con
     """The format's SELECT over that column of `wrapped`; it may look at the lines first, and finds them so too."""
     relation = f"SELECT pos, bytes, {text} AS raw FROM wrapped"
     with connection.cursor() as cursor:
-        cursor.register("lines", connection.execute(relation).to_arrow_table())
+        cursor.register("lines", to_arrow(connection.execute(relation)))
         return f"WITH lines AS ({relation}) {format_.select(cursor, context)}"
 
 

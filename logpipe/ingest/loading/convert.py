@@ -22,6 +22,7 @@ from logpipe.ingest.scanning.lines import Positions, Records, mend
 from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
 from logpipe.store import rollup
+from logpipe.store.arrow import to_arrow
 
 _SEVERITY = (
     "CASE level "
@@ -149,7 +150,7 @@ class Converter:
             connection.unregister("lines")
         self._note_mended(chunk)
         self._fill_times(chunk, taken)
-        events = connection.execute(f"SELECT {_OUT} FROM batch WHERE reason IS NULL").to_arrow_table()
+        events = to_arrow(connection.execute(f"SELECT {_OUT} FROM batch WHERE reason IS NULL"))
         rejects = connection.execute(
             "SELECT source_pos, bytes, reason FROM batch WHERE reason IS NOT NULL ORDER BY source_pos"
         ).fetchall()
