@@ -44,11 +44,8 @@ _KEYS = {
     "is_http": "coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL",
     "event": "CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END",
 }
-READ = (
-    *("ts", "service", "environment", "version", "db_statement", "http_method", "http_route", "http_status", "event"),
-    *("stream", "level"),
-)
-"""The columns of the record that tell events apart."""
+READ = ("ts", "service", "environment", "version", "db_statement", "http_method", "http_route", "http_status", "event")
+"""The columns of the record that the names of what is counted are made of."""
 _READ_FROM = {"statement": "db_statement"}
 """The column that a key is made of, where it has another name."""
 
@@ -77,6 +74,13 @@ FROM (
 )
 """
 
+# Groups that are the same by name are not summed up once more: a key may stand in several rows.
+_NAMED_GROUPS = f"""
+CREATE OR REPLACE TEMP TABLE named_groups AS
+SELECT "group", {_NAMES} FROM (SELECT {{nulls}}, {{keys}}, "group" FROM {{relation}})
+"""
+_OF_GROUPS = 'SELECT * EXCLUDE ("group") FROM {relation} JOIN named_groups USING ("group")'
+
 # What each event counts for by itself.
 _EACH = "SELECT *, 1 AS events, coalesce(http_status >= 500, false)::INTEGER AS server_errors FROM {relation}"
 _EACH_TIMED = """
@@ -102,7 +106,7 @@ QUALIFY coalesce(known, 0)
 ORDER BY events DESC -- the table keeps this order, by which readers with a smaller cap choose
 """
 
-_PAST_THE_CAP = f"""
+_ANY_UNKNOWN = f"""
 SELECT count(*) > 0
 FROM {COUNTS} ANTI JOIN operations USING (service, operation_kind, operation)
 WHERE operation IS NOT NULL
@@ -130,11 +134,23 @@ _BOUNDED_LATENCIES = _BOUNDED.format(
 )
 
 
-def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str]) -> str:
+def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str] = ()) -> str:
     constant = [key for key in _KEYS if _READ_FROM.get(key, key) in empty]
     keys = ", ".join(f"{sql} AS {key}" for key, sql in _KEYS.items() if key not in constant)
     nulls = ", ".join(f"NULL::VARCHAR AS {key}" for key in constant) or "NULL AS nothing"
     return statement.format(relation=relation, keys=keys.format(bucket_us=bucket_us), bucket_us=bucket_us, nulls=nulls)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedEvents:
+    """SQL of relations that tell of groups of events, each with the number of the `group`."""
+
+    groups: str
+    """`READ` of an event of each group."""
+    counts: str
+    """`stream`, `level`, `severity`, `events`, `server_errors` and `bytes`."""
+    latencies: str
+    """`bucket`, `events`, `sum_ms` and `max_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +159,7 @@ class Cells:
 
     rollup_minute: pa.Table
     latency_minute: pa.Table
-    operations: pa.Table
+    operations: pa.Table | None
 
 
 def operations(connection: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -151,43 +167,54 @@ def operations(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     return to_arrow(connection.execute("FROM operations"))
 
 
-def each(relation: str) -> str:
-    """A SELECT of the events of `relation` as they are counted: `events`, `server_errors` and `bytes` of each."""
-    return _EACH.format(relation=relation)
+def cells(
+    connection: duckdb.DuckDBPyConnection, single: str | None, grouped: GroupedEvents | None, empty: Container[str] = ()
+) -> Cells:
+    """Sum up single events and groups of events, on a connection other than the store's.
 
-
-def each_timed(relation: str) -> str:
-    """The same for latencies: `bucket`, `events`, `sum_ms` and `max_ms`; not of durations below zero or not finite."""
-    return _EACH_TIMED.format(relation=relation)
-
-
-def cells(connection: duckdb.DuckDBPyConnection, counted: str, timed: str, empty: Container[str] = ()) -> Cells:
-    """Sum up events, or groups of events, on a connection other than the store's.
-
-    `counted` and `timed` yield the columns of the record that tell events apart, and those of `each` and `each_timed`.
-    Columns that are NULL in every row may be named as `empty`: grouping by them would cost time and change nothing. The
+    Columns that are NULL throughout may be named as `empty`: grouping by them would cost time and change nothing. The
     connection's table `operations` must hold what the store's does, and has the new ones afterwards.
     """
-    _count(connection, counted, timed, MINUTE_US, empty)
-    operations = to_arrow(connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE]))
-    counts, latencies = (to_arrow(connection.execute(statement)) for statement in _bounded(connection))
+    counts, latencies = [], []
+    if grouped:
+        connection.execute(_grouped(_NAMED_GROUPS, grouped.groups, MINUTE_US, empty))
+        counts.append(_OF_GROUPS.format(relation=grouped.counts))
+        latencies.append(_OF_GROUPS.format(relation=grouped.latencies))
+    if single:
+        counts.append(_grouped(_COUNTS, _EACH.format(relation=single), MINUTE_US, empty))
+        latencies.append(_grouped(_LATENCIES, _EACH_TIMED.format(relation=single), MINUTE_US, empty))
+    _count(connection, " UNION ALL BY NAME ".join(counts), " UNION ALL BY NAME ".join(latencies))
+    operations, past_the_cap = _enter_operations(connection)
+    found, timed = (to_arrow(connection.execute(statement)) for statement in _bounded(past_the_cap))
     _forget(connection)
-    return Cells(counts, latencies, operations)
+    return Cells(found, timed, operations)
 
 
 def add(connection: duckdb.DuckDBPyConnection, found: Cells) -> None:
     """Add cells to the roll-ups, in the transaction that inserts their events."""
     for table in ("operations", "rollup_minute", "latency_minute"):
         rows = getattr(found, table)
-        if len(rows):
+        if rows is not None and len(rows):
             connection.register("new_cells", rows)
             connection.execute(f"INSERT INTO {table} BY NAME FROM new_cells")
             connection.unregister("new_cells")
 
 
-def _bounded(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+def _enter_operations(connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table | None, bool]:
+    """Enter the names of operations that are new; returns them, and whether some are past the cap."""
+    if not _any_unknown(connection):
+        return None, False
+    new = connection.execute(f"{_NEW_OPERATIONS} RETURNING *", [MAX_OPERATIONS_PER_SERVICE])
+    return to_arrow(new), _any_unknown(connection)
+
+
+def _any_unknown(connection: duckdb.DuckDBPyConnection) -> bool:
+    [(unknown,)] = connection.execute(_ANY_UNKNOWN).fetchall()
+    return bool(unknown)
+
+
+def _bounded(past_the_cap: bool) -> tuple[str, str]:
     """The SELECTs of the counts and latencies, with operations past the cap as `other`."""
-    [(past_the_cap,)] = connection.execute(_PAST_THE_CAP).fetchall()
     return (_BOUNDED_COUNTS, _BOUNDED_LATENCIES) if past_the_cap else (f"FROM {COUNTS}", f"FROM {LATENCIES}")
 
 
@@ -196,9 +223,9 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
 
     The cost follows the rows of `relation`, not those of the store.
     """
-    _count(connection, each(relation), each_timed(relation), MINUTE_US)
-    connection.execute(_NEW_OPERATIONS, [MAX_OPERATIONS_PER_SERVICE])
-    counts, latencies = _bounded(connection)
+    _count_each(connection, relation, MINUTE_US)
+    _, past_the_cap = _enter_operations(connection)
+    counts, latencies = _bounded(past_the_cap)
     connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
     connection.execute(f"INSERT INTO latency_minute BY NAME {latencies}")
     _forget(connection)
@@ -212,17 +239,22 @@ def roll_up_briefly(
     For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
     written.
     """
-    _count(connection, each(relation), each_timed(relation), bucket_us)
+    _count_each(connection, relation, bucket_us)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_BOUNDED_COUNTS}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_BOUNDED_LATENCIES}")
     _forget(connection)
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, counted: str, timed: str, bucket_us: int, empty: Container[str] = ()
-) -> None:
-    for name, statement, relation in ((COUNTS, _COUNTS, counted), (LATENCIES, _LATENCIES, timed)):
-        selection = _grouped(statement, relation, bucket_us, empty)
+def _count_each(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int) -> None:
+    _count(
+        connection,
+        _grouped(_COUNTS, _EACH.format(relation=relation), bucket_us),
+        _grouped(_LATENCIES, _EACH_TIMED.format(relation=relation), bucket_us),
+    )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, counts: str, latencies: str) -> None:
+    for name, selection in ((COUNTS, counts), (LATENCIES, latencies)):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {selection}")
 
 

@@ -16,8 +16,9 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, Headed, text_literal
+from logpipe.ingest.formats.base import Context, Format, Headed, text_literal
 from logpipe.ingest.loading.chunk import Batch, Chunk, Reject, Uncounted
+from logpipe.ingest.loading.counting import counted
 from logpipe.ingest.scanning.lines import Positions, Records, mend
 from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
@@ -88,34 +89,7 @@ class Converter:
 
     def count(self, batches: Sequence[Uncounted]) -> rollup.Cells:
         """What the events of some batches, in their order, add to the roll-ups."""
-        grouped = [batch.grouped for batch in batches if batch.grouped]
-        relations = {
-            "grouped_counts": [group.counts for group in grouped],
-            "grouped_latencies": [group.latencies for group in grouped],
-            "single_events": [batch.single for batch in batches if batch.single is not None],
-        }
-        held, counted, timed = set[str](), [], []
-        for name, tables in relations.items():
-            if tables:
-                table = pa.concat_tables(tables, promote_options="default")
-                self._connection.register(name, table)
-                held.update(table.column_names)
-                match name:
-                    case "grouped_counts":
-                        counted.append(_with_names(name, table))
-                    case "grouped_latencies":
-                        timed.append(_with_names(name, table))
-                    case _:
-                        rows = f"({_with_names(name, table, 'duration_ms')})"
-                        counted.append(rollup.each(rows))
-                        timed.append(rollup.each_timed(rows))
-        together = " UNION ALL BY NAME ".join
-        try:
-            return rollup.cells(self._connection, together(counted), together(timed), set(COLUMNS) - held)
-        finally:
-            for name, tables in relations.items():
-                if tables:
-                    self._connection.unregister(name)
+        return counted(self._connection, batches)
 
     def _context(self, chunk: Chunk) -> Context:
         """With the last header before the chunk: of the chunk before, which may not be stored yet, or the store's."""
@@ -216,12 +190,6 @@ def _scanned_rows(chunk: Chunk, found: Scanned) -> pa.Table:
         "source_pos": pa.array((chunk.records.starts[found.taken] + chunk.span.from_pos).astype(np.uint64)),
     }
     return pa.table(found.columns | places)
-
-
-def _with_names(relation: str, table: pa.Table, *more: str) -> str:
-    """A SELECT of the relation with the columns that tell events apart, NULL where the table has none."""
-    missing = (name for name in (*rollup.READ, *more) if name not in table.column_names)
-    return f"SELECT {', '.join(['*', *(f'NULL::{SQL_TYPES[name]} AS {name}' for name in missing)])} FROM {relation}"
 
 
 def _joined(taken: pa.Table, rest: pa.Table) -> pa.Table:

@@ -41,12 +41,13 @@ typedef struct {
 } Table;
 
 typedef struct {
-    int64_t *row; /* one of the group, which tells its names */
+    int64_t *group;
+    int64_t *row; /* one of those counted, which tells their stream and level */
     int64_t *events, *server_errors, *bytes;
 } Counts;
 
 typedef struct {
-    int64_t *row;
+    int64_t *group;
     int16_t *bucket;
     int64_t *events;
     double *sum_ms, *max_ms;
@@ -145,8 +146,9 @@ static int16_t bucket_of(double duration_ms) {
     return duration_ms > 0 ? (int16_t)(ceil(log2(fmax(duration_ms, 1e-6)) * 8) - 1) : ZERO_BUCKET;
 }
 
-static void count(const Rows *rows, int64_t row, const Counts *counts, int32_t cell, bool is_new) {
+static void count(const Rows *rows, int64_t row, int32_t group, const Counts *counts, int32_t cell, bool is_new) {
     if (is_new) {
+        counts->group[cell] = group;
         counts->row[cell] = row;
         counts->events[cell] = counts->server_errors[cell] = counts->bytes[cell] = 0;
     }
@@ -155,10 +157,11 @@ static void count(const Rows *rows, int64_t row, const Counts *counts, int32_t c
     counts->bytes[cell] += rows->bytes[row];
 }
 
-static void time_it(const Rows *rows, int64_t row, const Latencies *latencies, int32_t cell, bool is_new) {
+static void
+time_it(const Rows *rows, int64_t row, int32_t group, const Latencies *latencies, int32_t cell, bool is_new) {
     double duration = rows->durations[row];
     if (is_new) {
-        latencies->row[cell] = row;
+        latencies->group[cell] = group;
         latencies->bucket[cell] = bucket_of(duration);
         latencies->events[cell] = 0;
         latencies->sum_ms[cell] = latencies->max_ms[cell] = 0;
@@ -168,26 +171,28 @@ static void time_it(const Rows *rows, int64_t row, const Latencies *latencies, i
     latencies->max_ms[cell] = fmax(latencies->max_ms[cell], duration);
 }
 
-/* Count `size` rows. Each of `slots` has room for three tables of `mask` + 1, all -1; `firsts` and `keys` are room to
- * work in, as large as there are rows. Writes the numbers of counts and latencies to `found`. */
+/* Count `size` rows. `slots` has room for three tables of `mask` + 1, all -1; `keys` is room to work in, twice as large
+ * as there are rows. Writes to `firsts` a row of each group, and to `found` the numbers of groups, counts and
+ * latencies. */
 void logpipe_count(
     const Rows *rows, int64_t size, uint64_t seed, int32_t *slots, uint64_t mask, int64_t *firsts, uint64_t *keys,
     const Counts *counts, const Latencies *latencies, int64_t *found) {
     Table groups = {slots, mask, 0}, cells = {slots + mask + 1, mask, 0}, buckets = {slots + 2 * (mask + 1), mask, 0};
     for (int64_t row = 0; row < size; row++) {
-        uint64_t group = (uint64_t)group_of(&groups, firsts, rows, row, seed);
+        int32_t group = group_of(&groups, firsts, rows, row, seed);
         bool is_new;
         /* A level goes with its severity, and each stream has a length of its own. */
-        uint64_t key = group << 16 | (uint64_t)rows->severities[row] << 8 | (uint64_t)rows->streams.values[row].length;
+        uint64_t key = (uint64_t)group << 16 | (uint64_t)rows->severities[row] << 8 | (uint64_t)rows->streams.values[row].length;
         int32_t cell = cell_of(&cells, keys, key, seed, &is_new);
-        count(rows, row, counts, cell, is_new);
+        count(rows, row, group, counts, cell, is_new);
         if (!is_valid(rows->durations_valid, row) || !(rows->durations[row] >= 0) || !isfinite(rows->durations[row]))
             continue;
         if (!is_named_otherwise(rows, row) && !is_valid(rows->texts[EVENT].valid, row)) continue;
-        key = group << 16 | (uint16_t)bucket_of(rows->durations[row]);
+        key = (uint64_t)group << 16 | (uint16_t)bucket_of(rows->durations[row]);
         cell = cell_of(&buckets, keys + size, key, seed, &is_new);
-        time_it(rows, row, latencies, cell, is_new);
+        time_it(rows, row, group, latencies, cell, is_new);
     }
-    found[0] = cells.found;
-    found[1] = buckets.found;
+    found[0] = groups.found;
+    found[1] = cells.found;
+    found[2] = buckets.found;
 }

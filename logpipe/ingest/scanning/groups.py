@@ -1,34 +1,51 @@
-"""What rows add to the roll-ups, put together by `groups.c` as far as it goes without names being made.
-
-The relations `grouped_counts` and `grouped_latencies` are those that `logpipe.store.rollup` sums up: a row of the batch
-that tells the names, and what stands for it.
-"""
+"""What rows add to the roll-ups, put together by `groups.c` as far as it goes without names being made."""
 
 import ctypes
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from logpipe.ingest.scanning.native import address, library
 
 _TEXTS: Final = ("service", "environment", "version", "db_statement", "http_method", "http_route", "event")
 """In the order of `groups.c`."""
-_NAMES: Final = ("ts", *_TEXTS, "stream", "level", "http_status", "severity")
+_NAMES: Final = ("ts", *_TEXTS, "http_status")
+_LABELS: Final = ("stream", "level", "severity")
 _Arrays = dict[str, npt.NDArray[np.generic]]
 _SEED: Final = secrets.randbits(64)
 
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """The two relations."""
+    """Groups of rows of the same names, by number, and what they add."""
 
+    groups: pa.Table
+    """`group`, and of a row of each the columns that its names are made of."""
     counts: pa.Table
+    """`group`, `stream`, `level`, `severity`, `events`, `server_errors` and `bytes`."""
     latencies: pa.Table
+    """`group`, `bucket`, `events`, `sum_ms` and `max_ms`."""
+
+
+def together(parts: Sequence[Grouped]) -> Grouped:
+    """All in one; groups stay apart that are the same."""
+    firsts = np.cumsum([0, *(len(part.groups) for part in parts)])
+    tables = zip(*((part.groups, part.counts, part.latencies) for part in parts), strict=True)
+    return Grouped(*(_concatenated(pieces, firsts) for pieces in tables))
+
+
+def _concatenated(pieces: Sequence[pa.Table], firsts: Iterable[int]) -> pa.Table:
+    numbered = (
+        piece.set_column(0, "group", pc.add(piece["group"], first))
+        for piece, first in zip(pieces, firsts, strict=False)
+    )
+    return pa.concat_tables(numbered, promote_options="default")
 
 
 class _Texts(ctypes.Structure):
@@ -52,7 +69,7 @@ class _Rows(ctypes.Structure):
 
 
 class _Cells(ctypes.Structure):
-    """Of counts: row, events, server_errors, bytes. Of latencies: row, bucket, events, sum_ms, max_ms."""
+    """Of counts: group, row, events, server_errors, bytes. Of latencies: group, bucket, events, sum_ms, max_ms."""
 
     _fields_ = tuple((f"column_{number}", ctypes.c_void_p) for number in range(5))
 
@@ -76,27 +93,31 @@ def group(
     rows = _rows(columns, texts)
     slots_each = 1 << max(4, (2 * size - 1).bit_length())
     slots = np.full(3 * slots_each, -1, np.int32)
-    work, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
-    counts: _Arrays = {name: np.empty(size, np.int64) for name in ("row", "events", "server_errors", "bytes")}
+    firsts, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
+    counts: _Arrays = {name: np.empty(size, np.int64) for name in ("group", "row", "events", "server_errors", "bytes")}
     latencies: _Arrays = {
-        "row": np.empty(size, np.int64),
+        "group": np.empty(size, np.int64),
         "bucket": np.empty(size, np.int16),
         "events": np.empty(size, np.int64),
         "sum_ms": np.empty(size, np.float64),
         "max_ms": np.empty(size, np.float64),
     }
-    found = np.zeros(2, np.int64)
+    found = np.zeros(3, np.int64)
     library().logpipe_count(
         *(ctypes.byref(rows), ctypes.c_int64(size), ctypes.c_uint64(_SEED)),
-        *(address(slots), ctypes.c_uint64(slots_each - 1), address(work), address(keys)),
+        *(address(slots), ctypes.c_uint64(slots_each - 1), address(firsts), address(keys)),
         *(ctypes.byref(_cells(counts)), ctypes.byref(_cells(latencies)), address(found)),
     )
-    names = [name for name in _NAMES if name in columns]
+
+    def columns_of(names: Sequence[str], rows: npt.NDArray[np.int64]) -> dict[str, pa.Array]:
+        return {name: _copied(taken(name, rows)) for name in names if name in columns}
+
+    groups, cells, buckets = (int(number) for number in found)
+    told = counts.pop("row")[:cells].astype(np.int64)
     return Grouped(
-        *(
-            _table({name: values[:cells] for name, values in made.items()}, names, taken)
-            for made, cells in ((counts, int(found[0])), (latencies, int(found[1])))
-        )
+        pa.table({"group": pa.array(np.arange(groups))} | columns_of(_NAMES, firsts[:groups])),
+        pa.table({name: pa.array(values[:cells]) for name, values in counts.items()} | columns_of(_LABELS, told)),
+        pa.table({name: pa.array(values[:buckets]) for name, values in latencies.items()}),
     )
 
 
@@ -122,13 +143,3 @@ def _cells(columns: Mapping[str, npt.NDArray[np.generic]]) -> _Cells:
 def _copied(column: pa.Array) -> pa.Array:
     """Text apart from that of the chunk, which need not stay for it."""
     return column.cast(pa.string()) if column.type == pa.string_view() else column
-
-
-def _table(
-    cells: Mapping[str, npt.NDArray[np.generic]],
-    names: Sequence[str],
-    taken: Callable[[str, npt.NDArray[np.int64]], pa.Array],
-) -> pa.Table:
-    rows = cells["row"].astype(np.int64)
-    found = {name: _copied(taken(name, rows)) for name in names}
-    return pa.table(found | {name: pa.array(values) for name, values in cells.items() if name != "row"})
