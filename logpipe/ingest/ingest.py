@@ -95,7 +95,6 @@ class Ingester:
         Raises:
             StoreError: it refuses still.
         """
-        self._intake.close()
         self._store.reopen()
         self.attach(self._store)
 

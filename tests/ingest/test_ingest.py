@@ -6,17 +6,24 @@ import lzma
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 from backports import zstd
 
 from logpipe.errors import InputError
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files import flow
-from logpipe.ingest.loading import cut, intake
+from logpipe.ingest.files.discovery import find
+from logpipe.ingest.ingest import Ingester, ingest
+from logpipe.ingest.loading import cut, intake, loader
+from logpipe.ingest.loading.chunk import Uncounted
+from logpipe.ingest.loading.convert import Converter
+from logpipe.ingest.options import Options
 from logpipe.store import Store
+from logpipe.store.rollup import Cells
 from tests.ingest.logs import Take, line, rest, sequences
 
 
@@ -245,6 +252,51 @@ def test_chunks_may_end_anywhere(
             ("line_too_long", len(line(0)), line(0)[:chunk])
         ]
         assert verdict.rejects == 60
+
+
+def test_a_time_is_inferred_across_chunks_without_events(
+    logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the record before it, though nothing but rejects stands between, and nothing is committed yet."""
+    for name in ("CHUNK_ROWS", "_SCANNED_ROWS"):
+        monkeypatch.setattr(cut, name, 2)
+    path = logs / "app.jsonl"
+    path.write_bytes(line(0) + line(1) + b'{"torn\n{"torn too\n{"message":"when?"}\n' + line(5))
+    os.utime(path, (10**9, 10**9))
+    ingest(store, [str(path)], Options(format="logpipe"))
+    assert len(store.execute("FROM ledger")) == 3
+    [(inferred,), (before,)] = store.execute(
+        "SELECT ts FROM events WHERE seq = 1 OR message = 'when?' ORDER BY message"
+    )
+    assert inferred == before
+
+
+def test_what_was_committed_is_told_when_counting_fails_later(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next ingest goes on behind it, and nothing is there twice."""
+    for name in ("CHUNK_ROWS", "_SCANNED_ROWS"):
+        monkeypatch.setattr(cut, name, 2)
+    monkeypatch.setattr(loader, "ROW_GROUP", 4)
+    times = iter(range(100))
+    count = Converter.count
+
+    def fails_once(self: Converter, batches: Sequence[Uncounted]) -> Cells:
+        if next(times) == 1:
+            raise duckdb.Error("no memory for that")
+        return count(self, batches)
+
+    monkeypatch.setattr(Converter, "count", fails_once)
+    _write(logs / "app.log", range(12))
+    ingester = Ingester(store, Options())
+    files, _ = find([str(logs)])
+    ingester.sweep(files)
+    assert [error.reason for error in ingester.summary.errors] == ["unconvertible"]
+    assert sequences(store) == list(range(4))
+    ingester.sweep(files)
+    ingester.close()
+    assert sequences(store) == list(range(12))
+    assert not verify(store).problems
 
 
 def test_positions_are_those_of_the_file(take: Take, logs: Path, store: Store) -> None:

@@ -177,8 +177,9 @@ class Converter:
         return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
 
     def _remember(self, chunk: Chunk, events: pa.Table) -> None:
-        """Keep the time of the last record."""
-        self._previous = None
+        """Keep the time of the source's last record."""
+        if self._previous is not None and self._previous[0] != chunk.span.source_id:
+            self._previous = None
         if len(events):
             last = int(np.argmax(events["source_pos"].to_numpy()))
             self._previous = (chunk.span.source_id, events["ts"].cast(pa.int64())[last].as_py())

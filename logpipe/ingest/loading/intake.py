@@ -39,7 +39,6 @@ class Intake:
     ) -> None:
         self._store = store
         self._telemetry = telemetry
-        self._past = store.connection.cursor()
         self._converter = self._new_converter()
         self._options = options
         self._summary = summary
@@ -47,10 +46,6 @@ class Intake:
 
     def _new_converter(self) -> Converter:
         return Converter(self._last_time, operations(self._store.connection), self._last_header)
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._past.close()
 
     @waiting_for_memory
     def take(
@@ -66,11 +61,11 @@ class Intake:
         """
         try:
             return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
-        except StoreError:
+        except (StoreError, duckdb.Error) as error:
             with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
                 self._converter = self._new_converter()  # the old one went ahead of what could be committed
-            raise
-        except duckdb.Error as error:
+            if isinstance(error, StoreError):
+                raise
             reason = str(error).partition("\n")[0]
             raise InputError(
                 f"{file.path}: no rows could be made of what stands behind byte {source.offset:,} ({reason})",
@@ -116,14 +111,12 @@ class Intake:
         self._progress(summary)
 
     def _last_header(self, source_id: int, pattern: str) -> str | None:
-        [(header,)] = self._past.execute(
+        [(header,)] = self._store.execute(
             "SELECT max_by(message, source_pos) FROM events WHERE source_id = ? AND regexp_matches(message, ?)",
             [source_id, pattern],
-        ).fetchall()
+        )
         return cast("str | None", header)
 
     def _last_time(self, source_id: int) -> datetime | None:
-        [(moment,)] = self._past.execute(
-            "SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id]
-        ).fetchall()
+        [(moment,)] = self._store.execute("SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id])
         return cast("datetime | None", moment)

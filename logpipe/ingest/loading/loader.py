@@ -40,7 +40,7 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
         StoreFull, StoreError: what was not said to be committed was not.
     """
     loading: deque[_Load] = deque()
-    columns = _Columns()
+    batches = map(_Columns().widened, batches)
     failure: Exception | None = None
     with ThreadPoolExecutor(_AT_ONCE, "logpipe-load") as pool:
         try:
@@ -55,7 +55,7 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                     if len(loading) == _AT_ONCE:
                         yield from loading.popleft().committed()
                     loading.append(_Load(store, pool, loading[-1] if loading else None))
-                loading[-1].insert(columns.widened(batch), count)
+                loading[-1].insert(batch, count)
                 del batch  # it is large
             if loading:
                 loading[-1].finish(count)
@@ -77,7 +77,8 @@ class _Columns:
     def widened(self, batch: Batch) -> Batch:
         """The batch with these columns."""
         events = batch.events
-        self._fields = {field.name: field for field in events.schema} | self._fields
+        for field in events.schema:
+            self._fields.setdefault(field.name, field)
         columns = [
             _as_type(events[name], field.type) if name in events.column_names else pa.nulls(len(events), field.type)
             for name, field in self._fields.items()
@@ -98,6 +99,7 @@ class _Load:
         self._uncounted: list[Uncounted] = []
         self._rows = 0
         self._finished = False
+        self._failure: Exception | None = None
         self._done: Future[None] = pool.submit(_load, store, self._given.get, before._done if before else None)
 
     @property
@@ -116,13 +118,20 @@ class _Load:
 
     def finish(self, count: Count) -> None:
         """No more batches come."""
-        if not self._finished:
-            self._give(count(self._uncounted))
-            self._finished = True
-            self._uncounted.clear()
+        if self._finished:
+            return
+        self._finished = True
+        try:
+            cells = count(self._uncounted)
+        except Exception as error:  # noqa: BLE001 - raised by `committed`, after what the transactions before it did
+            cells, self._failure = None, error
+        self._uncounted.clear()
+        self._give(cells)
 
     def committed(self) -> list[Entry]:
         """What was committed, once it is."""
+        if self._failure is not None:
+            raise self._failure
         self._done.result()
         return self._entries
 

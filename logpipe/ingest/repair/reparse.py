@@ -134,10 +134,7 @@ def _take_again(store: Store, reader: Reader, source: Source, options: Options) 
     source.offset, source.tail_hash, source.ranges, source.segment = start, None, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
     intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None, Telemetry())
-    try:
-        intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
-    finally:
-        intake.close()
+    intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
     if source.offset != end:
         raise InputError(
             f"{reader.path}: only {source.offset:,} of {end:,} bytes could be read again",

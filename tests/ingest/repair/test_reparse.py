@@ -172,3 +172,19 @@ def test_killed_at_any_time_the_source_is_whole(tmp_path: Path) -> None:
     assert finished
     with Store.open(database) as store:
         assert store.execute("SELECT count(*), count(DISTINCT source_pos) FROM events") == [(40_000, 40_000)]
+
+
+def test_a_time_that_is_inferred_is_not_inferred_from_what_is_replaced(logs: Path, take: Take, store: Store) -> None:
+    """Of a file that begins as a copy of another, the first line of its own has no time: the last one's is later."""
+    first = b"".join(line(number) for number in range(10))
+    (logs / "app.jsonl").write_bytes(first)
+    rest(logs / "app.jsonl")
+    take(logs / "app.jsonl")
+    (logs / "app.jsonl.1").write_bytes(first + b'{"message":"when?"}\n' + line(59))
+    rest(logs / "app.jsonl.1")
+    take(logs)
+    untimed = "SELECT source_id, ts, attributes->>'time_inferred' FROM events WHERE message = 'when?'"
+    [(source_id, *before)] = store.execute(untimed)
+    assert source_id == 2
+    reparse(store, source_id, Options())
+    assert store.execute(untimed) == [(source_id, *before)]
