@@ -43,13 +43,13 @@ typedef struct {
 typedef struct {
     int64_t *group;
     int64_t *row; /* one of those counted, which tells their stream and level */
-    int64_t *events, *server_errors, *bytes;
+    uint64_t *events, *server_errors, *bytes;
 } Counts;
 
 typedef struct {
     int64_t *group;
     int16_t *bucket;
-    int64_t *events;
+    uint64_t *events;
     double *sum_ms, *max_ms;
 } Latencies;
 

@@ -94,11 +94,12 @@ def group(
     slots_each = 1 << max(4, (2 * size - 1).bit_length())
     slots = np.full(3 * slots_each, -1, np.int32)
     firsts, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
-    counts: _Arrays = {name: np.empty(size, np.int64) for name in ("group", "row", "events", "server_errors", "bytes")}
+    counts: _Arrays = {name: np.empty(size, np.int64) for name in ("group", "row")}
+    counts |= {name: np.empty(size, np.uint64) for name in ("events", "server_errors", "bytes")}
     latencies: _Arrays = {
         "group": np.empty(size, np.int64),
         "bucket": np.empty(size, np.int16),
-        "events": np.empty(size, np.int64),
+        "events": np.empty(size, np.uint64),
         "sum_ms": np.empty(size, np.float64),
         "max_ms": np.empty(size, np.float64),
     }

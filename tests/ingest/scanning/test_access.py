@@ -111,11 +111,17 @@ def _column(table: pa.Table, name: str) -> list[object]:
     return cast("list[object]", values.to_pylist())
 
 
+_SUMS = {"events": "sum", "server_errors": "sum", "bytes": "sum", "sum_ms": "sum", "max_ms": "max"}
+
+
 def _rows(table: pa.Table) -> list[str]:
-    """In any order; sums of floating-point numbers depend on it."""
+    """In any order, a key in one row; sums of floating-point numbers depend on it."""
+    keys = sorted(name for name in table.column_names if name not in _SUMS)
     minutes = table["minute"].cast(pa.int64())
-    rows = table.set_column(table.column_names.index("minute"), "minute", minutes).to_pylist()
-    return sorted(repr({**row, "sum_ms": round(row.get("sum_ms", 0), 3)}) for row in rows)
+    table = table.set_column(table.column_names.index("minute"), "minute", minutes)
+    summed = table.group_by(keys).aggregate([(name, how) for name, how in _SUMS.items() if name in table.column_names])
+    rows = summed.select(sorted(summed.column_names)).to_pylist()
+    return sorted(repr({**row, "sum_ms_sum": round(row.get("sum_ms_sum", 0), 3)}) for row in rows)
 
 
 def _assert_same(log: bytes) -> None:
