@@ -36,7 +36,10 @@ _GLANCE_S = 1.0
 
 log = logging.getLogger(__name__)
 
-_SETTINGS = ("threads = 2", "external_threads = 2", "preserve_insertion_order = false")
+_SETTINGS = (
+    *("threads = 2", "external_threads = 2", "preserve_insertion_order = false"),
+    "write_buffer_row_group_count = 1",  # what is compressed need not stay in memory
+)
 """Each statement runs on the thread that gave it alone, for the other processor makes the next rows meanwhile. So its
 rows keep their order; yet DuckDB plans an insert as for many threads, each of which compresses what it inserted by
 itself, and not within the commit, where there is room for one only."""

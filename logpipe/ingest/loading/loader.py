@@ -104,8 +104,13 @@ class _Load:
 
     @property
     def full(self) -> bool:
-        """Whether the next batch belongs to another one."""
-        return self._rows >= ROW_GROUP
+        """Whether the next batch belongs to another one.
+
+        So where it makes whole row groups, or the last one is more than half full: DuckDB would write smaller ones
+        together again, whole neighbours with them.
+        """
+        beyond = self._rows % ROW_GROUP
+        return self._rows >= ROW_GROUP and (beyond == 0 or beyond > ROW_GROUP // 2)
 
     def insert(self, batch: Batch, count: Count) -> None:
         """Take in a batch, and with the last one what all of them add to the roll-ups."""
