@@ -183,7 +183,8 @@ class _Run:
         """All that they bring but what they add to the roll-ups."""
         _insert_events(connection, pa.RecordBatchReader.from_batches(self._schema, self._events()))
         for entry, rejects in self._inserted:
-            _account(connection, entry, rejects)
+            _insert_rejects(connection, entry, rejects)
+            _enter(connection, entry)
 
     def _events(self) -> Iterator[pa.RecordBatch]:
         while isinstance(batch := self.after, Batch) and batch.events.schema.equals(self._schema):
@@ -196,7 +197,8 @@ class _Run:
 def insert(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """All that a batch brings but what it adds to the roll-ups."""
     _insert_events(connection, batch.events)
-    _account(connection, batch.entry, batch.rejects)
+    _insert_rejects(connection, batch.entry, batch.rejects)
+    _enter(connection, batch.entry)
 
 
 def _insert_events(connection: duckdb.DuckDBPyConnection, events: pa.Table | pa.RecordBatchReader) -> None:
@@ -206,16 +208,19 @@ def _insert_events(connection: duckdb.DuckDBPyConnection, events: pa.Table | pa.
     connection.unregister("new_events")
 
 
-def _account(connection: duckdb.DuckDBPyConnection, entry: Entry, rejects: Sequence[Reject]) -> None:
-    """The rejects of an entry, and the entry."""
-    if rejects:
-        columns = {name: [getattr(reject, name) for reject in rejects] for name in _REJECT_TYPES}
-        connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
-        connection.execute(
-            "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
-            [entry.span.source_id],
-        )
-        connection.unregister("new_rejects")
+def _insert_rejects(connection: duckdb.DuckDBPyConnection, entry: Entry, rejects: Sequence[Reject]) -> None:
+    if not rejects:
+        return
+    columns = {name: [getattr(reject, name) for reject in rejects] for name in _REJECT_TYPES}
+    connection.register("new_rejects", pa.table(columns, schema=pa.schema(_REJECT_TYPES)))
+    connection.execute(
+        "INSERT INTO rejects SELECT ?, position, length, reason, detail, raw, now() FROM new_rejects",
+        [entry.span.source_id],
+    )
+    connection.unregister("new_rejects")
+
+
+def _enter(connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     span = entry.span
     accounted = entry.events + span.joined + span.blanks + entry.rejects
     if span.lines + span.divided != accounted:
