@@ -3,9 +3,8 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
-from logpipe.errors import InputError, StoreError
+from logpipe.errors import InputError
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
 from logpipe.ingest.files.ending import ending, left_alone, unchanged
@@ -18,6 +17,7 @@ from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import detect
 from logpipe.ingest.loading.intake import Intake
+from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
 from logpipe.ingest.remnant import common_lines, is_mended, withdraw
@@ -35,14 +35,6 @@ _GLANCE_S = 1.0
 """How often a file is looked at whose end waits, while nothing happens to it."""
 
 log = logging.getLogger(__name__)
-
-_SETTINGS = (
-    *("threads = 2", "external_threads = 2", "preserve_insertion_order = false"),
-    "write_buffer_row_group_count = 1",  # what is compressed need not stay in memory
-)
-"""Each statement runs on the thread that gave it alone, for the other processor makes the next rows meanwhile. So its
-rows keep their order; yet DuckDB plans an insert as for many threads, each of which compresses what it inserted by
-itself, and not within the commit, where there is room for one only."""
 
 
 def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
@@ -85,8 +77,7 @@ class Ingester:
 
     def attach(self, store: Store) -> None:
         """Work with a store from now on, by what is in it; open files stay open."""
-        for setting in _SETTINGS:
-            store.execute(f"SET {setting}")
+        tune(store)
         self._store = store
         self._sources = Sources(store, self.files)
         self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
@@ -108,9 +99,7 @@ class Ingester:
     def close(self) -> None:
         """Close the files, and leave the store as it was found."""
         self.files.close_all()
-        with suppress(StoreError):
-            for setting in reversed(_SETTINGS):
-                self._store.execute(f"RESET {setting.partition(' ')[0]}")
+        untune(self._store)
 
     def sweep(self, files: Iterable[LogFile], *, last: bool = False) -> None:
         """Take in what is new in each file; errors of single files go to the summary.

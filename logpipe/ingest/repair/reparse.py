@@ -23,6 +23,7 @@ from logpipe.ingest.formats import detect
 from logpipe.ingest.loading.chunk import Batch, Entry
 from logpipe.ingest.loading.intake import Intake
 from logpipe.ingest.loading.loader import insert
+from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.options import Options, Summary
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store, rollup
@@ -79,9 +80,13 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
             source.format = detect(first_lines(reader), options.formats).format.name
         else:
             source.format = options.format or source.format
-        with store.transaction() as connection, withdrawn(connection, source_id):
-            connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source_id])
-            _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
+        tune(store)
+        try:
+            with store.transaction() as connection, withdrawn(connection, source_id):
+                connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source_id])
+                _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
+        finally:
+            untune(store)
     return Reparsed(source_id, source.path, source.format, before, _counts(store, source_id))
 
 
