@@ -38,7 +38,7 @@ CREATE TABLE events (
     duration_ms DOUBLE,
     trace_id VARCHAR,
     span_id VARCHAR,
-    request_id VARCHAR USING COMPRESSION zstd, -- of random letters: an eighth of the time of a load, and read faster
+    request_id VARCHAR USING COMPRESSION zstd, -- random letters are written, and found, faster so
     user_id VARCHAR,
     http_method VARCHAR,
     http_route VARCHAR,
