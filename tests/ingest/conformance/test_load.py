@@ -1,5 +1,6 @@
 """B: much at once."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -48,6 +49,34 @@ def test_b2_fairness(case: Case) -> None:
         until(lambda: case.ask(f"SELECT count(DISTINCT seq) FROM events WHERE seq IN ({numbers})"), [(len(cold),)])
         waited = time.monotonic() - begun
         assert waited < 5 or SCALE < 1  # on a machine that has nothing else to do
+
+
+def test_b2_writers_that_never_pause(case: Case) -> None:
+    """Lines that come faster than chunks are made do not put off their commit, nor the other file."""
+    slow = """
+from logpipe.ingest.loading.convert import Converter
+import time
+convert = Converter.convert
+Converter.convert = lambda *a: (time.sleep(0.05), convert(*a))[1]
+"""
+    paths = [case.folder / "one.log", case.folder / "other.log"]
+    ended = threading.Event()
+
+    def keep_writing() -> None:
+        while not ended.wait(0.002):
+            for path in paths:
+                case.write(1, path)
+
+    writer = threading.Thread(target=keep_writing)
+    with case.follow(prelude=slow):
+        writer.start()
+        try:
+            until(lambda: case.ask("SELECT count(DISTINCT source_id) FROM events"), [(2,)])
+        finally:
+            ended.set()
+            writer.join()
+        case.idle()
+    case.check()
 
 
 def test_b3_few_descriptors(case: Case) -> None:
