@@ -9,7 +9,7 @@ from dataclasses import asdict
 from logpipe.errors import LogpipeError, StoreError
 from logpipe.ingest.files.discovery import find
 from logpipe.ingest.files.watch import Watch
-from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.ingest import MOST_LOOKS, Ingester
 from logpipe.ingest.options import Summary
 
 POLL_S = 1.0
@@ -81,6 +81,7 @@ def follow(
                 refused_at, wait = None, RETRY_S
                 watch.renew()
                 if ingester.behind:
+                    stop.wait(GATHER_S if ingester.unsettled else 0.0)
                     continue
                 between()
                 spent = time.monotonic() - started
@@ -88,7 +89,10 @@ def follow(
                     _rest(changed, stop, max(POLL_S, LEAST_IDLE * spent))
                     spent = 0.0
                 stop.wait(min(max(GATHER_S, LEAST_GATHER * spent), LONGEST_GATHER_S))
-        _sweep(ingester, paths, troubles, last=True)
+        for _ in range(MOST_LOOKS):
+            _sweep(ingester, paths, troubles, last=True)
+            if not ingester.unsettled:
+                break
         log.info("followed to the end", extra={"event": "following_ended", **_figures(ingester.summary)})
     finally:
         ingester.close()

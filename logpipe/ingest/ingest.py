@@ -10,9 +10,9 @@ from logpipe.ingest.files.discovery import LogFile, find, service_of
 from logpipe.ingest.files.ending import ending, left_alone, unchanged
 from logpipe.ingest.files.first_lines import first_bytes, first_lines
 from logpipe.ingest.files.flow import CHUNK_BYTES
-from logpipe.ingest.files.open_files import OpenFiles, Replaced
+from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.own_files import OwnFiles
-from logpipe.ingest.files.reader import TRANSCODED, Reader
+from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import detect
@@ -31,6 +31,9 @@ SWEEP_S = 1.0
 _SLICE_BYTES = 2 * CHUNK_BYTES
 """So much of a file with more than that is read in one sweep while following, so that the others have their turn."""
 
+MOST_LOOKS = 5
+"""How often to look again at the end because files changed their names under the sweep: the next ingest looks, too."""
+
 _GLANCE_S = 1.0
 """How often a file is looked at whose end waits, while nothing happens to it."""
 
@@ -47,12 +50,17 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
         StoreError: the store refused.
     """
     ingester = Ingester(store, options, progress)
-    files, errors = find(paths)
-    ingester.summary.errors += errors
+    named = list(paths)
     try:
-        ingester.sweep(files)
+        for _ in range(MOST_LOOKS):
+            files, errors = find(named)
+            ingester.sweep(files)
+            if not ingester.behind:
+                break
     finally:
         ingester.close()
+    told = {error.message: error for error in (*errors, *ingester.summary.errors)}  # once, however often it looked
+    ingester.summary.errors = list(told.values())
     return ingester.summary
 
 
@@ -65,6 +73,8 @@ class Ingester:
         self.files = OpenFiles(keep=options.following)
         self.behind = False
         """Whether the last sweep left something that it could have read."""
+        self.unsettled = False
+        """Whether files changed their names, or vanished, during the last sweep, so that it left something."""
         self._last = False
         self._options = options
         self._progress = progress or (lambda _: None)
@@ -114,8 +124,8 @@ class Ingester:
         matches = self._match([*found, *self.files.away(found)])
         self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
-        self.behind = False
-        for file in sorted(matches, key=lambda file: self._pending(file, matches[file]) > _SLICE_BYTES):
+        self.behind = self.unsettled = False
+        for file in sorted(matches, key=lambda file: self._turn(file, matches[file])):
             self._seen.add(file.identity)
             late = self._options.following and time.monotonic() - started > SWEEP_S
             if late and (last or self._pending(file, matches[file]) > _SLICE_BYTES):
@@ -124,7 +134,8 @@ class Ingester:
             try:
                 self._take(file, matches)
             except Replaced:
-                self.behind = True
+                self._sources.unsettle(file.family)
+                self.behind = self.unsettled = True
             except InputError as error:
                 self.summary.errors.append(error)
         self._finish(self.files.close_drained(self._drained, at_once=last))
@@ -173,6 +184,10 @@ class Ingester:
     def _pending(self, file: LogFile, source: Source | None) -> int:
         return file.size - (source.offset if source is not None and source.compression is None else 0)
 
+    def _turn(self, file: LogFile, source: Source | None) -> tuple[bool, bool, int]:
+        """Files with much to read come last, new ones after those that they may be copies of, the oldest first."""
+        return self._pending(file, source) > _SLICE_BYTES, source is None, file.modified_ns
+
     def _drained(self, file: LogFile) -> bool:
         """Whether everything that stands in a file is in the store."""
         source = self._sources.of(file)
@@ -188,10 +203,11 @@ class Ingester:
         if source is None and (refused := self._refused.get(file.identity)) and refused.size == file.size:
             return
         with self.files.reader(file) as reader:
+            if source is None and not self._sources.is_settled(file.family):
+                raise Replaced(f"{file.path} may be another file of its family", reason="replaced")
             head = Head(reader.peek())
             if reader.size() < file.size or (source is not None and not source.begins(head)):
-                self.behind = True
-                return  # overwritten since it was found; the next sweep, or ingest, sees it as it is then
+                raise Replaced(f"{file.path} was overwritten since it was found", reason="replaced")
             if source is None:
                 source = matches[file] = self._begin(file, reader, head, matches)
                 if source is None:
@@ -288,10 +304,11 @@ class Ingester:
         return detect(first_lines(reader), self._options.formats).format.name
 
     def _is_unfinished(self, copied: tuple[Source, int], others: list[tuple[LogFile, Source]]) -> bool:
-        """Whether the original is still being read, so that it is not known yet how much the copy has of it."""
+        """Whether the original is still to be read, so that it is not known yet how much the copy has of it."""
         source, common = copied
         return common == source.offset and any(
-            other is source and source.looked_at is None and not source.exhausted(file) for file, other in others
+            other is source and not (source.exhausted(file) or (source.looked_at and source.untouched(file)))
+            for file, other in others
         )
 
 

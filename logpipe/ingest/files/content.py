@@ -4,7 +4,7 @@ from logpipe.errors import InputError
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.files.fingerprint import TAIL_BYTES, Segment, digest
 from logpipe.ingest.files.open_files import OpenFiles
-from logpipe.ingest.files.reader import HEAD_BYTES, Reader
+from logpipe.ingest.files.reader import HEAD_BYTES, Reader, Replaced
 from logpipe.ingest.files.source import Source
 
 _PIECE = 1 << 20
@@ -43,7 +43,11 @@ def _read(reader: Reader, size: int) -> bytes:
 
 
 def common_beginning(files: OpenFiles, file: LogFile, other: LogFile, limit: int) -> int:
-    """The length, up to `limit`, of what two files begin with alike, if it is all that one of them has; else 0."""
+    """The length, up to `limit`, of what two files begin with alike, if it is all that one of them has; else 0.
+
+    Raises:
+        Replaced: one of them is not there any more.
+    """
     shared = 0
     try:
         with files.reader(file) as one, files.reader(other) as two:
@@ -58,6 +62,8 @@ def common_beginning(files: OpenFiles, file: LogFile, other: LogFile, limit: int
                 shared += length
                 if length < size:
                     break
+    except Replaced:
+        raise
     except InputError:
         return 0
     return shared

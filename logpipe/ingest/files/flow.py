@@ -1,8 +1,7 @@
 """The bytes of a file behind a position, as a window that is filled and advanced."""
 
 from logpipe.ingest.files.fingerprint import TAIL_BYTES
-from logpipe.ingest.files.open_files import Replaced
-from logpipe.ingest.files.reader import HEAD_BYTES, Reader
+from logpipe.ingest.files.reader import HEAD_BYTES, Reader, Replaced
 from logpipe.ingest.scanning.lines import NEWLINE
 
 CHUNK_BYTES = 64 << 20

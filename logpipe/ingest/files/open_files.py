@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.discovery import LogFile, described
-from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
+from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced, compression_of
 
 ROTATE_WAIT_S = 60.0
 """How long a file that has lost its name is kept at least: its writer may not have noticed yet."""
@@ -20,10 +20,6 @@ MOST_OPEN = 1024
 _DRAINED_TWICE = 2
 _MAGIC_BYTES = 6
 """A shorter file does not tell yet whether it is compressed."""
-
-
-class Replaced(InputError):  # noqa: N818 - a state: another file has the name by now
-    """The file is not what it was when it was found."""
 
 
 @dataclass(slots=True)
@@ -51,7 +47,7 @@ class OpenFiles:
 
         Raises:
             InputError: it cannot be opened.
-            Replaced: another file has its name by now.
+            Replaced: another file has its name by now, or none.
         """
         if kept := self._kept.get(file.identity):
             yield kept.reader

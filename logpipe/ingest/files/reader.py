@@ -39,6 +39,10 @@ _BLOCK = 64 << 10
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
+class Replaced(InputError):  # noqa: N818 - a state: the name leads to another file by now, or to none
+    """The file is not what it was when it was found."""
+
+
 def compression_of(path: str) -> Compression | None:
     """How the file is compressed, by its first bytes and not by its name.
 
@@ -240,7 +244,8 @@ def _decompressed(raw: FileIO, compression: Compression) -> BufferedIOBase:
 
 
 def _unreadable(path: str, error: Exception) -> InputError:
-    return InputError(
+    kind = Replaced if isinstance(error, FileNotFoundError) else InputError
+    return kind(
         f"cannot read {path}: {str(getattr(error, 'strerror', None) or error).lower()}",
         remedy="check the name and its permissions" if Path(path).exists() else "check the name",
         reason="unreadable",

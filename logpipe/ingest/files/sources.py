@@ -14,7 +14,7 @@ from logpipe.errors import InputError
 from logpipe.ingest.files.content import common_beginning, holds
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.files.open_files import OpenFiles
-from logpipe.ingest.files.reader import Compression
+from logpipe.ingest.files.reader import Compression, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.stored_sources import load_sources
 from logpipe.store import Store
@@ -38,6 +38,9 @@ class Sources:
         self._by_family: dict[str, list[Source]] = {}
         self._by_identity: dict[tuple[int | None, int | None], list[Source]] = {}
         self._unnoted: dict[int, Source] = {}
+        self._former_paths: dict[int, str] = {}
+        """Where the sources stood that were found elsewhere in this sweep."""
+        self._unsettled: set[str] = set()
         for source in load_sources(store):
             self._by_family.setdefault(source.family, []).append(source)
             self._by_identity.setdefault(source.identity, []).append(source)
@@ -53,6 +56,8 @@ class Sources:
         """
         matches: dict[LogFile, Source | None] = {}
         taken: set[int] = set()
+        self._former_paths.clear()
+        self._unsettled.clear()
         for file in files:
             source = matches[file] = None if file.away else self._untouched(file)
             if source is not None:
@@ -65,9 +70,18 @@ class Sources:
                 taken.add(source.source_id)
         return matches
 
+    def unsettle(self, family: str) -> None:
+        """A file of the family changed its name, or vanished, during this sweep: another may be the same."""
+        self._unsettled.add(family)
+
+    def is_settled(self, family: str) -> bool:
+        """Whether what this sweep found of a family tells which of its files are new, and which are no more."""
+        return family not in self._unsettled
+
     def of(self, file: LogFile) -> Source | None:
-        """The source that was last seen in this very file, whatever it holds now."""
-        return max(self._by_identity.get(file.identity, ()), key=lambda source: source.source_id, default=None)
+        """The source that was last seen in this very file, whatever it holds now; inodes are used again."""
+        seen = self._by_identity.get(file.identity, ())
+        return next((source for source in reversed(seen) if source.state != "gone"), seen[-1] if seen else None)
 
     def head_of(self, source: Source) -> bytes:
         """The first bytes of a source."""
@@ -79,9 +93,13 @@ class Sources:
         return self._by_family[source.family][-1] is not source
 
     def copied(self, file: LogFile, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
-        """The source of the family that a new file begins as a copy of, and the length of the copy."""
+        """The source of the family that a new file begins as a copy of, and the length of the copy.
+
+        Raises:
+            Replaced: one of the two is not there any more.
+        """
         for other, source in others:
-            if other.family != file.family or source.offset < _LEAST_COPY or _gave_up_its_name(other, source, file):
+            if other.family != file.family or source.offset < _LEAST_COPY or self._gave_up_its_name(source, file):
                 continue
             common = common_beginning(self._files, file, other, source.offset)
             if common >= _LEAST_COPY:
@@ -89,9 +107,10 @@ class Sources:
         return None
 
     def left(self, matched: Iterable[Source]) -> list[Source]:
-        """Active sources that no file of the sweep holds."""
+        """Active sources that no file of the sweep holds, as far as it tells."""
         alive = {source.source_id for source in matched}
-        return [source for source in self if source.state == "active" and source.source_id not in alive]
+        left = (source for source in self if source.state == "active" and source.source_id not in alive)
+        return [source for source in left if self.is_settled(source.family)]
 
     @waiting_for_memory
     def add(
@@ -151,6 +170,7 @@ class Sources:
             return
         moved = (source.path, source.identity, source.state) != (file.path, file.identity, state)
         if source.path != file.path:
+            self._former_paths.setdefault(source.source_id, source.path)
             log.info("file rotated", extra={"event": "file_rotated", "source": source.path, "renamed_to": file.path})
         if source.identity != file.identity:
             self._by_identity[source.identity].remove(source)
@@ -222,6 +242,10 @@ class Sources:
         )
         return [known[source_id] for (source_id,) in rows]
 
+    def _gave_up_its_name(self, source: Source, file: LogFile) -> bool:
+        """Whether a source left its name to a new file, which may begin alike and is no copy."""
+        return not file.away and file.path == self._former_paths.get(source.source_id, source.path)
+
     def _untouched(self, file: LogFile) -> Source | None:
         """The source that was read furthest in this very file, if nothing has happened to it since."""
         same = self._by_identity.get(file.identity, ())
@@ -238,6 +262,9 @@ class Sources:
                 head = Head(reader.peek())
                 begun = [source for source in family if source.begins(head)]
                 held = [(source, holds(reader, file, source)) for source in begun]
+        except Replaced:
+            self.unsettle(file.family)
+            return []
         except InputError:
             return []
         return [
@@ -249,11 +276,6 @@ class Sources:
 
 def _enter_gap(store: Store, source: Source, start: int, end: int | None, reason: str) -> None:
     store.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, now())", [source.source_id, start, end, reason])
-
-
-def _gave_up_its_name(other: LogFile, source: Source, file: LogFile) -> bool:
-    """Whether a file left its name to a new one, which may begin alike and is no copy."""
-    return other.path == file.path if other.away else other.path != source.path
 
 
 def _when(modified_ns: int) -> datetime:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from logpipe.ingest.files.fingerprint import digest
 from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
-from logpipe.ingest.files.open_files import Replaced
-from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader
+from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source, Waiting
 from logpipe.ingest.formats.base import Format
 from logpipe.ingest.formats.json_format import JsonFormat

@@ -133,7 +133,7 @@ def _know(store: Store, paths: list[Path]) -> None:
         [len(line(0)), line(0)],
     )
     store.execute(
-        "INSERT INTO ledger SELECT nextval('ledger_ids'), source_id, 0, $1, 1, 1, 0, 0, 0, 0, $2, $2, now() "
+        "INSERT INTO ledger SELECT nextval('ledger_ids'), source_id, 0, $1, 1, 1, 0, 0, 0, 0, 0, $2, $2, now() "
         "FROM sources WHERE source_id > 1",
         [len(line(0)), digest(line(0))],
     )

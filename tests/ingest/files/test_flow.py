@@ -8,8 +8,7 @@ import pytest
 
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files.flow import Flow
-from logpipe.ingest.files.open_files import Replaced
-from logpipe.ingest.files.reader import Reader
+from logpipe.ingest.files.reader import Reader, Replaced
 from logpipe.ingest.scanning import lines
 from logpipe.store import Store
 from tests.ingest.logs import Take, line, sequences
