@@ -34,12 +34,24 @@ STORAGE = "v1.3.0"
 WAIT_S: Final = 5.0
 """How long to wait for a database that another process has and does not share, or not yet."""
 
+MOST_CACHE_BYTES: Final = 48 << 20
+CACHE_BYTES: Final = 8 << 20
+"""So much of the file DuckDB may keep in memory while it is loaded, and so much is left to it once it had more: to give
+memory back and take it again costs time, and is better done seldom."""
+
 _IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
 _POLL_S: Final = 0.05
 _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
 _OWNER = re.compile(r"\(PID (\d+)\)")
+
+_MEMORY: Final = """
+SELECT coalesce(sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE'), 0)::BIGINT,
+    coalesce(sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE'), 0)::BIGINT,
+    parse_formatted_bytes(current_setting('memory_limit'))::BIGINT
+FROM duckdb_memory()
+"""
 
 
 Rows = duckdb.DuckDBPyConnection
@@ -61,6 +73,8 @@ class Store:
         self.attached = attached
         """Whether another process owns the database, and runs the statements."""
         self._sharing: Sharing | None = None
+        self._memory_limit: int | None = None
+        """The bytes that DuckDB was given, which it tells rounded down; None where that may have changed."""
         self._others_may: Literal["read", "write"] | None = None
         """What it was shared for, also while it is closed to be opened again."""
 
@@ -147,6 +161,7 @@ class Store:
         """
         self.close()
         self.connection = _connect(self.url, read_only=self.read_only)
+        self._memory_limit = None
         self._bring_up_to_date()
         if self._others_may is not None:  # not at once: whoever opens it again makes settings first
             self.share(writable=self._others_may == "write", after_s=_SHARE_AGAIN_AFTER_S)
@@ -163,6 +178,26 @@ class Store:
             return
         self._others_may = "write" if writable else "read"
         self._sharing = Sharing(self.connection, self.url, writable=writable, after_s=after_s)
+        self._memory_limit = None
+
+    def drop_cache(self) -> None:
+        """Give back the memory in which DuckDB keeps pages of the file, if it is much.
+
+        DuckDB does so only where its limit is reached, which leaves queries far more than loading should take; and the
+        operating system has the pages, too.
+
+        Raises:
+            StoreError: the store refused.
+        """
+        [(cached, rest, limit)] = self.execute(_MEMORY)
+        if cached <= MOST_CACHE_BYTES:
+            return
+        self._memory_limit = limit = self._memory_limit or limit
+        try:
+            with suppress(StoreError):  # another statement needs more by now
+                self.execute(f"SET memory_limit = '{rest + CACHE_BYTES}B'")
+        finally:
+            self.execute(f"SET memory_limit = '{limit}B'")
 
     def close(self) -> None:
         if self._sharing is not None:

@@ -80,6 +80,7 @@ class Sharing:
         self._served: RunFile | None = None
         self._loaded = False
         self._told: str | None = None
+        self._limit_memory()
         if not after_s:
             self._served = self._begin()
         self._thread = threading.Thread(target=self._run, args=(after_s,), name="logpipe-sharing", daemon=True)
@@ -93,6 +94,15 @@ class Sharing:
             run_file.remove(self._database)
             self._withdraw(self._served)
         self._connection.close()
+
+    def _limit_memory(self) -> None:
+        if not self._is_locked():
+            [(limit,)] = self._connection.execute(_MEMORY, [MEMORY_SHARE]).fetchall()
+            self._connection.execute(f"SET GLOBAL memory_limit = '{limit}B'")
+
+    def _is_locked(self) -> bool:
+        [(locked,)] = self._connection.execute("SELECT current_setting('lock_configuration')").fetchall()
+        return bool(locked)
 
     def _run(self, after_s: float) -> None:
         wait = after_s or SWEEP_S
@@ -152,15 +162,13 @@ class Sharing:
         connection = self._connection
         connection.execute("ATTACH IF NOT EXISTS ':memory:' AS sharing")
         connection.execute(_rule(connection, served))
-        [(locked,)] = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
-        if locked:
+        if self._is_locked():
             return
-        [(limit,)] = connection.execute(_MEMORY, [MEMORY_SHARE]).fetchall()
         for setting in (
-            f"memory_limit = '{limit}B'",
             "quack_authorization_function = 'sharing.main.authorized'",
             "python_enable_replacements = false",
             "enable_external_access = false",
+            "allowed_configs = ['memory_limit']",  # for `Store.drop_cache`; who reads cannot set anything
             "lock_configuration = true",
         ):
             connection.execute(f"SET GLOBAL {setting}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.errors import StoreError, StoreLocked
-from logpipe.store import SCHEMA_VERSION, Store
+from logpipe.store import SCHEMA_VERSION, Store, database
 
 
 def test_a_store_is_made_and_opened_again(tmp_path: Path) -> None:
@@ -26,6 +26,36 @@ def test_views_and_macros_of_an_earlier_release_are_brought_up_to_date(tmp_path:
         store.execute("UPDATE meta SET value = 'those of last year' WHERE key = 'definitions'")
     with Store.open(path) as store:
         assert store.execute("SELECT message_template('order 17')") == [("order <*>",)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_pages_of_the_file_are_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
+    """What was read is dropped from memory, the limit for queries stays, also where other settings are locked."""
+    path = tmp_path / "logs.duckdb"
+    with Store.open(path) as store:
+        store.execute("CREATE TABLE read AS SELECT hash(i) AS number FROM range(1_000_000) AS numbers(i)")
+    monkeypatch.setattr(database, "MOST_CACHE_BYTES", 4 << 20)
+    monkeypatch.setattr(database, "CACHE_BYTES", 1 << 20)
+    with Store.open(path) as store:
+        if shared:
+            store.share()
+        limit = _limit(store)
+        for _ in range(5):
+            store.execute("SELECT sum(number) FROM read")
+            assert _cached(store) > 4 << 20
+            store.drop_cache()
+            assert _cached(store) <= 2 << 20
+            assert _limit(store) == pytest.approx(limit, rel=0.02)  # it is told rounded down
+
+
+def _limit(store: Store) -> int:
+    [(limit,)] = store.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT")
+    return int(limit)
+
+
+def _cached(store: Store) -> int:
+    [(cached,)] = store.execute("SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'BASE_TABLE'")
+    return int(cached)
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:

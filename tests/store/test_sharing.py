@@ -118,6 +118,7 @@ def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
         "FROM glob('/*')",
         "ATTACH 'out.duckdb'",
         "SET threads = 8",
+        "SET memory_limit = '1GB'",
         "SET GLOBAL enable_external_access = true",
         "RESET lock_configuration",
         "PRAGMA enable_profiling",

@@ -98,6 +98,12 @@ def _expand(path: str, errors: list[InputError]) -> list[tuple[str, bool]]:
     if os.path.lexists(path):
         if not os.path.exists(path):
             raise InputError(f"{path} is a link to a missing file", remedy="mend the link", reason="missing")
+        if not os.path.isfile(path):
+            raise InputError(
+                f"{path} is no regular file: what was read of it could not be read again",
+                remedy=f"let another program read it: cat {path} | logpipe ingest -",
+                reason="not_a_file",
+            )
         return [(path, True), *((name, False) for name in _rotated(path))]
     if glob.has_magic(path):
         matches = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))

@@ -94,6 +94,7 @@ class Intake:
                 source.advance(entry.span)
                 self._telemetry.count(entry.span, entry.rejects, clock.committed())
                 self._count(entry)
+                self._store.drop_cache()
         return source.looked_at is None
 
     def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:

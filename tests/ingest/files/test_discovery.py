@@ -1,5 +1,6 @@
 """From paths to files, families and services."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,14 +48,15 @@ def test_the_service_is_told_by_the_place(path: str, service: str) -> None:
 
 
 def test_what_cannot_be_found_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
-    """A missing path, a broken link, an empty folder and a pattern without a match do not hide the others."""
+    """A missing path, a broken link, an empty folder, a pattern without a match, a pipe: the others are read."""
     (tmp_path / "good.log").write_text("x\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.log").symlink_to(tmp_path / "nowhere")
-    names = ("good.log", "missing.log", "empty", "broken.log", "*.nope")
+    os.mkfifo(tmp_path / "fifo")
+    names = ("good.log", "missing.log", "empty", "broken.log", "*.nope", "fifo")
     files, errors = find(str(tmp_path / name) for name in names)
     assert [Path(file.path).name for file in files] == ["good.log"]
-    assert [error.reason for error in errors] == ["missing", "empty_folder", "missing", "missing"]
+    assert [error.reason for error in errors] == ["missing", "empty_folder", "missing", "missing", "not_a_file"]
 
 
 def test_folders_are_searched_on_all_levels(tmp_path: Path) -> None:
