@@ -213,7 +213,7 @@ def table(
     )
     return "\n".join(
         [
-            "## Ingest" if kind == "clean" else f"## Ingest: {kind}",
+            f"## Ingest: {kind}, {count:,} lines",
             "",
             f"`python benchmarks/ingest.py --kind {kind} --lines {count} --rounds {rounds}`",
             "",
