@@ -1,8 +1,10 @@
 """From paths to the store: each file is matched to its source, and its new bytes are taken in."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.admission import refuse_what_is_no_log
@@ -16,7 +18,7 @@ from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import detect
-from logpipe.ingest.loading.intake import Intake
+from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
@@ -30,6 +32,9 @@ SWEEP_S = 1.0
 
 _SLICE_BYTES = 2 * CHUNK_BYTES
 """So much of a file with more than that is read in one sweep while following, so that the others have their turn."""
+
+_MOST_TOGETHER = 64
+"""So many files at most are loaded in one transaction, so that no line waits long for those of others."""
 
 MOST_LOOKS = 5
 """How often to look again at the end because files changed their names under the sweep: the next ingest looks, too."""
@@ -125,19 +130,8 @@ class Ingester:
         self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
         self.behind = self.unsettled = False
-        for file in sorted(matches, key=lambda file: self._turn(file, matches[file])):
-            self._seen.add(file.identity)
-            late = self._options.following and time.monotonic() - started > SWEEP_S
-            if late and (last or self._pending(file, matches[file]) > _SLICE_BYTES):
-                self.behind = True
-                continue
-            try:
-                self._take(file, matches)
-            except Replaced:
-                self._sources.unsettle(file.family)
-                self.behind = self.unsettled = True
-            except InputError as error:
-                self.summary.errors.append(error)
+        for group in self._groups(matches, until=started + SWEEP_S):
+            self._take(group, matches)
         self._finish(self.files.close_drained(self._drained, at_once=last))
         self._sources.note(all_of_them=last or not self._options.following)
         self._telemetry.behind(self._unread(matches))
@@ -195,40 +189,98 @@ class Ingester:
             return file.size == 0 or file.identity in self._refused
         return source.state != "active" or source.exhausted(file)
 
-    def _take(self, file: LogFile, matches: dict[LogFile, Source | None]) -> None:
-        source = matches[file]
-        if source is not None and source.untouched(file) and self._is_done(source, file):
+    def _groups(self, matches: dict[LogFile, Source | None], until: float) -> Iterator[list[LogFile]]:
+        """The files in which there is something to do, those together that are taken together.
+
+        One of each family: of another is known that it begins as a copy once what it is a copy of is in the store.
+        """
+        group: dict[str, LogFile] = {}
+        size = 0
+        for file in sorted(matches, key=lambda file: self._turn(file, matches[file])):
+            self._seen.add(file.identity)
+            pending = max(0, self._pending(file, matches[file]))
+            late = self._options.following and time.monotonic() > until
+            if late and (self._last or pending > _SLICE_BYTES):
+                self.behind = True
+                continue
+            if group and (file.family in group or len(group) == _MOST_TOGETHER or size + pending > LONG_BYTES):
+                yield list(group.values())
+                group, size = {}, 0
+            if not self._is_idle(file, matches[file]):
+                group[file.family] = file
+                size += pending
+        if group:
+            yield list(group.values())
+
+    def _is_idle(self, file: LogFile, source: Source | None) -> bool:
+        """Whether there is nothing to do about a file."""
+        if source is None:
+            refused = self._refused.get(file.identity)
+            return refused is not None and refused.size == file.size
+        if source.untouched(file) and self._is_done(source, file):
             self._sources.seen(source, file, None, source.compression, complete=source.state == "complete")
-            return
-        if source is None and (refused := self._refused.get(file.identity)) and refused.size == file.size:
-            return
-        with self.files.reader(file) as reader:
-            if source is None and not self._sources.is_settled(file.family):
-                raise Replaced(f"{file.path} may be another file of its family", reason="replaced")
-            head = Head(reader.peek())
-            if reader.size() < file.size or (source is not None and not source.begins(head)):
-                raise Replaced(f"{file.path} was overwritten since it was found", reason="replaced")
+            return True
+        return False
+
+    def _take(self, group: Iterable[LogFile], matches: dict[LogFile, Source | None]) -> None:
+        """Take in files together; errors of single ones go to the summary."""
+        taken: list[tuple[Portion, Head]] = []
+        with ExitStack() as opened:
+            for file in group:
+                with self._by_itself(file):
+                    reader = opened.enter_context(self.files.reader(file))
+                    head = Head(reader.peek())
+                    portion = self._portion(file, reader, head, matches)
+                    if portion is not None:
+                        taken.append((portion, head))
+            self._intake.take([portion for portion, _ in taken])
+            for portion, head in taken:
+                with self._by_itself(portion.file):
+                    if portion.error is not None:
+                        raise portion.error
+                    self.behind |= portion.source.looked_at is None
+                    self._note(portion.reader, portion.source, portion.file, head)
+
+    @contextmanager
+    def _by_itself(self, file: LogFile) -> Iterator[None]:
+        """What goes wrong with a file is told, and is no matter of the others."""
+        try:
+            yield
+        except Replaced:
+            self._sources.unsettle(file.family)
+            self.behind = self.unsettled = True
+        except InputError as error:
+            self.summary.errors.append(error)
+
+    def _portion(
+        self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]
+    ) -> Portion | None:
+        """What is to be taken of a file, if anything is."""
+        source = matches[file]
+        if source is None and not self._sources.is_settled(file.family):
+            raise Replaced(f"{file.path} may be another file of its family", reason="replaced")
+        if reader.size() < file.size or (source is not None and not source.begins(head)):
+            raise Replaced(f"{file.path} was overwritten since it was found", reason="replaced")
+        if source is None:
+            source = matches[file] = self._begin(file, reader, head, matches)
             if source is None:
-                source = matches[file] = self._begin(file, reader, head, matches)
-                if source is None:
-                    return
-            grown = not source.untouched(file)
-            if grown:
-                source.changed_at = time.monotonic()
-            most = _SLICE_BYTES if self._options.following else None
-            end = ending(
-                *(source, file),
-                following=self._options.following,
-                last=self._last,
-                superseded=self._sources.superseded(source),
-            )
-            if source.offset == 0 and not end.whole_line and _is_half_a_line(reader, file):
-                source.waiting_bytes = file.size  # it does not tell its format yet
-            else:
-                if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
-                    self._sources.set_format(source, self._detect(reader))
-                self.behind |= self._intake.take(reader, source, file, end, most)
+                return None
+        grown = not source.untouched(file)
+        if grown:
+            source.changed_at = time.monotonic()
+        end = ending(
+            *(source, file),
+            following=self._options.following,
+            last=self._last,
+            superseded=self._sources.superseded(source),
+        )
+        if source.offset == 0 and not end.whole_line and _is_half_a_line(reader, file):
+            source.waiting_bytes = file.size  # it does not tell its format yet
             self._note(reader, source, file, head)
+            return None
+        if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
+            self._sources.set_format(source, self._detect(reader))
+        return Portion(reader, source, file, end, _SLICE_BYTES if self._options.following else sys.maxsize)
 
     def _is_done(self, source: Source, file: LogFile) -> bool:
         """Whether nothing more can be taken of a file that has not changed."""

@@ -1,8 +1,9 @@
-"""One file's new bytes into the store: cut into chunks, made rows of, and committed."""
+"""The new bytes of files into the store: cut into chunks, made rows of, and committed."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -27,12 +28,26 @@ from logpipe.store import Store
 from logpipe.store.patience import waiting_for_memory
 from logpipe.store.rollup import operations
 
+LONG_BYTES = CHUNK_BYTES // 4
+"""Of a file with more to take, the next chunk is read and cut in a thread, while rows are made of the present."""
+
+
+@dataclass(slots=True)
+class Portion:
+    """What to take of a file: all whole lines behind its source's offset, and the last one where `ending` says so."""
+
+    reader: Reader
+    source: Source
+    file: LogFile
+    ending: Ending
+    most_bytes: int = sys.maxsize
+    """Or a little more."""
+    error: InputError | None = None
+    """Why it was not taken to its end: reading failed, or DuckDB could not make rows of the lines."""
+
 
 class Intake:
-    """Takes in files, one after the other.
-
-    Of a long one the next chunk is read and cut, and those before it are committed, while rows are made of the present.
-    """
+    """Takes in files, as many in one transaction as make a row group."""
 
     def __init__(
         self, store: Store, options: Options, summary: Summary, progress: Progress, telemetry: Telemetry
@@ -47,31 +62,30 @@ class Intake:
     def _new_converter(self) -> Converter:
         return Converter(self._last_time, operations(self._store.connection), self._last_header)
 
-    @waiting_for_memory
-    def take(
-        self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int | None = None
-    ) -> bool:
-        """Load what stands behind the source's offset: all whole lines, and the last one where `ending` says so.
+    def take(self, portions: Sequence[Portion]) -> None:
+        """Load what files hold behind the offsets of their sources; of each at most one portion.
 
-        Stops after `most_bytes`, or a little more, and returns whether it did.
+        What went wrong with a file is told by its portion, and the others are taken all the same.
 
         Raises:
-            InputError: reading failed, or DuckDB could not make rows of the lines; what was loaded before is committed.
             StoreError: the store refused; what was committed before is safe.
         """
         try:
-            return self._take(reader, source, file, ending, most_bytes or sys.maxsize)
-        except (StoreError, duckdb.Error) as error:
-            with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
-                self._converter = self._new_converter()  # the old one went ahead of what could be committed
-            if isinstance(error, StoreError):
-                raise
+            self._take(portions)
+        except InputError as error:
+            if len(portions) > 1:  # each by itself, to know whose it is
+                for portion in portions:
+                    self.take([portion])
+            else:
+                portions[0].error = error
+        except duckdb.Error as error:
+            file, source = portions[0].file, portions[0].source
             reason = str(error).partition("\n")[0]
-            raise InputError(
+            portions[0].error = InputError(
                 f"{file.path}: no rows could be made of what stands behind byte {source.offset:,} ({reason})",
                 remedy="the lines before it were taken; another --format may take the rest",
                 reason="unconvertible",
-            ) from error
+            )
 
     def take_remembered(self, source: Source, file: LogFile) -> None:
         """Load the end that waited in memory, of a file that was overwritten meanwhile: no more of it will come."""
@@ -79,23 +93,38 @@ class Intake:
             return
         start, looked_at = source.offset - len(source.waiting.tail), source.looked_at
         with Remembered(source.path, start, source.waiting.tail + source.waiting.data) as reader:
-            self.take(reader, source, file, Ending(whole_record=True, whole_line=True))
+            portion = Portion(reader, source, file, Ending(whole_record=True, whole_line=True))
+            self.take([portion])
         source.looked_at = looked_at
+        if portion.error is not None:
+            raise portion.error
 
-    def _take(self, reader: Reader, source: Source, file: LogFile, ending: Ending, most_bytes: int) -> bool:
-        flow = Flow(reader, source.offset)
-        make = ChunkMaker(source, file, self._options, ending)
-        chunks = iter(Cut(flow, source, make, self._converter.begins, source.offset + most_bytes))
-        source.waiting, source.waiting_bytes, source.looked_at = None, 0, None
-        long = file.size - source.offset > CHUNK_BYTES // 4 or reader.compression is not None
-        with closing(ahead(chunks) if long else chunks) as read:
-            clock = Clock(self._converter.convert)
-            for entry in self._loaded(map(clock, read)):
-                source.advance(entry.span)
-                self._telemetry.count(entry.span, entry.rejects, clock.committed())
-                self._count(entry)
-                self._store.drop_cache()
-        return source.looked_at is None
+    @waiting_for_memory
+    def _take(self, portions: Sequence[Portion]) -> None:
+        sources = {portion.source.source_id: portion.source for portion in portions}
+        clock = Clock(self._converter.convert)
+        try:
+            with closing(self._batches(portions, clock)) as batches:
+                for entry in self._loaded(batches):
+                    sources[entry.span.source_id].advance(entry.span)
+                    self._telemetry.count(entry.span, entry.rejects, clock.committed())
+                    self._count(entry)
+                    self._store.drop_cache()
+        except (StoreError, duckdb.Error):
+            with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
+                self._converter = self._new_converter()  # the old one went ahead of what could be committed
+            raise
+
+    def _batches(self, portions: Sequence[Portion], clock: Clock) -> Generator[Batch, None, None]:
+        for portion in portions:
+            source, reader = portion.source, portion.reader
+            flow = Flow(reader, source.offset)
+            make = ChunkMaker(source, portion.file, self._options, portion.ending)
+            chunks = iter(Cut(flow, source, make, self._converter.begins, source.offset + portion.most_bytes))
+            source.waiting, source.waiting_bytes, source.looked_at = None, 0, None
+            long = portion.file.size - source.offset > LONG_BYTES or reader.compression is not None
+            with closing(ahead(chunks) if long else chunks) as read:
+                yield from map(clock, read)
 
     def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
         """What was committed of the batches, once it is in the store."""

@@ -21,7 +21,7 @@ from logpipe.ingest.files.source import Source
 from logpipe.ingest.files.stored_sources import load_sources
 from logpipe.ingest.formats import detect
 from logpipe.ingest.loading.chunk import Batch, Entry
-from logpipe.ingest.loading.intake import Intake
+from logpipe.ingest.loading.intake import Intake, Portion
 from logpipe.ingest.loading.loader import insert
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.options import Options, Summary
@@ -139,7 +139,10 @@ def _take_again(store: Store, reader: Reader, source: Source, options: Options) 
     source.offset, source.tail_hash, source.ranges, source.segment = start, None, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
     intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None, Telemetry())
-    intake.take(reader, source, file, Ending(whole_record=True, whole_line=True))
+    portion = Portion(reader, source, file, Ending(whole_record=True, whole_line=True))
+    intake.take([portion])
+    if portion.error is not None:
+        raise portion.error
     if source.offset != end:
         raise InputError(
             f"{reader.path}: only {source.offset:,} of {end:,} bytes could be read again",
