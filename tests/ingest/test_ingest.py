@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from logpipe.ingest.files import flow
 from logpipe.ingest.files.discovery import find
 from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.loading import cut, intake, loader
-from logpipe.ingest.loading.chunk import Uncounted
+from logpipe.ingest.loading.chunk import Batch, Chunk, Uncounted
 from logpipe.ingest.loading.convert import Converter
 from logpipe.ingest.options import Options
 from logpipe.store import Store
@@ -296,6 +297,53 @@ def test_what_was_committed_is_told_when_counting_fails_later(
     ingester.sweep(files)
     ingester.close()
     assert sequences(store) == list(range(12))
+    assert not verify(store).problems
+
+
+def test_many_small_files_share_a_transaction(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each is a source of its own, with its own part of the ledger."""
+    for number in range(100):
+        (logs / f"app{number:02}.log").write_bytes(line(number) + line(100 + number))
+    loads = []
+    transaction = Store.transaction
+
+    def counted(store: Store, *, beside: bool = False) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        loads.extend([1] * beside)
+        return transaction(store, beside=beside)
+
+    monkeypatch.setattr(Store, "transaction", counted)
+    assert take().events == 200
+    assert len(loads) == 2
+    assert sequences(store) == list(range(200))
+    assert store.execute("SELECT count(*), min(to_pos), sum(events)::BIGINT FROM ledger") == [
+        (100, len(line(0)) + len(line(100)), 200)
+    ]
+    assert not verify(store).problems
+    assert take().events == 0
+
+
+def test_a_file_that_cannot_be_taken_is_no_matter_of_the_others(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though they share its transaction; it is told alone, and taken when it can be."""
+    for number in range(10):
+        (logs / f"app{number}.log").write_bytes(line(number))
+    convert = Converter.convert
+
+    def fails(self: Converter, chunk: Chunk) -> Batch:
+        if b'"seq":3' in bytes(chunk.records.data):
+            raise duckdb.Error("not that one")
+        return convert(self, chunk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Converter, "convert", fails)
+        summary = take()
+    assert [str(error).partition(": ")[0] for error in summary.errors] == [str(logs / "app3.log")]
+    assert summary.events == 9
+    assert sequences(store) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert take().events == 1
     assert not verify(store).problems
 
 

@@ -72,20 +72,12 @@ class Intake:
         """
         try:
             self._take(portions)
-        except InputError as error:
-            if len(portions) > 1:  # each by itself, to know whose it is
-                for portion in portions:
-                    self.take([portion])
-            else:
-                portions[0].error = error
-        except duckdb.Error as error:
-            file, source = portions[0].file, portions[0].source
-            reason = str(error).partition("\n")[0]
-            portions[0].error = InputError(
-                f"{file.path}: no rows could be made of what stands behind byte {source.offset:,} ({reason})",
-                remedy="the lines before it were taken; another --format may take the rest",
-                reason="unconvertible",
-            )
+        except (InputError, duckdb.Error) as error:
+            if len(portions) == 1:
+                portions[0].error = error if isinstance(error, InputError) else _unconvertible(portions[0], error)
+                return
+            for portion in portions:  # each by itself, to know whose it is
+                self.take([portion])
 
     def take_remembered(self, source: Source, file: LogFile) -> None:
         """Load the end that waited in memory, of a file that was overwritten meanwhile: no more of it will come."""
@@ -150,3 +142,12 @@ class Intake:
     def _last_time(self, source_id: int) -> datetime | None:
         [(moment,)] = self._store.execute("SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id])
         return cast("datetime | None", moment)
+
+
+def _unconvertible(portion: Portion, error: duckdb.Error) -> InputError:
+    reason = str(error).partition("\n")[0]
+    return InputError(
+        f"{portion.file.path}: no rows could be made of what stands behind byte {portion.source.offset:,} ({reason})",
+        remedy="the lines before it were taken; another --format may take the rest",
+        reason="unconvertible",
+    )
