@@ -12,7 +12,10 @@ LOGGER = r"[A-Za-z_][\w.\-]*"
 PLACE = rf"(?P<logger>{LOGGER})(?::(?P<function>[A-Za-z_<][\w<>]*))?(?::(?P<line>\d+))?"
 MESSAGE = r"(?s:(?P<text>.*))$"
 FILE = r"[\w.\-]+\.log[\w.:\-]*"
-OSLO_CONTEXT = r"(?:(?P<request_id>req-[0-9a-f-]+)[^\]]*|-)"
+OSLO_CONTEXT = (
+    r"(?:(?:None |(?P<global_request_id>req-[^\s\]]+) )?(?P<request_id>req-[^\s\]]+)"
+    r"(?:[ -]*| (?P<context>[^\]]+))|-)"
+)
 
 LAYOUTS = (
     # 2026-03-14 10:00:00,123 - shop.api - INFO - text, also with the level first, and with | or - between
@@ -70,5 +73,11 @@ PYTHON_TEXT = TextFormat(
         "thread": '"thread"',
         "request_id": '"request_id"',
     },
-    attributes={"process_name": "process_name", "file": "file", "client_address": "client"},
+    attributes={
+        "process_name": "process_name",
+        "file": "file",
+        "client_address": "client",
+        "context": "context",
+        "global_request_id": "global_request_id",
+    },
 )
