@@ -238,7 +238,9 @@ class Ingester:
                 with self._by_itself(portion.file):
                     if portion.error is not None:
                         raise portion.error
-                    self.behind |= portion.source.looked_at is None
+                    if portion.source.looked_at is None:
+                        self.behind = True
+                        self.files.read_on(portion.file, portion.reader)
                     self._note(portion.reader, portion.source, portion.file, head)
 
     @contextmanager
@@ -294,6 +296,8 @@ class Ingester:
     def _note(self, reader: Reader, source: Source, file: LogFile, head: Head) -> None:
         compressed = reader.compression is not None
         ended = compressed and source.looked_at is not None
+        if ended and not reader.grows:
+            self.files.close(file)
         complete = ended and (not reader.damage or unchanged(source, file, following=self._options.following))
         if ended and not reader.damage:
             self._sources.mended(source)
@@ -370,5 +374,4 @@ def _grows(source: Source | None) -> bool:
 
 def _is_half_a_line(reader: Reader, file: LogFile) -> bool:
     """Whether the first line of a file is still being written; one that is too long is not waited for."""
-    plain = reader.compression in (None, *TRANSCODED)
-    return plain and file.size < CHUNK_BYTES and b"\n" not in first_bytes(reader)
+    return reader.grows and file.size < CHUNK_BYTES and b"\n" not in first_bytes(reader)

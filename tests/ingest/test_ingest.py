@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from io import BufferedIOBase, FileIO
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ from backports import zstd
 
 from logpipe.errors import InputError
 from logpipe.ingest.audit.verify import verify
-from logpipe.ingest.files import flow
+from logpipe.ingest.files import flow, reader
 from logpipe.ingest.files.discovery import find
 from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.loading import cut, intake, loader
@@ -197,6 +198,39 @@ def test_a_compressed_file_that_was_cut_off_is_told(
     assert store.execute("SELECT reason FROM gaps") == [("damaged",)]
 
 
+@pytest.mark.parametrize(("suffix", "compress"), [("gz", gzip.compress), ("zst", zstd.compress)])
+def test_a_long_compressed_file_is_decompressed_once(
+    logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, suffix: str, compress: Callable[[bytes], bytes]
+) -> None:
+    """Though it is read in slices while following, and renamed in between."""
+    monkeypatch.setattr("logpipe.ingest.ingest._SLICE_BYTES", 20_000)
+    monkeypatch.setattr(cut, "_FIRST_SCANNED_BYTES", 10_000)
+    monkeypatch.setattr(cut, "_SCANNED_ROWS", 50)
+    path = logs / f"app.log.1.{suffix}"
+    path.write_bytes(compress(b"".join(line(number) for number in range(2000))))
+    begun = []
+    decompressed = reader._decompressed
+
+    def counted(raw: FileIO, compression: reader.Compression) -> BufferedIOBase:
+        begun.append(path)
+        return decompressed(raw, compression)
+
+    monkeypatch.setattr(reader, "_decompressed", counted)
+    ingester = Ingester(store, Options(following=True))
+    sweeps, ingester.behind = 0, True
+    while ingester.behind:
+        ingester.sweep(find([str(logs)])[0])
+        sweeps += 1
+        if sweeps == 3:
+            path.rename(logs / f"app.log.2.{suffix}")
+    assert sweeps >= 10
+    assert len(begun) <= 3  # its first lines are read before, to know their format
+    assert len(ingester.files) == 0
+    ingester.close()
+    assert sequences(store) == list(range(2000))
+    assert not verify(store).problems
+
+
 def test_two_logs_with_the_same_lines_are_two(take: Take, logs: Path, store: Store) -> None:
     """Files of different families are never taken for copies."""
     for name in ("one.log", "two.log"):
@@ -373,6 +407,15 @@ def test_utf_16_is_read_as_text(take: Take, logs: Path, store: Store, encoding: 
     assert sequences(store) == list(range(100))
     assert store.execute("SELECT DISTINCT message FROM events") == [("é€😀",)]
     assert not verify(store).problems
+
+
+def test_a_mark_of_utf_16_before_other_text_is_none(take: Take, logs: Path, store: Store) -> None:
+    """Where no NUL follows, the text is not in UTF-16, and would be made unreadable."""
+    (logs / "app.log").write_bytes(b"\xff\xfe" + line(0) + line(1))
+    take(format="logpipe")
+    assert sequences(store) == [1]
+    [(raw,)] = store.execute("SELECT raw FROM rejects")
+    assert raw == b"\xff\xfe" + line(0).rstrip()
 
 
 def test_a_file_rotated_away_from_its_name_is_read_to_its_end(take: Take, logs: Path, store: Store) -> None:

@@ -86,6 +86,10 @@ class Flow:
         self._begin += size
         self.position += size
 
+    def give_back(self) -> None:
+        """Leave what was not passed to who reads on with the same reader."""
+        self.reader.take_back(self.tail, bytes(self.data))
+
     def find_newline(self) -> int:
         """Bytes of `data` up to and with the first newline; 0 without one."""
         return max(0, self._buffer.find(b"\n", self._begin, self._end) + 1 - self._begin)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.discovery import LogFile, described
-from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced, compression_of
+from logpipe.ingest.files.reader import Reader, Replaced, compression_of
 
 ROTATE_WAIT_S = 60.0
 """How long a file that has lost its name is kept at least: its writer may not have noticed yet."""
@@ -32,7 +32,7 @@ class _Kept:
 
 
 class OpenFiles:
-    """The files being followed. Compressed files are opened for each reading: they do not grow line by line."""
+    """The files being followed. Compressed files do not grow line by line, and are open until they are read."""
 
     def __init__(self, *, keep: bool) -> None:
         """`keep` is for following; a single ingest opens one file at a time."""
@@ -52,8 +52,18 @@ class OpenFiles:
         if kept := self._kept.get(file.identity):
             yield kept.reader
             return
-        with _opened(file) as reader:
+        reader = _opened(file)
+        try:
             yield reader
+        finally:
+            kept = self._kept.get(file.identity)
+            if kept is None or kept.reader is not reader:
+                reader.close()
+
+    def read_on(self, file: LogFile, reader: Reader) -> None:
+        """Keep a compressed file open, so that it need not be decompressed once more up to what is to be read next."""
+        if len(self._kept) < self._most:
+            self._kept.setdefault(file.identity, _Kept(reader, file))
 
     def keep(self, files: Iterable[LogFile], drained: Callable[[LogFile], bool], *, give_up: bool = False) -> None:
         """Open the files that are not open yet, as far as there is room: the newest of those with something to read.
@@ -73,7 +83,7 @@ class OpenFiles:
         for file in missing[: self._most - len(self._kept)]:
             with suppress(InputError):
                 reader = _opened(file)
-                if reader.compression in (None, *TRANSCODED):
+                if reader.grows:
                     self._kept[file.identity] = _Kept(reader, file)
                 else:
                     reader.close()
@@ -93,8 +103,11 @@ class OpenFiles:
         """The open files that none of the found ones is, as they are now."""
         names = {file.identity: file for file in found} if self._kept else {}
         lost = []
-        for identity, kept in self._kept.items():
+        for identity, kept in list(self._kept.items()):
             if present := names.get(identity):
+                if not kept.reader.grows and _changed(kept.file, present):
+                    self.close(kept.file)  # to be decompressed from its beginning
+                    continue
                 kept.file, kept.away_since, kept.drained = present, None, 0
                 continue
             if kept.away_since is None:
@@ -131,6 +144,10 @@ class OpenFiles:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+
+def _changed(before: LogFile, now: LogFile) -> bool:
+    return (before.size, before.modified_ns) != (now.size, now.modified_ns)
 
 
 def _age(file: LogFile) -> int:

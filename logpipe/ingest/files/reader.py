@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, Self, cast
 
 from logpipe.errors import InputError
+from logpipe.ingest.files.fingerprint import TAIL_BYTES
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -46,15 +47,18 @@ class Replaced(InputError):  # noqa: N818 - a state: the name leads to another f
 def compression_of(path: str) -> Compression | None:
     """How the file is compressed, by its first bytes and not by its name.
 
+    The mark of UTF-16 counts where a NUL follows soon, as in any text with spaces, digits or line ends.
+
     Raises:
         InputError: the file cannot be read.
     """
     try:
         with open(path, "rb") as file:
-            head = file.read(6)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    return None if name in TRANSCODED and b"\0" not in head else name
 
 
 class Reader:
@@ -70,6 +74,9 @@ class Reader:
         """What is wrong with the compressed data, once it was met; all before it has been read."""
         self.position = 0
         """The next byte to be read."""
+        self._head: bytes | None = None
+        self._behind = self._ready = b""
+        """Of decompressed bytes the last that were read, to go back a little, and those that are to be read again."""
         try:
             self._raw = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -88,9 +95,14 @@ class Reader:
             self._raw.seek(position)
             self.position = position
             return
-        if position < self.position:
+        back = self.position - position
+        if 0 < back <= len(self._behind):
+            self._behind, self._ready = self._behind[:-back], self._behind[-back:] + self._ready
+            self.position = position
+        elif back > 0:
             self._raw.seek(0)
             self._stream, self.position = _decompressed(self._raw, self.compression), 0
+            self._behind = self._ready = b""
         while self.position < position and self._read(min(position - self.position, _PIECE)):
             pass
 
@@ -121,19 +133,35 @@ class Reader:
         return count
 
     def _read(self, size: int) -> bytes:
-        try:
-            piece = self._stream.read1(size)  # `read` would lose what stands before the damage
-        except _DAMAGED as error:
-            self.damage = f"the {self.compression} data is damaged or cut off ({error})"
-            return b""
+        piece, self._ready = self._ready[:size], self._ready[size:]
+        if not piece:
+            try:
+                piece = self._stream.read1(size)  # `read` would lose what stands before the damage
+            except _DAMAGED as error:
+                self.damage = f"the {self.compression} data is damaged or cut off ({error})"
+                return b""
         self.position += len(piece)
+        self._behind = (self._behind + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         return piece
 
     def peek(self) -> bytes:
-        """The first bytes of the file, decompressed, at most `HEAD_BYTES`."""
-        self.seek(0)
-        buffer = memoryview(bytearray(HEAD_BYTES))
-        return bytes(buffer[: self.read_into(buffer)])
+        """The first bytes of the file, decompressed, at most `HEAD_BYTES`; compressed data is read once for it."""
+        if self._head is None or self.grows:
+            self.seek(0)
+            buffer = memoryview(bytearray(HEAD_BYTES))
+            self._head = bytes(buffer[: self.read_into(buffer)])
+        return self._head
+
+    @property
+    def grows(self) -> bool:
+        """Whether such a file is written to line by line; compressed ones are not."""
+        return self.compression in (None, *TRANSCODED)
+
+    def take_back(self, behind: bytes, data: bytes) -> None:
+        """Read `data` once more, which was read last and stands behind `behind`, without decompressing it again."""
+        if self.compression is not None:
+            self._behind, self._ready = behind, data + self._ready
+            self.position -= len(data)
 
     def holds(self, position: int, data: bytes) -> bool:
         """Whether these bytes stand there now; compressed data is not read again for it."""
@@ -183,7 +211,7 @@ class Remembered(Reader):
     """Bytes of a file that were read and are nowhere else any more, at the place where they stood."""
 
     def __init__(self, path: str, position: int, data: bytes) -> None:
-        self.path, self.compression, self.damage, self.position = path, None, None, position
+        self.path, self.compression, self.damage, self.position, self._head = path, None, None, position, None
         self._start, self._data = position, data
 
     def seek(self, position: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from logpipe.ingest.files.fingerprint import digest
 from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
-from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader, Replaced
+from logpipe.ingest.files.reader import HEAD_BYTES, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source, Waiting
 from logpipe.ingest.formats.base import Format
 from logpipe.ingest.formats.json_format import JsonFormat
@@ -93,6 +93,7 @@ class Cut:
                 if 0 < len(flow.data) <= _REMEMBERED_BYTES:
                     source.waiting = Waiting(flow.tail, bytes(flow.data))
                 return
+        flow.give_back()
 
     def _whole_lines(self) -> int:
         """The bytes up to the last newline, or all of them when the file is final."""
@@ -179,4 +180,4 @@ def _replaced(reader: Reader) -> Replaced:
 
 def _is_final(reader: Reader) -> bool:
     """Whether no more will come: so it is of compressed data that ended as it should."""
-    return reader.compression not in (None, *TRANSCODED) and not reader.damage
+    return not reader.grows and not reader.damage
