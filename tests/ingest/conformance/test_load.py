@@ -45,10 +45,10 @@ def test_b2_fairness(case: Case) -> None:
             case.write(1, path)
         last = len(case.expected)
         numbers = ",".join(str(number) for number in range(last - len(cold), last))
-        begun = time.monotonic()
-        until(lambda: case.ask(f"SELECT count(DISTINCT seq) FROM events WHERE seq IN ({numbers})"), [(len(cold),)])
-        waited = time.monotonic() - begun
-        assert waited < 5 or SCALE < 1  # on a machine that has nothing else to do
+        seen = f"SELECT count(DISTINCT seq) FROM events WHERE seq IN ({numbers})"
+        if SCALE >= 1:  # else the hot one is taken in one slice
+            seen += f" HAVING (SELECT count(*) FROM events) < {last // 2}"
+        until(lambda: case.ask(seen), [(len(cold),)])
 
 
 def test_b2_writers_that_never_pause(case: Case) -> None:
@@ -106,7 +106,7 @@ def test_b4_many_known_files(case: Case) -> None:
         _know(store, paths[1:])
     append(paths[-1], line(1))
     begun = time.monotonic()
-    with case.follow() as follower:
+    with case.follow(prelude="follow.LEAST_IDLE = 20") as follower:
         until(lambda: case.ask("SELECT count(*) FROM events WHERE seq = 1"), [(1,)])
         assert time.monotonic() - begun < 30 or SCALE < 1
         assert case.ask("SELECT count(*) FROM events") == [(2,)]
