@@ -51,7 +51,7 @@ def attach(database: str, *, read_only: bool, deadline: float) -> duckdb.DuckDBP
             undo.callback(os.close, turn)
         local = undo.enter_context(duckdb.connect(":memory:", config={"autoinstall_known_extensions": False}))
         quack.load(local)
-        local.execute("SET TimeZone = 'UTC'")
+        local.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, too
         try:
             connection = AttachedConnection(local, uri, token, turn)
         except duckdb.Error:  # not told: its text may hold the token

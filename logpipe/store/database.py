@@ -290,7 +290,7 @@ def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             read_only=read_only,
             config={"storage_compatibility_version": STORAGE, "autoinstall_known_extensions": False},
         )
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, and the sessions of clients, too
         return connection
 
 

@@ -49,7 +49,7 @@ WHERE function_type IN ('table', 'pragma') AND NOT list_contains(?, function_nam
 _MEMORY: Final = "SELECT (parse_formatted_bytes(current_setting('memory_limit')) * ?)::BIGINT"
 _SESSIONS: Final = """
 SELECT server_id, connection_id, regexp_extract(query, '-- logpipe (\\d+ \\d+)$', 1),
-    epoch(now()::TIMESTAMP - query_started_at) > ?
+    epoch(now()) - epoch(query_started_at) > ?
 FROM quack_active_connections()
 """
 

@@ -65,9 +65,9 @@ def ask(connection: duckdb.DuckDBPyConnection, uri: str, token: str, sql: str) -
     return rows
 
 
-def child(code: str, path: Path) -> AbstractContextManager[subprocess.Popen[str]]:
-    """A process that runs `code`, in which `path` is the database."""
-    return process([sys.executable, "-c", IMPORTS + code, str(path)])
+def child(code: str, path: Path, zone: str = "UTC") -> AbstractContextManager[subprocess.Popen[str]]:
+    """A process that runs `code`, in which `path` is the database, on a machine that is set to `zone`."""
+    return process(["env", f"TZ={zone}", sys.executable, "-c", IMPORTS + code, str(path)])
 
 
 def count(path: Path, sql: str = "SELECT count(*) FROM events") -> int:
@@ -105,6 +105,41 @@ def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
         with pytest.raises(duckdb.Error, match="mine"):
             other.execute(asked)
         other.close()
+
+
+def test_everybody_is_in_utc(path: Path) -> None:
+    """Cursors of the owner, sessions of clients and what they ask for next to it, wherever the owner runs."""
+    day = "SELECT current_setting('TimeZone'), date_trunc('day', TIMESTAMPTZ '2026-03-14 20:00:00+00')::VARCHAR"
+    told = "SELECT count(*) FROM duckdb_settings() WHERE name = 'TimeZone' AND value = 'UTC'"
+    in_utc = [("UTC", "2026-03-14 00:00:00+00")]
+    code = f"store = Store.open(path); print(store.connection.cursor().execute({day!r}).fetchall(), flush=True);"
+    with child(code + "store.share(); time.sleep(1000)", path, "Asia/Tokyo") as owner:
+        assert owner.stdout
+        assert owner.stdout.readline() == f"{in_utc}\n"
+        until(lambda: is_shared(path, owner))
+        served = owner_of(path)
+        for mode in ({"read_only": True}, {"through_owner": True}):
+            with Store.open(path, **mode) as store:
+                assert store.attached
+                assert store.execute(day) == in_utc
+                assert store.connection.cursor().execute(day).fetchall() == in_utc
+        assert ask(client(), served.uri, served.token, told) == [(1,)]
+
+
+def test_a_session_lasts_wherever_the_owner_runs(path: Path) -> None:
+    """Its age is no matter of the time zone."""
+    reader = "store = Store.open(path, read_only=True); print(store.attached, flush=True); time.sleep(100)"
+    code = "from logpipe.store import sharing; sharing.SWEEP_S = 0.02; store = Store.open(path);"
+    in_tokyo = "store.execute(\"SET GLOBAL TimeZone = 'Asia/Tokyo'\"); store.share(); time.sleep(1000)"
+    with child(code + in_tokyo, path) as owner:
+        until(lambda: is_shared(path, owner))
+        with Store.open(path, through_owner=True) as store:
+            store.execute("CREATE TEMP TABLE mine AS SELECT 42 AS one")
+            with child(reader, path) as dead:
+                assert dead.stdout
+                assert dead.stdout.readline() == "True\n"
+            until(lambda: store.execute("SELECT count(*) FROM quack_active_connections()") == [(1,)])
+            assert store.execute("FROM mine") == [(42,)]
 
 
 @pytest.mark.parametrize(
