@@ -1,6 +1,7 @@
 """How much room the database takes, and how much is left for it."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def measure(store: Store) -> Volume:
         "SELECT block_size, used_blocks FROM pragma_database_size() WHERE database_name = current_database()"
     )
     path = Path(store.url)
-    log = Path(f"{store.url}.wal")
     if not path.is_file():
         return Volume(block * used, block * used, None)
-    written = log.stat().st_size if log.exists() else 0
+    written = 0
+    with suppress(FileNotFoundError):  # a checkpoint, perhaps of a client, removes it
+        written = os.stat(f"{store.url}.wal").st_size
     return Volume(path.stat().st_size + written, block * used + written, free_bytes(store.url))
 
 
