@@ -27,6 +27,9 @@ ROW_GROUP = 122_880
 _ALL = slice(None)
 _INLINE = 12
 _DEEPEST = 50_000
+_VALIDATED_TOGETHER = 256
+"""Texts; of those among which one is no UTF-8, Python looks at each."""
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
@@ -177,11 +180,20 @@ def mend(records: Records) -> None:
     octets = np.frombuffer(records.data, np.uint8)
     if not len(octets) or octets.max() < 0x80:
         return
+    column = records.column()
+    for first in range(0, len(column), _VALIDATED_TOGETHER):
+        piece = column[first : first + _VALIDATED_TOGETHER]
+        if not _is_valid(piece):
+            for index in range(first, first + len(piece)):
+                _mend_utf8(records, index)
+
+
+def _is_valid(texts: pa.Array) -> bool:
     try:
-        records.column().validate(full=True)
+        texts.validate(full=True)
     except pa.ArrowInvalid:
-        for index in {*_above_ascii(records).tolist(), *records.mended}:
-            _mend_utf8(records, index)
+        return False
+    return True
 
 
 def _strip_nuls(records: Records) -> None:
@@ -231,16 +243,6 @@ def _mend_utf8(records: Records, index: int) -> None:
         records.mended[index] = after
         note = base64.b64encode(records.text(index)).decode()
         records.notes.setdefault(index, {})["invalid_utf8_base64"] = note
-
-
-def _above_ascii(records: Records) -> Positions:
-    return _records_of(records, np.flatnonzero(np.frombuffer(records.data, np.uint8) >= 0x80))
-
-
-def _records_of(records: Records, offsets: npt.NDArray[np.int64] | npt.NDArray[np.intp]) -> Positions:
-    """The records in which bytes of the chunk stand."""
-    found = np.unique(np.searchsorted(records.starts, offsets, side="right") - 1)
-    return found[(found >= 0) & (found < len(records.starts))]
 
 
 def _views(octets: npt.NDArray[np.uint8], starts: Positions, ends: Positions, buffer: int = 0) -> npt.NDArray[np.int32]:

@@ -1,5 +1,7 @@
 """Bytes to records: nothing is lost, whatever the bytes are."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,21 @@ def test_joined_records_span_their_lines(data: bytes, choice: st.DataObject) -> 
     for index in range(len(joined.starts)):
         assert joined.text(index) in data
         assert joined.text(index).strip()
+
+
+def test_one_bad_line_among_many_costs_little() -> None:
+    """Not memory for each byte beyond ASCII, nor a look of Python's at each line with one."""
+    good = "Привет, мир и все остальные слова\n".encode()
+    data = good * 20_000 + b"caf\xe9\n" + good * 20_000
+    records = lines.split(memoryview(bytearray(data)), at_start=False)
+    tracemalloc.start()
+    try:
+        lines.mend(records)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert records.mended == {20_000: "caf\ufffd".encode()}
+    assert peak < 2 * len(data)
 
 
 def test_a_byte_order_mark_is_not_text() -> None:
