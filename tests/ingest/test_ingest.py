@@ -255,6 +255,22 @@ def test_links_and_hard_links_are_one_file(take: Take, logs: Path, store: Store)
     assert sequences(store) == list(range(50))
 
 
+@pytest.mark.parametrize("of", ["file", "folder"])
+def test_a_link_that_is_led_elsewhere_each_day(take: Take, logs: Path, store: Store, of: str) -> None:
+    """What it led to is not read again under its own name, and nothing was overwritten."""
+    link = logs / ("current.log" if of == "file" else "current")
+    for day in range(3):
+        log = logs / (f"app-2026-03-1{day}.log" if of == "file" else f"2026-03-1{day}/app.log")
+        log.parent.mkdir(exist_ok=True)
+        _write(log, range(50 * day, 50 * day + 50))
+        link.unlink(missing_ok=True)
+        link.symlink_to(log if of == "file" else log.parent)
+        take(logs / "*.log" if of == "file" else logs / "*" / "*.log")
+    assert sequences(store) == list(range(150))
+    assert not store.execute("FROM gaps")
+    assert not verify(store).problems
+
+
 def test_overwriting_unread_lines_is_a_gap(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,9 +4,11 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import PurePath
 
 from logpipe.errors import InputError
 
@@ -51,9 +53,10 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
     """
     files: dict[tuple[int, int], LogFile] = {}
     errors: list[InputError] = []
+    families = cache(_families)
     for path in paths:
         try:
-            names = _expand(path, errors)
+            names = _expand(path, errors, families)
         except InputError as error:
             errors.append(error)
             continue
@@ -63,9 +66,22 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
             except InputError as error:
                 errors.append(error)
                 continue
-            if file is not None and (named or file.identity not in files):
-                files[file.identity] = file
+            if file is not None:
+                known = files.get(file.identity)
+                files[file.identity] = file if known is None else _one_of(known, file)
     return list(files.values()), errors
+
+
+def _one_of(known: LogFile, again: LogFile) -> LogFile:
+    """The file by the better of two names: the same one whenever both are found, and while links are led elsewhere."""
+    named = known.named or again.named
+    better = min(known, again, key=lambda file: _links(file.path)) if known.path != again.path else known
+    return better if better.named == named else replace(better, named=named)
+
+
+def _links(path: str) -> int:
+    """How many symbolic links there are in a path; several of a folder may have those above it in common."""
+    return sum(map(os.path.islink, [path, *map(str, PurePath(path).parents)]))
 
 
 @lru_cache(maxsize=1 << 17)
@@ -88,7 +104,11 @@ def service_of(path: str) -> str:
     return stem or name
 
 
-def _expand(path: str, errors: list[InputError]) -> list[tuple[str, bool]]:
+_Families = Callable[[str], dict[str, list[str]]]
+"""The files in a folder by their families; each family is taken out when it is first asked for."""
+
+
+def _expand(path: str, errors: list[InputError], families: _Families) -> list[tuple[str, bool]]:
     """The names behind a path, and whether each was asked for."""
     if os.path.isdir(path):
         names = sorted(_walk(path, errors))
@@ -104,29 +124,33 @@ def _expand(path: str, errors: list[InputError]) -> list[tuple[str, bool]]:
                 remedy=f"let another program read it: cat {path} | logpipe ingest -",
                 reason="not_a_file",
             )
-        return [(path, True), *((name, False) for name in _rotated(path))]
+        return [(path, True), *((name, False) for name in _rotated(path, families))]
     if glob.has_magic(path):
         matches = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not matches:
             raise InputError(f"no file matches {path}", remedy="check the pattern, in quotes", reason="missing")
         return [(name, True) for name in matches]
     missing = InputError(f"{path} does not exist", remedy="check the name", reason="missing")
-    rotated = _rotated(path)
+    rotated = _rotated(path, families)
     if not rotated:
         raise missing
     errors.append(missing)
     return [(name, False) for name in rotated]
 
 
-def _rotated(path: str) -> list[str]:
-    """The other files of a file's family: what was not read before a rotation stands in one of them."""
+def _rotated(path: str, families: _Families) -> list[str]:
+    """The files of a file's family: what was not read before a rotation stands in one of them."""
     whole = os.path.abspath(path)
-    folder, family = os.path.dirname(whole), family_of(whole)
-    try:
-        names = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    except OSError:
-        return []
-    return [name for name in names if name != whole and family_of(name) == family]
+    return families(os.path.dirname(whole)).pop(family_of(whole), [])
+
+
+def _families(folder: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    with suppress(OSError):
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name)
+            found.setdefault(family_of(path), []).append(path)
+    return found
 
 
 def _walk(folder: str, errors: list[InputError]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from tests.ingest.conformance.harness import Case, append, polls, until
@@ -63,6 +64,24 @@ def test_i5_a_link_that_is_led_elsewhere(case: Case) -> None:
         case.write(10, first)
         case.write(10, second)
         case.idle()
+    case.check()
+
+
+def test_i5_a_link_to_the_log_of_the_day(case: Case) -> None:
+    """In the same folder, it is led to another file each day, while both are written."""
+    days = [case.folder / f"app-2026-03-1{day}.log" for day in range(3)]
+    current = case.folder / "current.log"
+    case.write(10, days[0])
+    current.symlink_to(days[0].name)
+    with case.follow():
+        case.idle()
+        for before, day in pairwise(days):
+            case.write(10, day)
+            (case.folder / "new").symlink_to(day.name)
+            os.replace(case.folder / "new", current)
+            case.write(10, before)
+            case.write(10, day)
+            case.idle()
     case.check()
 
 

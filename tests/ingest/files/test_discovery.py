@@ -1,7 +1,9 @@
 """From paths to files, families and services."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +68,52 @@ def test_folders_are_searched_on_all_levels(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x\n")
     files, _ = find([str(tmp_path)])
     assert sorted(Path(file.path).name for file in files) == ["one.log", "three.log.gz", "two.jsonl"]
+
+
+def test_a_file_is_found_by_the_name_with_the_fewest_links(tmp_path: Path) -> None:
+    """Whatever leads to it, in whatever order: links are led elsewhere, and so would be its family."""
+    folder = tmp_path / "2026-03-12"
+    folder.mkdir()
+    log = folder / "app.log"
+    log.write_text("x\n")
+    (tmp_path / "current").symlink_to(folder.name)
+    (folder / "a.log").symlink_to(log.name)
+    (folder / "z.log").symlink_to(log.name)
+    names = [str(tmp_path), str(tmp_path / "*" / "*.log"), str(tmp_path / "current" / "z.log")]
+    for paths in (names, names[::-1]):
+        files, _ = find(paths)
+        assert [file.path for file in files] == [str(log)]
+    files, _ = find([str(tmp_path / "current")])
+    assert [file.path for file in files] == [str(tmp_path / "current" / "app.log")]
+
+
+def test_a_file_that_was_named_stays_so_under_its_other_name(tmp_path: Path) -> None:
+    """The one by which it is found may be one that nobody gave."""
+    log = tmp_path / "app.log.2026-03-12"
+    log.write_text("x\n")
+    (tmp_path / "app.log").symlink_to(log.name)
+    files, _ = find([str(tmp_path / "app.log")])
+    assert [(file.path, file.named) for file in files] == [(str(log), True)]
+
+
+def test_each_folder_is_listed_once_in_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of its files are named, and of how many families."""
+    for number in range(20):
+        (tmp_path / f"app.log.{number}").write_text("x\n")
+        (tmp_path / f"{number}.log").write_text("x\n")
+    looks: list[str] = []
+
+    def noted(look: Callable[..., Any]) -> Callable[..., Any]:
+        def note(path: str) -> Any:
+            looks.append(path)
+            return look(path)
+
+        return note
+
+    monkeypatch.setattr(os, "listdir", noted(os.listdir))
+    monkeypatch.setattr(os, "stat", noted(os.stat))
+    files, _ = find(str(path) for path in sorted(tmp_path.iterdir()))
+    assert len(files) == 40
+    assert all(file.named for file in files)
+    assert looks.count(str(tmp_path)) == 1
+    assert max(looks.count(file.path) for file in files) < 10
