@@ -40,7 +40,7 @@ GO_TEXT = TextFormat(
         iso_sql, strptime("%Y/%m/%d %H:%M:%S.%f", "%Y/%m/%d %H:%M:%S"), time_of_day("%I:%M%p", "%I:%M:%S%p")
     ),
     columns={
-        "message": "text || coalesce(more, '')",
+        "message": "nullif(ltrim(concat(text, more), chr(10)), '')",
         "logger": '"logger"',
         "function": "nullif(\"function\", '')",
         "line": 'TRY_CAST("line" AS INTEGER)',

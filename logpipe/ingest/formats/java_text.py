@@ -96,8 +96,8 @@ JAVA_TEXT = TextFormat(
     columns={
         **CALL_STACK_COLUMNS,
         # Solr and Elasticsearch end a message by an arrow to its exception
-        "message": f"CASE WHEN begin > 1 THEN regexp_replace({CALL_STACK_COLUMNS['message']}, '\\s*=>$', '')"
-        " ELSE text END || coalesce(more, '')",
+        "message": f"nullif(ltrim(concat(CASE WHEN begin > 1 THEN regexp_replace({CALL_STACK_COLUMNS['message']},"
+        " '\\s*=>$', '') ELSE text END, more), chr(10)), '')",
         "logger": "nullif(trim(logger), '')",
         "service": "nullif(service, '')",
         "thread": "nullif(trim(\"thread\"), '')",
