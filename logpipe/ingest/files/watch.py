@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Self
 
 from watchdog.events import (
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from watchdog.observers.api import ObservedWatch
 
 _IN_CREATE = 0x100
+_OF_THIS_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP)
+"""It went away, or was closed, since it was found: what says nothing about the others, and is tried again."""
+
 _PROBED_EVERY_S = 60.0
 """Watchdog does not say when there is no watch left for a folder below the one that it was given."""
 
@@ -84,6 +87,8 @@ class Watch(FileSystemEventHandler):
         try:
             watch = self._observer.schedule(self, folder, recursive=recursive, event_filter=_CHANGES)
         except OSError as error:
+            if error.errno in _OF_THIS_FOLDER:
+                return
             self._wanted = False
             self._complain(
                 InputError(
@@ -136,11 +141,10 @@ def _folders(paths: Sequence[str]) -> dict[str, bool]:
     """The existing folders to watch, and whether with all below them; of a pattern, that above its first sign."""
     folders: dict[str, bool] = {}
     for path in paths:
-        whole = Path(path)
-        folder = whole if whole.is_dir() else whole.parent
-        deep = whole.is_dir()
+        deep = os.path.isdir(path)  # pathlib raises where a folder above may not be entered
+        folder = PurePath(path) if deep else PurePath(path).parent
         while any(sign in str(folder) for sign in "*?["):
             folder, deep = folder.parent, True
-        if folder.is_dir():
+        if os.path.isdir(folder):
             folders[str(folder)] = folders.get(str(folder), False) or deep
     return folders

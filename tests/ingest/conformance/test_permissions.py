@@ -46,3 +46,24 @@ def test_p2_one_folder_of_many(case: Case) -> None:
         case.check()
     finally:
         (case.folder / "d5").chmod(0o755)
+
+
+def test_p3_a_folder_above_is_closed_for_a_while(case: Case) -> None:
+    """What it has open is read on, and nothing ends; then all is found again."""
+    above = case.folder / "outer"
+    log = above / "inner" / "a.log"
+    log.parent.mkdir(parents=True)
+    case.write(10, log)
+    with case.follow(log, wrapper=UNPRIVILEGED) as follower, log.open("ab", buffering=0) as file:
+        case.idle()
+        above.chmod(0)
+        try:
+            file.write(case.lines(10))
+            case.idle()
+            polls(6)
+            assert follower.running
+        finally:
+            above.chmod(0o755)
+        file.write(case.lines(10))
+        case.idle()
+    case.check()
