@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -25,6 +26,7 @@ from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_L
 from logpipe.store import rollup
 from logpipe.store.arrow import to_arrow
 
+_T = TypeVar("_T")
 _SEVERITY = (
     "CASE level "
     + " ".join(f"WHEN {text_literal(level)} THEN {number}" for level, number in SEVERITY_BY_LEVEL.items())
@@ -34,6 +36,8 @@ _EVERY = slice(None)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FARTHEST_US = 60_000_000_000_000_000
 """Nearly two thousand years: Python's times begin in the year 1, DuckDB's long before."""
+_SOURCES_KEPT = 4096
+"""Many more than are converted before the first of them is in the store."""
 _SELDOM = frozenset(COLUMNS) - {"ts"}
 """Columns that a batch may do without."""
 _PLAIN_COLUMNS = ", ".join(column for column in COLUMNS if column not in ("service", "stream"))
@@ -65,7 +69,8 @@ class Converter:
         self._last_time = last_time
         self._last_header = last_header
         self._headers: dict[int, str | None] = {}
-        self._previous: tuple[int, int] | None = None
+        self._times: dict[int, tuple[int, int | None]] = {}
+        """Of a source, where its last chunk ended, and the time of the last record up to there."""
 
     def begins(self, records: Records, format_: Format) -> npt.NDArray[np.bool_] | None:
         """See `which_begin`; may run beside `convert`."""
@@ -102,7 +107,7 @@ class Converter:
         [(last,)] = self._connection.execute(
             "SELECT max_by(raw, pos) FROM lines WHERE regexp_matches(raw, ?)", [pattern]
         ).fetchall()
-        self._headers[source] = last or before
+        _keep(self._headers, source, last or before)
         return replace(chunk.context, header=before)
 
     def close(self) -> None:
@@ -171,18 +176,35 @@ class Converter:
 
     def _before(self, chunk: Chunk) -> datetime | None:
         """The time of the record before the chunk; the chunk before it may not be in the store yet."""
-        if self._previous is not None and self._previous[0] == chunk.span.source_id:
-            microseconds = self._previous[1]
-            return _EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) < _FARTHEST_US else None
-        return self._last_time(chunk.span.source_id) if chunk.span.from_pos else None
+        span = chunk.span
+        position, microseconds = self._times.get(span.source_id, (None, None))
+        if position == span.from_pos:
+            return _moment(microseconds)
+        return self._last_time(span.source_id) if span.from_pos else None
 
     def _remember(self, chunk: Chunk, events: pa.Table) -> None:
-        """Keep the time of the source's last record."""
-        if self._previous is not None and self._previous[0] != chunk.span.source_id:
-            self._previous = None
+        """Keep the time of the source's last record; asking the store for it takes as long as the store is large."""
+        span = chunk.span
+        position, time = self._times.pop(span.source_id, (0, None))
         if len(events):
             last = int(np.argmax(events["source_pos"].to_numpy()))
-            self._previous = (chunk.span.source_id, events["ts"].cast(pa.int64())[last].as_py())
+            position, time = span.from_pos, events["ts"].cast(pa.int64())[last].as_py()
+        if position == span.from_pos:
+            _keep(self._times, span.source_id, (span.to_pos, time))
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    if microseconds is None or abs(microseconds) >= _FARTHEST_US:
+        return None
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _keep(kept: dict[int, _T], source: int, value: _T) -> None:
+    """Remember something of a source, and forget that of the one that was not met for the longest time."""
+    kept.pop(source, None)
+    kept[source] = value
+    if len(kept) > _SOURCES_KEPT:
+        del kept[next(iter(kept))]
 
 
 def _scanned_rows(chunk: Chunk, found: Scanned) -> pa.Table:
