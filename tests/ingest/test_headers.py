@@ -1,5 +1,6 @@
 """Lines that say how those after them are to be read."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,17 @@ def test_the_columns_are_known_in_each_chunk(
     (logs / "u_ex.log").write_bytes(HEADER + b"".join(lines))
     take()
     assert _statuses(store) == [200 + number for number in range(200)]
+
+
+@pytest.mark.parametrize("name", [b"$iis", b"$cloudfront", b"$header", b"it's", b"a\0b", b"$1'\0", b"\\1"])
+def test_names_of_columns_may_be_any_text(take: Take, logs: Path, store: Store, name: bytes) -> None:
+    """None of it is taken for SQL, here or after a restart."""
+    log = logs / "u_ex.log"
+    log.write_bytes(b"#Version: 1.0\n#Fields: date time sc-status " + name + b"\n2026-03-14 09:00:00 200 x\n")
+    assert not take().errors
+    with log.open("ab") as file:
+        file.write(b"2026-03-14 09:00:01 404 y\n")
+    assert not take().errors
+    assert _statuses(store) == [200, 404]
+    attributes = store.execute("SELECT attributes FROM events WHERE http_status IS NOT NULL ORDER BY source_pos")
+    assert [json.loads(text) for (text,) in attributes] == [{name.decode(): value} for value in "xy"]

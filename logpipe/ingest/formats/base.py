@@ -84,8 +84,8 @@ class Headed(Format, Protocol):
 
 
 def text_literal(text: str) -> str:
-    """An SQL string literal; for patterns and names of ours, not for values of users."""
-    return "'" + text.replace("'", "''") + "'"
+    """An SQL string literal; DuckDB's parser ends at a NUL."""
+    return "'" + text.replace("'", "''").replace("\0", "' || chr(0) || '") + "'"
 
 
 def json_object(members: Mapping[str, str]) -> str:

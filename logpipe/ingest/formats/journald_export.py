@@ -47,7 +47,8 @@ class JournaldExport(JsonFormat):
 def _fields(entry: bytes) -> Iterator[tuple[str, bytes]]:
     at = 0
     while at < len(entry):
-        line, _, _ = entry[at:].partition(b"\n")
+        end = entry.find(b"\n", at)
+        line = entry[at : end if end >= 0 else len(entry)]
         name, equals, value = line.partition(b"=")
         at += len(line) + 1
         if not line.strip():

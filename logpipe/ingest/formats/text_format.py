@@ -88,19 +88,17 @@ class TextFormat:
 
     def select(self, _connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`: layout, then groups, then time and level, then columns, each a stage of the statement."""
-        stages = [
-            f"SELECT pos, bytes, {uncoloured_sql('raw')} AS raw FROM lines",
-            f"SELECT *, {self._match(0)} AS match_0 FROM ({{}})",
-            f"SELECT *, CASE {self._which_layout()} END AS layout FROM ({{}})",
-            f"SELECT {', '.join(('*', *self._later_matches()))} FROM ({{}})",
-            f"SELECT {', '.join(('pos', 'bytes', 'raw', 'layout', *self._group_values()))} FROM ({{}})",
-            f"SELECT {', '.join(('*', *self._read(context)))} FROM ({{}})",
-            f"SELECT {', '.join(('*', *self._inferred(context)))} FROM ({{}})",
-            f"SELECT {', '.join(self._column_values())}, {self._attributes()}, pos, bytes, NULL AS reason FROM ({{}})",
-        ]
-        statement = stages[0]
-        for stage in stages[1:]:
-            statement = stage.replace("({})", f"({statement})")
+        statement = f"SELECT pos, bytes, {uncoloured_sql('raw')} AS raw FROM lines"
+        for columns in (
+            ("*", f"{self._match(0)} AS match_0"),
+            ("*", f"CASE {self._which_layout()} END AS layout"),
+            ("*", *self._later_matches()),
+            ("pos", "bytes", "raw", "layout", *self._group_values()),
+            ("*", *self._read(context)),
+            ("*", *self._inferred(context)),
+            (*self._column_values(), self._attributes(), "pos", "bytes", "NULL AS reason"),
+        ):
+            statement = f"SELECT {', '.join(columns)} FROM ({statement})"
         return statement
 
     @cached_property

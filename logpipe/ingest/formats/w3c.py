@@ -73,13 +73,13 @@ class W3cFormat:
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
         """See `Format`."""
-        known = {"$header": context.header, "$iis": _IIS, "$cloudfront": _CLOUDFRONT}
-        objects = _OBJECTS
-        for name, text in known.items():
-            objects = objects.replace(name, "NULL::VARCHAR" if text is None else text_literal(text))
+        known = {"header": context.header, "iis": _IIS, "cloudfront": _CLOUDFRONT}
+        literals = {name: "NULL::VARCHAR" if text is None else text_literal(text) for name, text in known.items()}
+        objects = _PLACE.sub(lambda place: literals[place[1]], _OBJECTS)  # at once: what a log says may look like one
         return select_sql(connection, context, _COLUMNS, {}, objects)
 
 
+_PLACE: Final = re.compile(r"\$(header|iis|cloudfront)\b")
 _OBJECTS: Final = (resources.files("logpipe.ingest.formats") / "w3c.sql").read_text()
 
 W3C = W3cFormat()

@@ -1,6 +1,7 @@
 """Entries of an exported journal, with fields that are no text."""
 
 import json
+import time
 
 import pytest
 
@@ -30,3 +31,12 @@ def test_bytes_that_are_no_text_are_a_list() -> None:
 def test_a_torn_entry_is_left_as_it_is(entry: bytes) -> None:
     """So that it becomes a reject, whole."""
     assert JOURNALD_EXPORT.parts(entry) == []
+
+
+def test_an_entry_of_many_fields_takes_time_by_its_size() -> None:
+    """And not by its square."""
+    entry = b"__CURSOR=1\n" + b"FIELD=x\n" * 200_000
+    started = time.thread_time()
+    [part] = JOURNALD_EXPORT.parts(entry)
+    assert time.thread_time() - started < 3
+    assert len(json.loads(part.text)["FIELD"]) == 200_000
