@@ -84,6 +84,7 @@ ACCESS_LOG = TextFormat(
         "client_address": _given("client"),
         "identity": _given("identity"),
         "scheme": "scheme",
+        "request": 'CASE WHEN text IS NOT NULL AND "method" IS NULL THEN request END',
         "query": "query",
         "protocol": "protocol",
         "response_size": f"TRY_CAST({_given('size')} AS UBIGINT)",

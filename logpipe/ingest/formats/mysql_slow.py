@@ -27,6 +27,8 @@ _PLAIN_HEAD: Final = (
 )
 """Of which each part has a column or an attribute of its own."""
 
+_COMMAND: Final = r"# administrator command: ([^;\n]*)"
+
 _SETTINGS: Final = r"(?i)^(?:\s*(?:use [^;]*|SET timestamp=\d+)\s*;)*\s*"
 """What the server puts in front of a statement so that the log can be replayed."""
 
@@ -72,7 +74,7 @@ MYSQL_SLOW = MysqlSlow(
         "seconds": f"TRY_CAST(nullif(regexp_extract(sql, '{_STAMP}', 1), '') AS BIGINT)",
         "started_at": "make_timestamptz(seconds * 1000000)",
         "spent_s": _figure("Query_time"),
-        "command": r"nullif(regexp_extract(raw, '# administrator command: ([^;\n]*)', 1), '')",
+        "command": f"nullif(regexp_extract(raw, '{_COMMAND}', 1), '')",
         "statement": "CASE WHEN command IS NULL THEN"
         rf" nullif(rtrim(trim(regexp_replace(sql, '{_SETTINGS}', '')), ';' || chr(10)), '') END",
     },
@@ -95,6 +97,7 @@ MYSQL_SLOW = MysqlSlow(
         "rows_sent": f"TRY_CAST({_figure('Rows_sent')} AS BIGINT)",
         "rows_examined": f"TRY_CAST({_figure('Rows_examined')} AS BIGINT)",
         "rows_affected": f"TRY_CAST({_figure('Rows_affected')} AS BIGINT)",
+        "command": f"CASE WHEN trim(sql, chr(10)) <> '' THEN nullif(regexp_extract(head, '{_COMMAND}', 1), '') END",
         "figures": f"CASE WHEN NOT regexp_full_match(head, '{_PLAIN_HEAD}') OR"
         r" regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1)"
         r" <> regexp_extract(head, 'User@Host: [^\[\s]*\[([^\]]*)', 1)"

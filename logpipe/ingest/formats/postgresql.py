@@ -23,7 +23,8 @@ APPLICATION: Final = "app=([^,]+?)(?:,| *$)"
 CLIENT: Final = "(?:client|host)=([^,() ]+)"
 NAME: Final = r"(?:[^\s:=@,\[\]]+|\[unknown\])"
 TOLD_PREFIX: Final = (
-    rf" ?\[\d+\]:? ?(?:{NAME}?@{NAME}? |user=[^,\s]*,db=[^,\s]*(?:,app=[^,]*?)?(?:,(?:client|host)=[^,\s]*)? )?"
+    rf" ?\[\d+\](?:(?:: ?| )"
+    rf"(?:{NAME}?@{NAME}? |user=[^,\s]*,db=[^,\s]*(?:,app=[^,]*?)?(?:,(?:client|host)=[^,\s]*)? )?)?"
 )
 """A prefix of which every part has a column or an attribute of its own."""
 
