@@ -66,7 +66,8 @@ def _known(source: Source, formats: Mapping[str, Format]) -> Format:
     if format_ is None:
         raise InputError(
             f"{source.path}: there is no format called {source.format} any more",
-            remedy="put its definition back into the folder of formats, or name the file with --format",
+            remedy="put its definition back into the folder of formats, or read the file again in another one: "
+            f"logpipe reparse {source.path} --format NAME",
             reason="unknown_format",
         )
     return format_

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import duckdb
 import numpy as np
@@ -20,6 +20,7 @@ import pyarrow as pa
 from logpipe.ingest.formats.base import Context, Format, Headed, text_literal
 from logpipe.ingest.loading.chunk import Batch, Chunk, Reject, Uncounted
 from logpipe.ingest.loading.counting import counted
+from logpipe.ingest.loading.selection import fill_batch
 from logpipe.ingest.scanning.lines import Positions, Records, mend
 from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
@@ -96,19 +97,31 @@ class Converter:
         """What the events of some batches, in their order, add to the roll-ups."""
         return counted(self._connection, batches)
 
-    def _context(self, chunk: Chunk) -> Context:
-        """With the last header before the chunk: of the chunk before, which may not be stored yet, or the store's."""
+    def _headers_of(self, chunk: Chunk, lines: pa.Table) -> Callable[[int], Context]:
+        """The context of some lines of the chunk, by the first of them: with the last header before it.
+
+        That may stand in the chunk before, which may not be stored yet, or in the store.
+        """
         if not isinstance(chunk.format, Headed):
-            return chunk.context
+            return lambda _: chunk.context
         source, pattern = chunk.span.source_id, chunk.format.header
         if source not in self._headers and chunk.span.from_pos:
-            self._headers[source] = self._last_header(source, pattern)
+            _keep(self._headers, source, self._last_header(source, pattern))
         before = chunk.context.header or self._headers.get(source)
-        [(last,)] = self._connection.execute(
-            "SELECT max_by(raw, pos) FROM lines WHERE regexp_matches(raw, ?)", [pattern]
-        ).fetchall()
-        _keep(self._headers, source, last or before)
-        return replace(chunk.context, header=before)
+        _keep(self._headers, source, self._last_matching(pattern, lines) or before)
+        return lambda first: replace(
+            chunk.context, header=self._last_matching(pattern, lines.slice(0, first)) or before
+        )
+
+    def _last_matching(self, pattern: str, lines: pa.Table) -> str | None:
+        self._connection.register("headed", lines)
+        try:
+            [(last,)] = self._connection.execute(
+                "SELECT max_by(raw, pos) FROM headed WHERE regexp_matches(raw, ?)", [pattern]
+            ).fetchall()
+        finally:
+            self._connection.unregister("headed")
+        return cast("str | None", last)
 
     def close(self) -> None:
         self._connection.close()
@@ -118,32 +131,35 @@ class Converter:
     ) -> tuple[pa.Table, list[Reject]]:
         """The rows that the format's SELECT makes of the records of these indices, and the rejects among them."""
         connection = self._connection
-        connection.register("lines", chunk.records.table(chunk.span.from_pos, indices))
-        try:
-            selection = chunk.format.select(connection, self._context(chunk))
+        lines = chunk.records.table(chunk.span.from_pos, indices)
+        context = self._headers_of(chunk, lines)
+
+        def statement(first: int) -> str:
+            selection = chunk.format.select(connection, context(first))
             if taken is not None:  # of the few lines that a scanner leaves, planning would take longer than running
                 connection.execute("PRAGMA disable_optimizer")
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(chunk, selection)}")
+            return _finished(chunk, selection)
+
+        try:
+            failed = fill_batch(connection, lines, statement)
         finally:
             connection.execute("PRAGMA enable_optimizer")
-            connection.unregister("lines")
         self._note_mended(chunk)
         self._fill_times(chunk, taken)
         events = to_arrow(connection.execute(f"SELECT {_OUT} FROM batch WHERE reason IS NULL"))
         rejects = connection.execute(
-            "SELECT source_pos, bytes, reason FROM batch WHERE reason IS NOT NULL ORDER BY source_pos"
+            "SELECT source_pos, bytes, reason, NULL FROM batch WHERE reason IS NOT NULL"
         ).fetchall()
         connection.execute("DROP TABLE batch")
-        return _without_empty(events), [self._reject(chunk, *reject) for reject in rejects]
+        rejects += [(line.position, line.length, "unconvertible", line.detail) for line in failed]
+        return _without_empty(events), [self._reject(chunk, *reject) for reject in sorted(rejects)]
 
     @staticmethod
-    def _reject(chunk: Chunk, position: int, length: int, reason: str) -> Reject:
+    def _reject(chunk: Chunk, position: int, length: int, reason: str, detail: str | None) -> Reject:
         """With the bytes of the file, not the mended text."""
         index = int(np.searchsorted(chunk.records.starts, position - chunk.span.from_pos))
         if "unterminated" in chunk.records.notes.get(index, {}):
-            reason, detail = "unterminated", reason
-        else:
-            detail = None
+            reason, detail = "unterminated", ": ".join(filter(None, (reason, detail)))
         return Reject(position, length, reason, detail, chunk.records.text(index))
 
     def _note_mended(self, chunk: Chunk) -> None:
@@ -279,7 +295,7 @@ def _finished(chunk: Chunk, selection: str) -> str:
             SELECT {_PLAIN_COLUMNS}, coalesce(service, {text_literal(chunk.service)}) AS service,
                 ({_SEVERITY})::UTINYINT AS severity,
                 coalesce(stream, CASE WHEN {_SEVERITY} >= {ERROR_SEVERITY} THEN 'error' ELSE 'app' END) AS stream,
-                attributes, {chunk.span.source_id} AS source_id, pos AS source_pos, bytes, reason
+                attributes, {chunk.span.source_id} AS source_id, pos AS source_pos, bytes, reason::VARCHAR AS reason
             FROM ({selection})
         )
     """

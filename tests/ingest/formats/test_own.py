@@ -11,6 +11,8 @@ from logpipe.errors import InputError
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.formats import detect, format_named
 from logpipe.ingest.formats.own import known_formats, read_format, with_own
+from logpipe.ingest.options import Options
+from logpipe.ingest.repair.reparse import reparse, sources_named
 from logpipe.ingest.sampling import check_samples
 from logpipe.store import Store
 
@@ -172,6 +174,14 @@ def test_a_source_whose_definition_is_gone_says_so(
     assert "there is no format called old_shop any more" in str(error)
     assert not verify(store).problems
     assert take(log, formats=formats).events == 1
+    with log.open("a") as file:
+        file.write(LINES[0] + "\n")
+    (error,) = take(log).errors
+    assert f"logpipe reparse {log} --format NAME" in str(error)
+    (source,) = sources_named(store, [str(log)])
+    assert reparse(store, source, Options(format="plain")).format == "plain"
+    assert take(log).events == 1
+    assert not verify(store).problems
 
 
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL))
