@@ -34,10 +34,8 @@ STORAGE = "v1.3.0"
 WAIT_S: Final = 5.0
 """How long to wait for a database that another process has and does not share, or not yet."""
 
-MOST_CACHE_BYTES: Final = 48 << 20
-CACHE_BYTES: Final = 8 << 20
-"""So much of the file DuckDB may keep in memory while it is loaded, and so much is left to it once it had more: to give
-memory back and take it again costs time, and is better done seldom."""
+MOST_CACHE_BYTES: Final = 32 << 20
+"""So much of the file DuckDB may keep in memory while it is loaded."""
 
 _IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
@@ -46,12 +44,8 @@ _MAGIC_AT, _MAGIC = 8, b"DUCK"
 _UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
 _OWNER = re.compile(r"\(PID (\d+)\)")
 
-_MEMORY: Final = """
-SELECT coalesce(sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE'), 0)::BIGINT,
-    coalesce(sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE'), 0)::BIGINT,
-    parse_formatted_bytes(current_setting('memory_limit'))::BIGINT
-FROM duckdb_memory()
-"""
+_CACHED: Final = "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
+_MEMORY_LIMIT: Final = "SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT"
 
 
 Rows = duckdb.DuckDBPyConnection
@@ -181,23 +175,35 @@ class Store:
         self._memory_limit = None
 
     def drop_cache(self) -> None:
-        """Give back the memory in which DuckDB keeps pages of the file, if it is much.
+        """Give back the memory in which DuckDB keeps pages of the file, if it is much, and no client awaits an answer.
 
-        DuckDB does so only where its limit is reached, which leaves queries far more than loading should take; and the
-        operating system has the pages, too.
-
-        Raises:
-            StoreError: the store refused.
+        DuckDB would keep them until its limit is reached, which leaves queries far more than loading should take; the
+        operating system has the pages, too. Never raises: who writes next is told what is wrong with the store.
         """
-        [(cached, rest, limit)] = self.execute(_MEMORY)
-        if cached <= MOST_CACHE_BYTES:
-            return
-        self._memory_limit = limit = self._memory_limit or limit
+        with suppress(StoreError):
+            [(cached,)] = self.execute(_CACHED)
+            if cached > MOST_CACHE_BYTES and not self._is_asked():
+                self._give_back()
+
+    def _is_asked(self) -> bool:
+        """Whether a statement of a client runs, or its rows are not all fetched."""
+        if self._sharing is None or not self._sharing.begun:
+            return False
+        return self.execute("SELECT count(*) FROM quack_active_connections() WHERE state = 'active'") != [(0,)]
+
+    def _give_back(self) -> None:
+        """All memory that DuckDB can do without.
+
+        It gives back what it can for a lower limit before it refuses that, and the limit that holds stays as it was, so
+        that nobody's statement fails. Only what the setting is told to be changes.
+        """
+        if self._memory_limit is None:
+            [(self._memory_limit,)] = self.execute(_MEMORY_LIMIT)
         try:
-            with suppress(StoreError):  # another statement needs more by now
-                self.execute(f"SET memory_limit = '{rest + CACHE_BYTES}B'")
+            with suppress(StoreError):
+                self.execute("SET memory_limit = '1B'")
         finally:
-            self.execute(f"SET memory_limit = '{limit}B'")
+            self.execute(f"SET memory_limit = '{self._memory_limit}B'")
 
     def close(self) -> None:
         if self._sharing is not None:

@@ -86,6 +86,11 @@ class Sharing:
         self._thread = threading.Thread(target=self._run, args=(after_s,), name="logpipe-sharing", daemon=True)
         self._thread.start()
 
+    @property
+    def begun(self) -> bool:
+        """Whether there may be clients by now."""
+        return self._served is not None
+
     def stop(self) -> None:
         """End it: clients that still ask get an error."""
         self._stopped.set()

@@ -26,7 +26,8 @@ def following(database: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def process(command: list[str], folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """A process that is killed when the block ends, unless it has ended before."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder) as running:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=folder) as running:
         try:
             yield running
         finally:

@@ -1,11 +1,15 @@
 """Opening a store: made, migrated, kept up to date, or refused."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from logpipe.errors import StoreError, StoreLocked
 from logpipe.store import SCHEMA_VERSION, Store, database
+from tests.store.owners import process
 
 
 def test_a_store_is_made_and_opened_again(tmp_path: Path) -> None:
@@ -35,7 +39,6 @@ def test_pages_of_the_file_are_given_back(tmp_path: Path, monkeypatch: pytest.Mo
     with Store.open(path) as store:
         store.execute("CREATE TABLE read AS SELECT hash(i) AS number FROM range(1_000_000) AS numbers(i)")
     monkeypatch.setattr(database, "MOST_CACHE_BYTES", 4 << 20)
-    monkeypatch.setattr(database, "CACHE_BYTES", 1 << 20)
     with Store.open(path) as store:
         if shared:
             store.share()
@@ -48,13 +51,64 @@ def test_pages_of_the_file_are_given_back(tmp_path: Path, monkeypatch: pytest.Mo
             assert _limit(store) == pytest.approx(limit, rel=0.02)  # it is told rounded down
 
 
+def test_pages_are_given_back_without_failing_anybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries that need memory at the same time get it, to the limit that holds."""
+    monkeypatch.setattr(database, "MOST_CACHE_BYTES", 0)
+    with Store.open(tmp_path / "logs.duckdb") as store, ThreadPoolExecutor() as pool:
+        store.execute("CREATE TABLE read AS SELECT md5(i::VARCHAR) AS text FROM range(500_000) AS numbers(i)")
+        limit = _limit(store)
+        queries = [pool.submit(_query, store) for _ in range(2)]
+        while not all(query.done() for query in queries):
+            store.drop_cache()
+        assert [query.result() for query in queries] == [500_000, 500_000]
+        assert _limit(store) == pytest.approx(limit, rel=0.02)
+
+
+def _query(store: Store) -> int:
+    with store.connection.cursor() as cursor:
+        for _ in range(5):
+            [(count,)] = cursor.execute("SELECT count(*) FROM (SELECT text FROM read GROUP BY text)").fetchall()
+    return int(count)
+
+
+def test_pages_that_a_client_needs_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its statement runs; afterwards they go."""
+    monkeypatch.setattr(database, "MOST_CACHE_BYTES", 0)
+    code = "import sys; from logpipe.store import Store; store = Store.open(sys.argv[1], read_only=True);"
+    code += "rows = store.connection.execute('FROM read'); print(rows.fetchone(), flush=True); sys.stdin.readline();"
+    code += "rows.fetchall(); print('done', flush=True); sys.stdin.readline()"
+    path = tmp_path / "logs.duckdb"
+    with Store.open(path) as store:
+        store.execute("CREATE TABLE read AS SELECT hash(i) AS number FROM range(2_000_000) AS numbers(i)")
+        store.execute("CHECKPOINT")
+        store.share()
+        with process([sys.executable, "-c", code, str(path)]) as client:
+            assert client.stdout
+            assert client.stdin
+            client.stdout.readline()
+            store.drop_cache()
+            assert _cached(store) > 0
+            client.stdin.write("\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "done\n"
+            store.drop_cache()
+            assert _cached(store) == 0
+
+
+def test_a_store_that_has_failed_fails_nobody_by_giving_back(tmp_path: Path) -> None:
+    """Whoever writes next is told."""
+    store = Store.open(tmp_path / "logs.duckdb")
+    store.close()
+    store.drop_cache()
+
+
 def _limit(store: Store) -> int:
     [(limit,)] = store.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT")
     return int(limit)
 
 
 def _cached(store: Store) -> int:
-    [(cached,)] = store.execute("SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'BASE_TABLE'")
+    [(cached,)] = store.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'")
     return int(cached)
 
 
@@ -68,9 +122,6 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_second_writer_is_told_who_has_it(tmp_path: Path) -> None:
     """One process writes, and no other may even read."""
-    import subprocess
-    import sys
-
     path = tmp_path / "logs.duckdb"
     code = f"from logpipe.store import Store, database; database.WAIT_S = 0.1; Store.open({str(path)!r})"
     with Store.open(path):
