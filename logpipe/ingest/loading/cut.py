@@ -9,11 +9,9 @@ from logpipe.ingest.files.flow import CHUNK_BYTES, Flow
 from logpipe.ingest.files.reader import HEAD_BYTES, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source, Waiting
 from logpipe.ingest.formats.base import Format
-from logpipe.ingest.formats.json_format import JsonFormat
-from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.loading.chunk import Chunk, Reject
 from logpipe.ingest.loading.chunk_maker import ChunkMaker
-from logpipe.ingest.loading.divide import divide
+from logpipe.ingest.loading.prepare import prepared
 from logpipe.ingest.scanning import lines
 from logpipe.ingest.scanning.lines import Records
 
@@ -124,12 +122,9 @@ class Cut:
             last = min(first + rows, count)
             if last - first < rows and flow.more and (first or not flow.full):
                 return  # too few for now: these go with those that follow
-            piece = divide(records.piece(first, last), make.format)
-            lines.mend(piece)
+            piece = prepared(records.piece(first, last), make.format)
             if last == count and unterminated:
                 lines.note_unterminated(piece)
-            if isinstance(make.format.outer if isinstance(make.format, Wrapped) else make.format, JsonFormat):
-                lines.cut_nested(piece)
             yield piece
             first = max(last, 1)
 

@@ -18,14 +18,11 @@ import pyarrow.compute as pc
 from logpipe.ingest.files.source import Span
 from logpipe.ingest.formats import Format, format_named
 from logpipe.ingest.formats.base import Context, Headed
-from logpipe.ingest.formats.json_format import JsonFormat
-from logpipe.ingest.formats.wrapped import Wrapped
 from logpipe.ingest.loading.chunk import Batch, Chunk
 from logpipe.ingest.loading.convert import Converter
-from logpipe.ingest.loading.divide import divide
+from logpipe.ingest.loading.prepare import prepared
 from logpipe.ingest.options import Options
-from logpipe.ingest.scanning import lines
-from logpipe.ingest.scanning.lines import Records
+from logpipe.ingest.scanning.lines import Positions, Records
 from logpipe.store import Store, rollup
 from logpipe.store.mining import mine_anew
 
@@ -199,16 +196,13 @@ def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Ch
         starts,
         np.empty(0, np.int64),
     )
-    records = divide(records, format_)
-    lines.mend(records)
-    if isinstance(format_.outer if isinstance(format_, Wrapped) else format_, JsonFormat):
-        lines.cut_nested(records)
+    records = prepared(records, format_)
     size = int(starts[-1] + sizes[-1]) + 1
     span = Span(piece.source_id, 0, size, len(starts), 0, 0, records.divided, 0, b"", b"")
     return Chunk(span, format_, service, context, records)
 
 
-def _starts(piece: _Piece) -> lines.Positions:
+def _starts(piece: _Piece) -> Positions:
     sizes = np.array([len(raw) + 1 for raw in piece.raws], np.int64)
     return np.cumsum(sizes) - sizes
 

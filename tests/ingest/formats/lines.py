@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from logpipe.ingest.formats import Context, Format
 from logpipe.ingest.loading.convert import which_begin
-from logpipe.ingest.loading.divide import divide
+from logpipe.ingest.loading.prepare import prepared
 from logpipe.ingest.scanning import lines
 
 Event = dict[str, object]
@@ -48,9 +48,7 @@ def _table(text: str, format_: Format) -> pa.Table:
     begins = which_begin(_connection(), found, format_) if len(found.starts) else None
     if begins is not None:
         found = lines.join(found, begins)
-    found = divide(found, format_)
-    lines.mend(found)
-    return found.table(0)
+    return prepared(found, format_).table(0)
 
 
 def _present(row: Event) -> Event:
