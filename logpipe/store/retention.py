@@ -47,6 +47,11 @@ class Policy:
             limit is None for limit in (self.default, self.rejects, self.max_bytes, self.min_room_bytes)
         )
 
+    @property
+    def limits_size(self) -> bool:
+        """Whether events go by how much room they take."""
+        return self.max_bytes is not None or self.min_room_bytes is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -102,9 +107,18 @@ def retain(store: Store, policy: Policy, now: datetime) -> Generator[list[Share]
         removed = _remove_rejects(store, rejected)
         if removed:
             yield removed
-    if policy.max_bytes is not None or policy.min_room_bytes is not None:
-        yield from _shrink(store, lambda volume: excess_bytes(policy, volume))
+    yield from shrink(store, policy)
     reclaim(store)
+
+
+def shrink(store: Store, policy: Policy) -> Generator[list[Share], None, None]:
+    """Remove the oldest events while the database, or what the volume has left, exceeds what the policy allows.
+
+    Raises:
+        StoreError: the store refused; what was removed before stays removed.
+    """
+    if policy.limits_size:
+        yield from _shrink(store, lambda volume: excess_bytes(policy, volume))
 
 
 def reclaim(store: Store) -> bool:

@@ -1,19 +1,22 @@
 """A long ingest keeps house by itself, a piece at a time."""
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logpipe.ingest import housekeeping
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.follow import follow
 from logpipe.ingest.housekeeping import Housekeeping
 from logpipe.ingest.ingest import Ingester
 from logpipe.ingest.options import Options
 from logpipe.store import Store, retention
-from logpipe.store.retention import Policy
+from logpipe.store.retention import Policy, reclaim
+from logpipe.store.volume import measure
 from tests.ingest.logs import Take, line, rest
 from tests.store.rollups import sums
 
@@ -78,3 +81,43 @@ def test_following_keeps_house(logs: Path, store: Store) -> None:
     follow(Ingester(store, Options(following=True)), [str(logs)], stop, complain, between=keep_house)
     assert store.execute("SELECT count(*) FROM events") == [(0,)]
     assert not verify(store).problems
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Iterator[Store]:
+    """Events of a few row groups."""
+    with Store.open(tmp_path / "large.duckdb") as store:
+        store.execute(
+            "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
+            "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
+            "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(600000) AS numbers (i)"
+        )
+        reclaim(store)
+        yield store
+
+
+def test_what_is_too_much_goes_at_once(large: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """Long before the next round is due, also when the handle was dead after the volume was full."""
+    wanted = measure(large).used * 6 // 10
+    house = Housekeeping(Policy(max_bytes=wanted))
+    large.connection.close()
+    house.step(large)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    large.reopen()
+    house.step(large)
+    assert measure(large).used <= wanted
+    assert house.removed > 0
+
+
+def test_what_would_be_removed_in_vain_stays(large: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a long query sees what was removed, no room is freed; more is removed only after a while."""
+    monkeypatch.setattr(housekeeping, "LOOK_S", 0.0)
+    house = Housekeeping(Policy(max_bytes=measure(large).used * 6 // 10))
+    with large.connection.cursor() as reader:
+        reader.begin()
+        reader.execute("SELECT count(*) FROM events").fetchall()
+        house.step(large)
+        removed = house.removed
+        for _ in range(3):
+            house.step(large)
+    assert 0 < removed == house.removed < 600_000
