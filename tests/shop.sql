@@ -1,7 +1,7 @@
 -- A small shop: three services over two days, whose figures can be worked out by hand. Rows are put in with bytes = 100.
-INSERT INTO sources (source_id, path, family, generation, size, head, format, service, state, first_seen_at)
-VALUES (1, '/logs/shop.log', '/logs/shop.log', 1, 0, '', 'logpipe', 'web', 'active', '2026-01-01 00:00:00Z'),
-    (2, '/logs/access.log', '/logs/access.log', 1, 0, '', 'combined', 'nginx', 'active', '2026-01-01 00:00:00Z');
+INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state, first_seen_at)
+VALUES (1, '/logs/shop.log', '/logs/shop.log', 1, 0, '', 'logpipe', 'web', 'UTC', 'active', '2026-01-01 00:00:00Z'),
+    (2, '/logs/access.log', '/logs/access.log', 1, 0, '', 'combined', 'nginx', 'UTC', 'active', '2026-01-01 00:00:00Z');
 
 -- 1,000 queries of one kind take 1 to 1,000 ms on the second day; 10 of another kind take 10 s each, every four hours from the first day on.
 INSERT INTO events (ts, level, severity, stream, service, event, db_system, db_statement, duration_ms, module, function,

@@ -34,8 +34,11 @@ def ingest(
         ),
     ] = None,
     time_zone: Annotated[
-        str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")
-    ] = "UTC",
+        str | None,
+        typer.Option(
+            "--time-zone", help="The zone of times that name none, for good, in new files; else UTC.", metavar="ZONE"
+        ),
+    ] = None,
     notifications: Annotated[
         bool,
         typer.Option(

@@ -8,7 +8,10 @@ from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 app = typer.Typer(help="The lines that are no events.")
 
-TimeZone = Annotated[str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")]
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", help="The zone of times that name none, not that of their file.", metavar="ZONE"),
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Only these.", metavar="REASON")]
 
 
@@ -84,7 +87,7 @@ def retry(
         typer.Option("--format", help="Read them in this format, not in that of their file.", metavar="NAME"),
     ] = None,
     reason: Reason = None,
-    time_zone: TimeZone = "UTC",
+    time_zone: TimeZone = None,
     as_json: Json = False,
 ) -> None:
     """Parse the rejected lines again, as after a format was mended: those that are events by now become events.

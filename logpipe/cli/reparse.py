@@ -18,8 +18,9 @@ def reparse(
     ] = None,
     detect: Annotated[bool, typer.Option("--detect", help="Detect their format again.")] = False,
     time_zone: Annotated[
-        str, typer.Option("--time-zone", help="The zone of times that name none.", metavar="ZONE")
-    ] = "UTC",
+        str | None,
+        typer.Option("--time-zone", help="The zone of times that name none, from now on.", metavar="ZONE"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read sources again from their files, and replace their events, rejects and counts.

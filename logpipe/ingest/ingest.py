@@ -334,7 +334,7 @@ class Ingester:
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
-        return self._sources.add(file, head, reader.compression, format_name, service, copied)
+        return self._sources.add(file, head, reader.compression, format_name, service, copied, self._options.time_zone)
 
     def _remnant(
         self, reader: Reader, file: LogFile, others: list[tuple[LogFile, Source]]

@@ -17,8 +17,8 @@ class Options:
     """For records that name none; by default the beginning of the file's name."""
     format: str | None = None
     """The format of new files; by default detected."""
-    time_zone: str = "UTC"
-    """Of times that name no zone."""
+    time_zone: str | None = None
+    """Of times that name no zone, in new files; by default UTC."""
     following: bool = False
     """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
@@ -39,7 +39,7 @@ class Options:
                 reason="unknown_format",
             )
         try:
-            ZoneInfo(self.time_zone)
+            ZoneInfo(self.time_zone or "UTC")
         except (KeyError, ValueError, OSError) as error:
             raise InputError(
                 f"there is no time zone called {self.time_zone}",

@@ -70,9 +70,9 @@ def filled() -> Iterator[Filled]:
             )
             connection.execute("DELETE FROM sources")
             connection.execute(
-                "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, state, "
-                "first_seen_at) "
-                "VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'active', now())"
+                "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, "
+                "state, first_seen_at) "
+                "VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', now())"
             )
         return store
 

@@ -35,8 +35,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rollup.roll_up(connection, "events")
         connection.execute("INSERT INTO ledger VALUES (1, 7, 0, 720000, 7200, 7200, 0, 0, 0, 0, 0, '', '', now())")
         connection.execute(
-            "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, state, "
-            "first_seen_at) VALUES (7, 'logs/shop.jsonl', 'shop', 1, 0, '', 'logpipe', 'shop', 'active', now())"
+            "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state, "
+            "first_seen_at) VALUES (7, 'logs/shop.jsonl', 'shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', now())"
         )
     return path
 

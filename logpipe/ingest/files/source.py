@@ -55,6 +55,8 @@ class Source:
     compression: Compression | None
     format: str
     service: str
+    time_zone: str
+    """Of times that name none."""
     state: str
     offset: int = 0
     """The first byte that is not in the store yet."""

@@ -121,17 +121,19 @@ class Sources:
         format_name: str,
         service: str,
         copied: tuple[Source, int] | None,
+        time_zone: str | None = None,
     ) -> Source:
         """A new generation of the file's family, stored; one that is `copied` starts behind the copy."""
+        time_zone = time_zone or (copied[0].time_zone if copied else "UTC")
         family = self._by_family.setdefault(file.family, [])
         generation = 1 + max((source.generation for source in family), default=0)
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
-                    *(_when(file.modified_ns), head.data, compression, format_name, service),
+                    *(_when(file.modified_ns), head.data, compression, format_name, service, time_zone),
                 ],
             )
             if copied:
@@ -141,7 +143,8 @@ class Sources:
                 )
         source = Source(
             *(source_id, file.path, file.family, generation, file.device, file.inode, file.size, file.modified_ns),
-            *(len(head.data), head.hash_of(len(head.data)) or b"", compression, format_name, service, "active"),
+            *(len(head.data), head.hash_of(len(head.data)) or b"", compression, format_name, service, time_zone),
+            state="active",
         )
         if copied:
             source.inherit(*copied)

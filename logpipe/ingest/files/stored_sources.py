@@ -11,7 +11,7 @@ def load_sources(store: Store) -> list[Source]:
         for row in store.execute(
             """
             SELECT source_id, path, family, generation, device, inode, size, (epoch_ns(modified_at))::BIGINT,
-                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, state
+                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, time_zone, state
             FROM sources ORDER BY source_id
             """
         )

@@ -26,7 +26,7 @@ class ChunkMaker:
         self._source, self._service = source, source.service
         if source.segment is not None and source.segment.end != source.offset:
             source.segment = None  # it went ahead of what could be committed
-        self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), options.time_zone)
+        self._context = Context(datetime.fromtimestamp(file.modified_ns / 1e9, UTC), source.time_zone)
 
     def __call__(self, flow: Flow, size: int, records: Records, *surplus: Reject) -> Chunk:
         """Take `size` bytes off the flow as a chunk."""

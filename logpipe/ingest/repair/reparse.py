@@ -66,6 +66,8 @@ def sources_named(store: Store, names: list[str]) -> list[int]:
 def reparse(store: Store, source_id: int, options: Options, *, detect_format: bool = False) -> Reparsed:
     """Read one source again, in `options.format`, in the one detected now, or in its own.
 
+    The format, and the time zone where `options` names one, are the source's from then on.
+
     Raises:
         InputError: the file is not there, or not what was read, or some of the source has expired; nothing was changed.
         StoreError: the store refused; nothing was changed.
@@ -80,10 +82,14 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
             source.format = detect(first_lines(reader), options.formats).format.name
         else:
             source.format = options.format or source.format
+        source.time_zone = options.time_zone or source.time_zone
         tune(store)
         try:
             with store.transaction() as connection, withdrawn(connection, source_id):
-                connection.execute("UPDATE sources SET format = ? WHERE source_id = ?", [source.format, source_id])
+                connection.execute(
+                    "UPDATE sources SET format = ?, time_zone = ? WHERE source_id = ?",
+                    [source.format, source.time_zone, source_id],
+                )
                 _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
         finally:
             untune(store)

@@ -108,19 +108,22 @@ class _Piece:
 def retry(store: Store, options: Options, reason: str | None = None) -> Retried:
     """Parse the rejects again, those of `reason` only where given, in `options.format` or in that of their source.
 
+    Likewise in its time zone.
+
     Raises:
         InputError: there is no such format or time zone.
         StoreError: the store refused; what was committed is right.
     """
     options.check()
     done = Retried()
-    for source_id, its_format, service, modified_at in store.execute(
-        "SELECT source_id, format, service, coalesce(modified_at, first_seen_at) FROM sources "
+    for source_id, its_format, service, its_zone, modified_at in store.execute(
+        "SELECT source_id, format, service, time_zone, coalesce(modified_at, first_seen_at) FROM sources "
         "SEMI JOIN rejects USING (source_id) ORDER BY source_id"
     ):
         format_ = format_named(options.format or its_format, options.formats)
         if format_ is not None:
-            _retry_source(store, source_id, format_, service, Context(modified_at, options.time_zone), reason, done)
+            context = Context(modified_at, options.time_zone or its_zone)
+            _retry_source(store, source_id, format_, service, context, reason, done)
     [(done.not_lines,)] = store.execute(
         "SELECT count(*) FROM rejects WHERE list_contains(?, reason)", [list(NOT_LINES)]
     )

@@ -19,6 +19,7 @@ CREATE TABLE sources (
     compression VARCHAR,             -- gzip, zstd, bz2, xz; NULL when plain
     format VARCHAR NOT NULL,
     service VARCHAR NOT NULL,        -- for records that name none
+    time_zone VARCHAR NOT NULL,      -- of times that name none
     state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
     first_seen_at TIMESTAMPTZ NOT NULL
 );

@@ -71,6 +71,26 @@ def test_a_source_is_as_if_read_in_that_format_at_first(wrong: Path, store: Stor
     assert sums(store) == sums(right)
 
 
+def test_times_stay_in_the_zone_of_their_source(logs: Path, take: Take, store: Store) -> None:
+    """That of its first ingest, for what is ingested later and when it is read again, until another one is given."""
+    log = logs / "shop.log"
+    write_text(log, 1)
+    take(time_zone="Asia/Tokyo")
+    with log.open("a") as file:
+        file.write("2026-03-12 11:00:00,000 WARNING shop: more\n")
+    rest(log)
+    take()
+    times = "SELECT strftime(ts, '%H:%M') FROM events ORDER BY source_pos"
+    assert store.execute(times) == [("01:00",), ("02:00",)]
+    for options, told in (
+        (Options(), [("01:00",), ("02:00",)]),
+        (Options(time_zone="Europe/Berlin"), [("09:00",), ("10:00",)]),
+        (Options(), [("09:00",), ("10:00",)]),
+    ):
+        reparse(store, 1, options)
+        assert store.execute(times) == told
+
+
 def test_the_format_can_be_detected_again(wrong: Path, store: Store) -> None:
     """And holds for what is ingested later."""
     [source_id] = sources_named(store, [str(wrong)])

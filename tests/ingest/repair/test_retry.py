@@ -53,6 +53,18 @@ def test_lines_become_events_where_they_stood(mixed: Path, store: Store) -> None
     assert not verify(store).problems
 
 
+@pytest.mark.parametrize(("zone", "hour"), [(None, "01"), ("Europe/Berlin", "09")])
+def test_times_are_in_the_zone_of_their_source(
+    logs: Path, take: Take, store: Store, zone: str | None, hour: str
+) -> None:
+    """Unless another one is given."""
+    (logs / "app.jsonl").write_bytes(20 * line(1) + TEXT.format(1, 1).encode())
+    rest(logs / "app.jsonl")
+    assert take(time_zone="Asia/Tokyo").rejects == 1
+    assert retry(store, Options(format="python_text", time_zone=zone)).events == 1
+    assert store.execute("SELECT strftime(ts, '%H:%M:%S') FROM events WHERE level = 'ERROR'") == [(f"{hour}:00:01",)]
+
+
 def test_what_fails_again_stays_once(mixed: Path, store: Store) -> None:
     """And a second time nothing changes."""
     rejects = store.execute("FROM rejects ORDER BY source_pos")
