@@ -149,15 +149,16 @@ def rows_of(store: Store) -> bytes:
     """All that the store has of a log, but for the time at which that was read."""
     events = store.execute("SELECT to_json(events)::VARCHAR FROM events ORDER BY source_pos")
     rejects = store.execute("SELECT reason, raw FROM rejects ORDER BY source_pos")
-    texts = [base64_too(text).encode() for (text,) in events]
+    texts = [bytes_too(text).encode() for (text,) in events]
     return b"\n".join([*texts, *(reason.encode() + b" " + raw for reason, raw in rejects)])
 
 
-def base64_too(event: str) -> str:
-    """The event with the bytes that stand in it in base64."""
-    return event + "".join(
-        repr(base64.b64decode(found)) for found in re.findall(r'"invalid_utf8_base64":"([^"]*)"', event)
-    )
+def bytes_too(event: str) -> str:
+    """The event with the bytes that stand in it in base64, or, as the journal writes them, as a list of numbers."""
+    encoded = re.findall(r'"invalid_utf8_base64":"([^"]*)"', event)
+    listed = (list(map(int, found.split(","))) for found in re.findall(r"\[(\d{1,3}(?:,\d{1,3})*)\]", event))
+    texts = [*map(base64.b64decode, encoded), *(bytes(numbers) for numbers in listed if max(numbers) < 256)]
+    return event + "".join(map(repr, texts))
 
 
 def smallest(log: bytes, name: str, folder: Path) -> bytes:
