@@ -45,5 +45,8 @@ GO_TEXT = TextFormat(
         "function": "nullif(\"function\", '')",
         "line": 'TRY_CAST("line" AS INTEGER)',
     },
-    attributes={"file": "file", "fields": "CASE WHEN json_valid(fields) THEN fields::JSON END"},
+    attributes={
+        "file": "file",
+        "fields": "CASE WHEN json_valid(fields) THEN fields::JSON ELSE to_json(fields) END",
+    },
 )

@@ -38,7 +38,7 @@ STRUCTLOG_CONSOLE = TextFormat(
         "exception_stacktrace": "stacktrace",
     },
     attributes={
-        "fields": "CASE WHEN json_valid(fields) THEN fields::JSON END",
+        "fields": "CASE WHEN json_valid(fields) THEN fields::JSON ELSE to_json(fields) END",
         "more": f"nullif(ltrim({before_traceback_sql('more')}, chr(10)), '')",
     },
     pairs="pairs",
