@@ -1,31 +1,22 @@
 """The proof that nothing is missing: ledger, rows and files say the same."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from logpipe.errors import InputError
+from logpipe.ingest.audit.accounts import Problem, check_accounts, check_rollups, pages
 from logpipe.ingest.files.discovery import family_of
 from logpipe.ingest.files.fingerprint import Segment
 from logpipe.ingest.files.reader import Reader, compression_of
 from logpipe.ingest.scanning.lines import NEWLINE
-from logpipe.store import Store, rollup
+from logpipe.store import Store
 
 _PIECE = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A disagreement between the ledger, the rows, the roll-ups and the file of a source."""
-
-    source_id: int | None
-    """None, as the path, where it concerns all sources."""
-    path: str | None
-    reason: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +44,66 @@ def verify(store: Store) -> Verdict:
     """Check every source: the ledger has no hole, its counts equal the rows, and the file still holds the same bytes.
 
     Files are read again where they, or what they were rotated to, still exist; a source whose bytes are nowhere any
-    more is checked by ledger and rows alone.
+    more is checked by ledger and rows alone. Others may write meanwhile: what is compared is of one moment.
+
+    Raises:
+        StoreError: the store refused.
     """
-    problems: list[Problem] = []
+    with store.transaction():
+        counts = _counts(store)
+        problems = list(check_rollups(store))
+        owners = {
+            (device, inode): source_id
+            for source_id, device, inode in store.execute(
+                "SELECT source_id, device, inode FROM sources WHERE state <> 'gone' ORDER BY source_id"
+            )
+        }
+        all_of_them = pages(store)
     files_read = bytes_read = 0
-    sources = store.execute("SELECT source_id, path, state, device, inode, head FROM sources ORDER BY source_id")
-    owners = {(device, inode): source_id for source_id, _, state, device, inode, _ in sources if state != "gone"}
-    for source_id, path, state, device, inode, head in sources:
-        problems += _check_ledger(store, source_id, path)
-        problems += _check_rows(store, source_id, path)
-        is_own = _owner_check(owners, source_id)
-        file = None if state == "gone" else file_of(path, (device, inode), head, is_own)
-        if file is not None:
-            files_read += 1
-            found, size = check_file(store, source_id, file)
-            problems += found
-            bytes_read += size
-    [totals] = store.execute(
-        "SELECT coalesce(sum(lines), 0)::BIGINT, coalesce(sum(events), 0)::BIGINT, coalesce(sum(joined), 0)::BIGINT, "
-        "coalesce(sum(blanks), 0)::BIGINT, coalesce(sum(divided), 0)::BIGINT, "
-        "coalesce(sum(rejects), 0)::BIGINT FROM ledger"
-    )
-    [(lost,)] = store.execute(
-        "SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'"
-    )
-    [expired] = store.execute("SELECT coalesce(sum(events), 0)::BIGINT, coalesce(sum(rejects), 0)::BIGINT FROM expired")
-    problems += _check_rollups(store)
-    lines, events, joined, blanks, divided, rejects = totals
-    return Verdict(
-        sources=len(sources),
-        files_read=files_read,
-        bytes_read=bytes_read,
-        lines=lines,
-        events=events,
-        joined=joined,
-        blanks=blanks,
-        divided=divided,
-        rejects=rejects,
-        expired_events=expired[0],
-        expired_rejects=expired[1],
-        lost_bytes=lost,
-        problems=tuple(problems),
-    )
+    for first, last in all_of_them:
+        with store.transaction():
+            problems += check_accounts(store, first, last)
+            sources = store.execute(_WITH_FILES, {"first": first, "last": last})
+        for source_id, path, device, inode, head in sources:
+            file = file_of(path, (device, inode), head, _owner_check(owners, source_id))
+            if file is not None:
+                with store.transaction():
+                    found, size = check_file(store, source_id, file)
+                problems += found
+                files_read += 1
+                bytes_read += size
+    problems.sort(key=lambda problem: (problem.source_id is None, problem.source_id))
+    return Verdict(**counts, files_read=files_read, bytes_read=bytes_read, problems=tuple(problems))
+
+
+_WITH_FILES: Final = """
+SELECT source_id, path, device, inode, head
+FROM sources
+WHERE source_id BETWEEN $first AND $last AND state <> 'gone'
+ORDER BY source_id
+"""
+
+_COUNTS: Final = """
+SELECT * FROM (SELECT count(*) AS sources FROM sources), (
+    SELECT coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(events), 0)::BIGINT AS events,
+        coalesce(sum(joined), 0)::BIGINT AS joined, coalesce(sum(blanks), 0)::BIGINT AS blanks,
+        coalesce(sum(divided), 0)::BIGINT AS divided, coalesce(sum(rejects), 0)::BIGINT AS rejects
+    FROM ledger
+), (
+    SELECT coalesce(sum(events), 0)::BIGINT AS expired_events, coalesce(sum(rejects), 0)::BIGINT AS expired_rejects
+    FROM expired
+), (
+    SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT AS lost_bytes
+    FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'
+)
+"""
+
+
+def _counts(store: Store) -> dict[str, int]:
+    with store.rows(_COUNTS) as rows:
+        names = [column[0] for column in rows.description]
+        [values] = rows.fetchall()
+    return dict(zip(names, values, strict=True))
 
 
 Identity = tuple[int | None, int | None]
@@ -132,61 +141,6 @@ def _begins_with(path: str, head: bytes) -> bool:
             return reader.peek().startswith(head)
     except InputError:
         return os.path.exists(path) and not os.path.isdir(path)  # it is there, and the check will say what is wrong
-
-
-def _check_ledger(store: Store, source_id: int, path: str) -> Iterator[Problem]:
-    [(expected,)] = store.execute(
-        "SELECT coalesce(max(to_pos), 0) FROM gaps WHERE source_id = ? AND reason LIKE 'copy_of_source_%'", [source_id]
-    )
-    for start, end, lines, parts in store.execute(
-        "SELECT from_pos, to_pos, lines + divided, events + joined + blanks + rejects FROM ledger "
-        "WHERE source_id = ? ORDER BY from_pos, ledger_id",
-        [source_id],
-    ):
-        if start != expected:
-            yield Problem(source_id, path, "ledger_hole", f"expected an entry from byte {expected}, found {start}")
-        if lines != parts:
-            yield Problem(source_id, path, "unaccounted_lines", f"bytes {start} to {end}: {lines} read, {parts} kept")
-        expected = end
-
-
-def _check_rows(store: Store, source_id: int, path: str) -> Iterator[Problem]:
-    for table, column in (("events", "events"), ("rejects", "rejects")):
-        [(rows, places)] = store.execute(
-            f"SELECT count(*), count(DISTINCT source_pos) FROM {table} WHERE source_id = ?", [source_id]
-        )
-        [(entered,)] = store.execute(
-            f"SELECT coalesce(sum({column}), 0)::BIGINT FROM ledger WHERE source_id = ?", [source_id]
-        )
-        [(expired,)] = store.execute(
-            f"SELECT coalesce(sum({column}), 0)::BIGINT FROM expired WHERE source_id = ?", [source_id]
-        )
-        if rows + expired != entered:
-            detail = f"the ledger has {entered}, the table {rows}" + (f", and {expired} expired" if expired else "")
-            yield Problem(source_id, path, f"missing_{table}", detail)
-        if rows != places:
-            yield Problem(source_id, path, f"repeated_{table}", f"{rows - places} rows stand twice at one position")
-
-
-_WRONG_MINUTES = f"""
-SELECT count(*), min(minute)::VARCHAR
-FROM (
-    SELECT minute
-    FROM (
-        SELECT minute, events::BIGINT AS events FROM rollup_minute
-        UNION ALL SELECT {rollup.MINUTE}, -count(*) FROM events GROUP BY ALL
-        UNION ALL SELECT minute, -events::BIGINT FROM expired WHERE minute IS NOT NULL
-    )
-    GROUP BY minute HAVING sum(events) <> 0
-)
-"""
-
-
-def _check_rollups(store: Store) -> Iterator[Problem]:
-    """The roll-ups count, minute by minute, the events that are there and those that retention removed."""
-    [(minutes, first)] = store.execute(_WRONG_MINUTES)
-    if minutes:
-        yield Problem(None, None, "rollups_differ", f"in {minutes} minutes from {first}; logpipe rollup rebuild")
 
 
 def check_file(store: Store, source_id: int, path: str) -> tuple[list[Problem], int]:
