@@ -105,16 +105,16 @@ class Cut:
         """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
         flow, make = self._flow, self._make
         records = lines.split(flow.data[:size], at_start=flow.position == 0)
-        count = len(records.starts)
         unterminated = flow.data[size - 1] != lines.NEWLINE
-        begins = self._begins(records, make.format) if count else None
+        begins = self._begins(records, make.format) if len(records.starts) else None
         if begins is not None:
             records = lines.join(records, begins)
-            may_go_on = flow.more or not (make.ending.whole_record or _is_final(flow.reader))
-            if may_go_on and (len(records.starts) > 1 or not flow.full):
-                count = len(records.starts) - 1
-                if count == 0:
-                    return  # the only record waits for what may follow it
+        count = len(records.starts)
+        may_go_on = flow.more or not (make.ending.whole_record or _is_final(flow.reader))
+        if begins is not None and may_go_on and (count > 1 or not flow.full):
+            count -= 1
+            if count == 0:
+                return  # the only record waits for what may follow it
         rows = _SCANNED_ROWS if make.format.scan else CHUNK_ROWS
         flow.aim(_ROOM * rows * size / max(1, count))
         first = 0
