@@ -15,6 +15,8 @@ import pyarrow as pa
 from logpipe.cli.options import Format
 from logpipe.cli.output import harmless
 from logpipe.errors import QueryError
+from logpipe.store.database import ROW_GROUP
+from logpipe.store.literals import literal
 from logpipe.store.reading import BATCH_ROWS, Result
 
 _MACROS: Final = r"""
@@ -30,7 +32,7 @@ CREATE MACRO markdown_cell(cell) AS
     regexp_replace(regexp_replace(coalesce(cell, ''), '[\\|<]', '\\\0', 'g'), '[\r\n]+', ' ', 'g');
 """
 
-_ROW_GROUP_ROWS: Final = 122_880
+
 _ROW_GROUP_BYTES: Final = 64 << 20
 
 
@@ -115,7 +117,7 @@ def _csv(names: list[str], columns: list[_Column]) -> tuple[str, str]:
 
 
 def _json(names: list[str], columns: list[_Column]) -> tuple[str, str]:
-    members = ", ".join(f"{_literal(name)}, {column.json}" for name, column in zip(names, columns, strict=True))
+    members = ", ".join(f"{literal(name)}, {column.json}" for name, column in zip(names, columns, strict=True))
     return "", f"json_object({members})::VARCHAR || chr(10)"
 
 
@@ -209,7 +211,7 @@ def _row_groups(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBat
     group: list[pa.RecordBatch] = []
     for batch in batches:
         group.append(batch)
-        if len(group) * BATCH_ROWS >= _ROW_GROUP_ROWS or sum(each.nbytes for each in group) >= _ROW_GROUP_BYTES:
+        if len(group) * BATCH_ROWS >= ROW_GROUP or sum(each.nbytes for each in group) >= _ROW_GROUP_BYTES:
             yield group
             group = []
     if group:
@@ -225,10 +227,6 @@ def _unique(names: list[str]) -> list[str]:
         seen[name] = count + 1
         unique.append(f"{name}_{count}" if count else name)
     return unique
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _safe(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ import duckdb
 
 from logpipe.errors import StoreLocked
 from logpipe.store import quack, run_file
-from logpipe.store.literals import filled_in
+from logpipe.store.literals import filled_in, literal
 from logpipe.store.run_file import RunFile
 from logpipe.store.sharing import marker
 
@@ -76,7 +76,7 @@ class AttachedConnection:
         self._local = local
         self._uri, self._token, self._turn = uri, token, turn
         self._name = f"owner_{next(_NAMES)}"
-        local.execute(f"ATTACH {quack.quoted(uri)} AS {self._name} (TYPE quack, TOKEN {quack.quoted(token)})")
+        local.execute(f"ATTACH {literal(uri)} AS {self._name} (TYPE quack, TOKEN {literal(token)})")
 
     def execute(
         self,
@@ -92,7 +92,7 @@ class AttachedConnection:
     def _send(self, sql: str) -> duckdb.DuckDBPyConnection:
         marked = f"{sql}\n{marker()}"
         try:
-            return self._local.execute(f"FROM {self._name}.query({quack.quoted(marked)})")
+            return self._local.execute(f"FROM {self._name}.query({literal(marked)})")
         except duckdb.Error as error:
             raise type(error)(own_words(str(error))) from None
 

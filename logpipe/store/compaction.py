@@ -18,6 +18,7 @@ from typing import Final
 
 from logpipe.errors import StoreError, StoreFull, StoreLocked
 from logpipe.store.database import STORAGE, Store
+from logpipe.store.literals import literal
 from logpipe.store.volume import measure
 
 _SPARE: Final = 1.05
@@ -90,8 +91,7 @@ def _check_room(store: Store) -> int:
 
 def _copy(store: Store, fresh: Path) -> None:
     [(name,)] = store.execute("SELECT current_database()")
-    target = str(fresh).replace("'", "''")
-    store.execute(f"ATTACH '{target}' AS compacting (STORAGE_VERSION '{STORAGE}')")
+    store.execute(f"ATTACH {literal(str(fresh))} AS compacting (STORAGE_VERSION {literal(STORAGE)})")
     store.execute(f'COPY FROM DATABASE "{str(name).replace(chr(34), 2 * chr(34))}" TO compacting')
     tables = store.execute("SELECT database_name = 'compacting', table_name FROM duckdb_tables()")
     copied = {table for is_copy, table in tables if is_copy}

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from logpipe.errors import StoreError
+from logpipe.store.literals import literal
 
 _EXTENSIONS = ("httpfs", "quack")
 _UNREACHABLE = ("Failed to send message", "Invalid connection id", "Failed to deserialize")
@@ -34,7 +35,7 @@ def load(connection: duckdb.DuckDBPyConnection) -> None:
     try:
         for name in _EXTENSIONS:
             folder = resources.files(f"duckdb_extension_{name}") / "extensions" / f"v{duckdb.__version__}"
-            connection.execute(f"LOAD {quoted(str(folder / f'{name}.duckdb_extension'))}")
+            connection.execute(f"LOAD {literal(str(folder / f'{name}.duckdb_extension'))}")
     except (ModuleNotFoundError, duckdb.Error) as error:
         raise StoreError(
             f"databases cannot be shared here: {str(error).splitlines()[0]}",
@@ -42,11 +43,6 @@ def load(connection: duckdb.DuckDBPyConnection) -> None:
             reason="no_quack",
         ) from error
     _pass_by_proxies(connection)
-
-
-def quoted(text: str) -> str:
-    """Text as DuckDB reads it in a statement."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def is_unreachable(message: str) -> bool:

@@ -11,13 +11,12 @@ from typing import Final
 
 from logpipe.errors import StoreError, StoreFull
 from logpipe.store import rollup
-from logpipe.store.database import Store
+from logpipe.store.database import ROW_GROUP, Store
 from logpipe.store.volume import Volume, measure
 
 PIECE_EVENTS: Final = 250_000
 """A piece is whole minutes, and so may be larger where one minute is."""
 
-_ROW_GROUP: Final = 122_880
 _LEAST_SHARE: Final = 0.1
 """Blocks are freed when about a row group of events has gone: so much goes at least, or a tenth of fewer events."""
 _ROUNDS_IN_VAIN: Final = 3
@@ -231,5 +230,5 @@ def _shrink(store: Store, excess: Callable[[Volume], int]) -> Iterator[list[Shar
         [(events,)] = store.execute("SELECT count(*) FROM events")
         if over <= 0 or not events:
             return
-        least = min(_ROW_GROUP, events * _LEAST_SHARE)
+        least = min(ROW_GROUP, events * _LEAST_SHARE)
         yield from _remove(store, _EVERY, most=int(max(1, least, events * min(1.0, over / used))))

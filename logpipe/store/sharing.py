@@ -17,6 +17,7 @@ import duckdb
 
 from logpipe.errors import StoreError
 from logpipe.store import quack, run_file
+from logpipe.store.literals import literal
 from logpipe.store.run_file import RunFile
 
 SWEEP_S: Final = 2.0
@@ -156,12 +157,12 @@ class Sharing:
     def _serve(self, served: RunFile) -> None:
         self._seal(served)
         for uri, token in served.entries:
-            self._connection.execute(f"CALL quack_serve({quack.quoted(uri)}, token = {quack.quoted(token)})")
+            self._connection.execute(f"CALL quack_serve({literal(uri)}, token = {literal(token)})")
 
     def _withdraw(self, served: RunFile) -> None:
         for uri, _ in served.entries:
             with suppress(duckdb.Error):  # it was not served, or the database has failed, of which its writer was told
-                self._connection.execute(f"CALL quack_stop({quack.quoted(uri)})")
+                self._connection.execute(f"CALL quack_stop({literal(uri)})")
 
     def _seal(self, served: RunFile) -> None:
         connection = self._connection
@@ -188,7 +189,7 @@ class Sharing:
 def _rule(connection: duckdb.DuckDBPyConnection, served: RunFile) -> str:
     [(withheld,)] = connection.execute(_WITHHELD, [list(_READING_FUNCTIONS)]).fetchall()
     text = (resources.files(__package__) / "authorization.sql").read_text()
-    return text.replace("{writer}", quack.quoted(served.writer_uri or "")).replace("{withheld}", str(withheld))
+    return text.replace("{writer}", literal(served.writer_uri or "")).replace("{withheld}", str(withheld))
 
 
 def _free_ports(count: int) -> list[int]:

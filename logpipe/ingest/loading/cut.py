@@ -14,12 +14,13 @@ from logpipe.ingest.loading.chunk_maker import ChunkMaker
 from logpipe.ingest.loading.prepare import prepared
 from logpipe.ingest.scanning import lines
 from logpipe.ingest.scanning.lines import Records
+from logpipe.store.database import ROW_GROUP
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-CHUNK_ROWS = lines.ROW_GROUP
+CHUNK_ROWS = ROW_GROUP
 """The most rows of a chunk."""
 
 _SCANNED_ROWS = CHUNK_ROWS // 4

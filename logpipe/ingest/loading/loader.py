@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from logpipe.errors import StoreError
 from logpipe.ingest.loading.chunk import Batch, Entry, Reject, Uncounted
-from logpipe.ingest.scanning.lines import ROW_GROUP
 from logpipe.store import Store, rollup
+from logpipe.store.database import ROW_GROUP
 
 _AT_ONCE = 2
 """Transactions: while one is committed, the next is being filled."""

@@ -21,8 +21,6 @@ NEWLINE = 10
 _RETURN = 13
 _WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 _BOM = b"\xef\xbb\xbf"
-ROW_GROUP = 122_880
-"""DuckDB's: a transaction of whole ones leaves no small one behind, which would be copied together later."""
 
 _ALL = slice(None)
 _INLINE = 12
