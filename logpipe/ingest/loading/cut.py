@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CHUNK_ROWS = ROW_GROUP
 """The most rows of a chunk."""
 
+_MOST_LINES = 1 << 20
+"""So many lines are cut at once: what is known of each takes as much memory, however short it is."""
+
 _SCANNED_ROWS = CHUNK_ROWS // 4
 """The same where a chunk costs little by itself: small ones stay in the processor's cache."""
 
@@ -55,6 +58,8 @@ class Cut:
         self._make = make
         self._begins = begins
         self._until = until
+        self._left = False
+        """Whether whole lines were left in the window, since there were too many."""
         if make.format.scan:
             flow.aim(_FIRST_SCANNED_BYTES)
 
@@ -81,13 +86,13 @@ class Cut:
             if flow.within_a_line:
                 yield self._rest_of_line()
                 continue
-            size = self._whole_lines()
+            size, self._left = self._whole_lines(), False
             before = flow.position
             for records in self._records(size) if size else ():
                 yield self._make(flow, len(records.data), records)
             if flow.position == before and flow.full:
                 yield self._long_line()
-            elif not flow.more:  # what was written since is left to the next time, which takes more at once
+            elif not (flow.more or self._left):  # what was written since is left to the next time: more at once
                 source.looked_at, source.waiting_bytes = time.monotonic(), len(flow.data)
                 if 0 < len(flow.data) <= _REMEMBERED_BYTES:
                     source.waiting = Waiting(flow.tail, bytes(flow.data))
@@ -105,14 +110,16 @@ class Cut:
     def _records(self, size: int) -> Iterator[Records]:
         """The records of the first `size` bytes, in pieces of whole row groups as far as these go."""
         flow, make = self._flow, self._make
-        records = lines.split(flow.data[:size], at_start=flow.position == 0)
+        records = lines.split(flow.data[:size], at_start=flow.position == 0, most=_MOST_LINES)
+        self._left, size = len(records.data) < size, len(records.data)
         unterminated = flow.data[size - 1] != lines.NEWLINE
         begins = self._begins(records, make.format) if len(records.starts) else None
         if begins is not None:
             records = lines.join(records, begins)
         count = len(records.starts)
-        may_go_on = flow.more or not (make.ending.whole_record or _is_final(flow.reader))
-        if begins is not None and may_go_on and (count > 1 or not flow.full):
+        full = flow.full or self._left
+        may_go_on = flow.more or self._left or not (make.ending.whole_record or _is_final(flow.reader))
+        if begins is not None and may_go_on and (count > 1 or not full):
             count -= 1
             if count == 0:
                 return  # the only record waits for what may follow it
@@ -121,7 +128,7 @@ class Cut:
         first = 0
         while first == 0 or first < count:
             last = min(first + rows, count)
-            if last - first < rows and flow.more and (first or not flow.full):
+            if last - first < rows and flow.more and (first or not full):
                 return  # too few for now: these go with those that follow
             piece = prepared(records.piece(first, last), make.format)
             if last == count and unterminated:

@@ -7,6 +7,7 @@ Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
 import base64
 import ctypes
 import re
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -107,14 +108,17 @@ class Records:
         return pa.Array.from_buffers(pa.string_view(), len(views), buffers)
 
 
-def split(data: memoryview, *, at_start: bool) -> Records:
+def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Records:
     """The lines of `data`, blank ones left out; the last may lack its newline.
 
-    `at_start` says that the chunk is the beginning of the file, where a byte-order mark may stand.
+    Of more than `most` lines only so many are taken, and so much of `data`. `at_start` says that the chunk is the
+    beginning of the file, where a byte-order mark may stand.
     """
     octets = np.frombuffer(data, np.uint8)
+    ends = _newlines(octets, most)
+    if len(ends) == most:
+        data, octets = data[: ends[-1] + 1], octets[: ends[-1] + 1]
     size = len(octets)
-    ends = _newlines(octets)
     if size and octets[-1] != NEWLINE:
         ends = np.append(ends, size)
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.empty(0, np.int64)
@@ -127,9 +131,10 @@ def split(data: memoryview, *, at_start: bool) -> Records:
     return Records(data, starts[written], ends[written], lengths[written], line_starts, line_starts[~written])
 
 
-def _newlines(octets: npt.NDArray[np.uint8]) -> Positions:
+def _newlines(octets: npt.NDArray[np.uint8], most: int) -> Positions:
+    """Where the first `most` of them are."""
     found: list[Positions] = []
-    begin, room = 0, len(octets) // 64 + 64
+    begin, room = 0, min(most, len(octets) // 64 + 64)
     while True:
         places = np.empty(room, np.int64)
         count = library().logpipe_newlines(
@@ -137,9 +142,10 @@ def _newlines(octets: npt.NDArray[np.uint8]) -> Positions:
             *(address(places), ctypes.c_int64(room)),
         )
         found.append(places[:count])
-        if count < room:
+        most -= count
+        if count < room or not most:
             return np.concatenate(found) if len(found) > 1 else found[0]
-        begin, room = int(places[-1]) + 1, 4 * room
+        begin, room = int(places[-1]) + 1, min(most, 4 * room)
 
 
 def _between(positions: Positions, begin: int, end: int) -> Positions:
