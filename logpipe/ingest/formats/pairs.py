@@ -13,16 +13,20 @@ _QUOTES: Final = """'"', chr(39)"""
 
 
 def with_pairs(members: Mapping[str, str], pairs: str) -> str:
-    """SQL for a JSON object of the members and the pairs, a text; as `pairs`, whole, where a key stands twice."""
-    told = _are_distinct(f"({pairs})", ", ".join(map(text_literal, (*members, "pairs"))))
+    """SQL for a JSON object of the members and the pairs of a text; where that says more, it is `pairs`, whole."""
+    told = _are_all(f"({pairs})", ", ".join(map(text_literal, (*members, "pairs"))))
     own = json_object({**members, "pairs": f"CASE WHEN NOT {told} THEN trim({pairs}) END"})
     return _joined(own, f"CASE WHEN {told} THEN {_members(f'({pairs})')} END")
 
 
-def _are_distinct(pairs: str, taken: str) -> str:
-    """Whether no key stands twice, or is one of the format's own."""
+def _are_all(pairs: str, taken: str) -> str:
+    """Whether no key stands twice, or is one of the format's own, and there is nothing beside the pairs."""
     keys = f"regexp_extract_all({pairs}, {_PAIR}, 1)"
-    return f"(len(list_distinct({keys})) = len({keys}) AND NOT list_has_any({keys}, [{taken}]))"
+    beside = f"regexp_replace({pairs}, {_PAIR}, '', 'g')"
+    return (
+        f"(len(list_distinct({keys})) = len({keys}) AND NOT list_has_any({keys}, [{taken}])"
+        rf" AND regexp_full_match({beside}, '\s*'))"
+    )
 
 
 def _members(pairs: str) -> str:

@@ -48,7 +48,7 @@ POSTGRESQL_CSV = PostgresqlCsv(
     name="postgresql_csv",
     title="PostgreSQL csvlog",
     start=rf'^"?{_TIME}"?,',
-    layouts=(rf'^"?(?P<time>{_TIME})"?(?P<behind>(?:,{_FIELD}){{22,26}})$',),
+    layouts=(rf'^"?(?P<time>{_TIME})"?(?P<behind>(?:,{_FIELD}){{22,25}})$',),
     read_time=abbreviated_zone_sql,
     derived={
         "fields": f"list_prepend('', regexp_extract_all(behind, ',({_FIELD})', 1))",
