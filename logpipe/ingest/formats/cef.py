@@ -7,7 +7,7 @@ from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import epoch_sql, iso_sql, one_of, yearless_sql
 
 STAMP = r"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)"
-HEADER = rf"(?:<\d+>)?(?:1 )?(?:{STAMP} (?P<host>\S+) (?:[^|\n]*? )?)?"
+HEADER = rf"(?:<\d+>)?(?:1 )?(?:{STAMP} (?P<host>\S+) (?:(?P<header>[^|\n]*?) )?)?"
 PART = r"(?:[^|\\]|\\.)*"
 DEVICE = rf"(?P<vendor>{PART})\|(?P<product>{PART})\|(?P<version>{PART})\|(?P<event_id>{PART})\|"
 TOLD_TIME = r"(?:^|[ \t])(?:rt|end|start|devTime)=(\d{13}|\d{4}-\d\d-\d\dT[^ \t]+)"
@@ -31,6 +31,7 @@ CEF = TextFormat(
     attributes={
         "vendor": "vendor",
         "version": "version",
+        "header": "header",
         "importance": "importance",
         "fields": "CASE WHEN text IS NOT NULL THEN fields END",
     },
