@@ -2,6 +2,8 @@
 
 import sys
 import threading
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,24 +130,23 @@ def _follow(
     from logpipe.ingest.ingest import Ingester
     from logpipe.ingest.stdin import STDIN, Spool
 
-    ingester = Ingester(store, options)
     errors: list[LogpipeError] = []
     stop = threading.Event()
+    only_input = quietly or paths == [STDIN]
+    spool = Spool(ends=stop if only_input else None) if STDIN in paths else None
+    ingester = Ingester(store, options if spool is None else replace(options, spool=str(spool.path)))
     interruption.request(stop)
     _share(store)
-    if STDIN not in paths:
-        output.note(f"following {', '.join(paths)}; Ctrl-C ends it")
-        follow(ingester, paths, stop, _warn, notifications=notifications, between=lambda: house.step(store))
-        return ingester.summary
     if not quietly:
-        output.note(f"following {', '.join('standard input' if path == STDIN else path for path in paths)}")
-    with Spool(ends=stop if quietly or paths == [STDIN] else None) as spool:
-        files = [str(spool.path) if path == STDIN else path for path in paths]
+        names = ", ".join("standard input" if path == STDIN else path for path in paths)
+        output.note(f"following {names}" + ("" if spool else "; Ctrl-C ends it"))
+    with spool or nullcontext():
+        files = [str(spool.path) if spool and path == STDIN else path for path in paths]
         complain = errors.append if quietly else _warn
         follow(ingester, files, stop, complain, notifications=notifications, between=lambda: house.step(store))
-        if spool.error is not None:
+        if spool is not None and spool.error is not None:
             raise spool.error
-        if quietly and not spool.ended:
+        if quietly and spool is not None and not spool.ended:
             interruption.leave()
     ingester.summary.errors = errors
     return ingester.summary

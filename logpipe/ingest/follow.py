@@ -53,7 +53,7 @@ def follow(
 ) -> None:
     """Sweep over the paths until `stop` is set; one last sweep takes what was written before.
 
-    `between` is called after each sweep that left nothing behind, and should be short.
+    `between` is called after each sweep, and before the one after the database refused; it should be short.
 
     Errors of single files are told once each and do not end it; a path that does not exist yet is waited for, and so
     is a database that refuses: meanwhile the files are kept open.
@@ -72,7 +72,10 @@ def follow(
                 started, before = time.monotonic(), ingester.summary.bytes
                 changed.clear()
                 try:
+                    if refused_at is not None:
+                        between()  # it may make room
                     _sweep(ingester, paths, troubles)
+                    between()
                 except StoreError as error:
                     refused_at = refused_at or time.monotonic()
                     wait = _await_store(ingester, paths, stop, troubles, error, wait)
@@ -83,7 +86,6 @@ def follow(
                 if ingester.behind:
                     stop.wait(GATHER_S if ingester.unsettled else 0.0)
                     continue
-                between()
                 spent = time.monotonic() - started
                 if ingester.summary.bytes == before:
                     _rest(changed, stop, max(POLL_S, LEAST_IDLE * spent))
@@ -170,4 +172,5 @@ class _Troubles:
             self._told[trouble.message] = now
             log.warning("%s", trouble, extra={"event": trouble.reason})
             self._complain(trouble)
+        self._told = {message: at for message, at in self._told.items() if message in self._met or at == now}
         self._met[trouble.message] = now

@@ -14,7 +14,7 @@ from logpipe.ingest.files.first_lines import first_bytes, first_lines
 from logpipe.ingest.files.flow import CHUNK_BYTES
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.own_files import OwnFiles
-from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
+from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import detect
@@ -64,6 +64,13 @@ def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progr
                 break
     finally:
         ingester.close()
+    if ingester.behind:
+        error = InputError(
+            "files changed their names while they were read, again and again, so that not all of them were taken",
+            remedy="run the same command again",
+            reason="unsettled",
+        )
+        errors.append(error)
     told = {error.message: error for error in (*errors, *ingester.summary.errors)}  # once, however often it looked
     ingester.summary.errors = list(told.values())
     return ingester.summary
@@ -84,6 +91,7 @@ class Ingester:
         self._options = options
         self._progress = progress or (lambda _: None)
         self._seen: set[tuple[int, int]] = set()
+        self._families: dict[str, list[LogFile]] = {}
         self._refused: dict[tuple[int, int], LogFile] = {}
         self._own = OwnFiles(store.url, options.own_log)
         self._told_own: set[str] = set()
@@ -120,13 +128,14 @@ class Ingester:
         """Take in what is new in each file; errors of single files go to the summary.
 
         While following, a file with much to read is read in slices; `behind` says whether there is more. The `last`
-        sweep leaves for the next ingest what it cannot read in a moment.
+        sweep leaves for the next ingest what it cannot read in a moment, if that one can.
         """
         started = time.monotonic()
         found = self._without_own(files)
         self._last = last
         self._losses.enter_given_up(self._options.format or "plain")
         matches = self._match([*found, *self.files.away(found)])
+        self._families = _by_family(matches)
         self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
         self.behind = self.unsettled = False
@@ -199,7 +208,7 @@ class Ingester:
         for file in sorted(matches, key=lambda file: self._turn(file, matches[file])):
             self._seen.add(file.identity)
             pending = max(0, self._pending(file, matches[file]))
-            late = self._options.following and time.monotonic() > until
+            late = self._options.following and time.monotonic() > until and not self._is_last_chance(file)
             if late and (self._last or pending > _SLICE_BYTES):
                 self.behind = True
                 continue
@@ -211,6 +220,10 @@ class Ingester:
                 size += pending
         if group:
             yield list(group.values())
+
+    def _is_last_chance(self, file: LogFile) -> bool:
+        """Whether no later ingest can read a file: it is read to its end now, however long that takes."""
+        return self._last and (file.away or file.path == self._options.spool)
 
     def _is_idle(self, file: LogFile, source: Source | None) -> bool:
         """Whether there is nothing to do about a file."""
@@ -270,6 +283,10 @@ class Ingester:
         grown = not source.untouched(file)
         if grown:
             source.changed_at = time.monotonic()
+        if source.only_copied and self._has_nothing_new(file, head, source, grown, matches):
+            source.looked_at = time.monotonic()
+            self._sources.seen(source, file, head, reader.compression, complete=False)
+            return None
         end = ending(
             *(source, file),
             following=self._options.following,
@@ -282,7 +299,8 @@ class Ingester:
             return None
         if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
             self._sources.set_format(source, self._detect(reader))
-        return Portion(reader, source, file, end, _SLICE_BYTES if self._options.following else sys.maxsize)
+        in_slices = self._options.following and not self._is_last_chance(file)
+        return Portion(reader, source, file, end, _SLICE_BYTES if in_slices else sys.maxsize)
 
     def _is_done(self, source: Source, file: LogFile) -> bool:
         """Whether nothing more can be taken of a file that has not changed."""
@@ -320,13 +338,13 @@ class Ingester:
         except InputError:
             self._refused[file.identity] = file
             raise
-        others = [(other, source) for other, source in matches.items() if source is not None]
-        copied = self._sources.copied(file, others) or self._remnant(reader, file, others)
+        others = self._relatives(file, matches)
+        if any(self._sources.may_be_copy(file, head, source) and _is_unread(other, source) for other, source in others):
+            self.behind = True
+            return None  # it is not known yet how much a copy has of it
+        copied = self._sources.copied(file, head, others) or self._remnant(reader, file, others)
         if copied and reader.damage and not left_alone(file):
             return None  # it is still being mended
-        if copied and self._is_unfinished(copied, others):
-            self.behind = True
-            return None
         if copied and file.away and copied[1] == file.size:
             self.files.close(file)
             return None
@@ -335,6 +353,46 @@ class Ingester:
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return self._sources.add(file, head, reader.compression, format_name, service, copied, self._options.time_zone)
+
+    def _relatives(self, file: LogFile, matches: dict[LogFile, Source | None]) -> list[tuple[LogFile, Source]]:
+        """The other files of the family that continue a source."""
+        related = ((other, matches[other]) for other in self._families[file.family] if other is not file)
+        return [(other, source) for other, source in related if source is not None]
+
+    def _has_nothing_new(
+        self, file: LogFile, head: Head, source: Source, grown: bool, matches: dict[LogFile, Source | None]
+    ) -> bool:
+        """Of a copy: whether all that it has comes, or may yet come, from its original."""
+        others = self._relatives(file, matches)
+        if grown or (source.compression is None and not source.exhausted(file)):
+            self._recopy(file, head, source, others)
+        return source.only_copied and self._original_goes_on(source, others)
+
+    def _recopy(self, file: LogFile, head: Head, source: Source, others: list[tuple[LogFile, Source]]) -> None:
+        """Look again at a file that was found as a copy: it may have been found while it was being made.
+
+        Where it differs from its original so soon, the two only begin with the same few lines.
+        """
+        copied = self._sources.copied(file, head, others)
+        if copied is not None and copied[1] > source.copied_bytes:
+            self._sources.recopy(source, copied)
+        elif copied is None and source.copied_bytes < HEAD_BYTES and _original(source, others):
+            self._sources.recopy(source, None)
+
+    def _original_goes_on(self, source: Source, others: list[tuple[LogFile, Source]]) -> bool:
+        """Whether what a copy has, and the store has not, may be its original's, which is still there."""
+        found = _original(source, others)
+        if found is None:
+            return False
+        file, original = found
+        if original.offset > source.offset:
+            return True
+        if original.compression is not None:
+            return not original.exhausted(file)
+        with self.files.reader(file) as reader:
+            size = reader.size()
+        self.behind |= size > file.size
+        return size > original.offset
 
     def _remnant(
         self, reader: Reader, file: LogFile, others: list[tuple[LogFile, Source]]
@@ -359,13 +417,21 @@ class Ingester:
     def _detect(self, reader: Reader) -> str:
         return detect(first_lines(reader), self._options.formats).format.name
 
-    def _is_unfinished(self, copied: tuple[Source, int], others: list[tuple[LogFile, Source]]) -> bool:
-        """Whether the original is still to be read, so that it is not known yet how much the copy has of it."""
-        source, common = copied
-        return common == source.offset and any(
-            other is source and not (source.exhausted(file) or (source.looked_at and source.untouched(file)))
-            for file, other in others
-        )
+
+def _original(source: Source, others: list[tuple[LogFile, Source]]) -> tuple[LogFile, Source] | None:
+    return next((found for found in others if found[1].source_id == source.copied_from), None)
+
+
+def _is_unread(file: LogFile, source: Source) -> bool:
+    """Whether there is something in a file that this sweep has not looked at."""
+    return not (source.exhausted(file) or (source.looked_at and source.untouched(file)))
+
+
+def _by_family(files: Iterable[LogFile]) -> dict[str, list[LogFile]]:
+    families: dict[str, list[LogFile]] = {}
+    for file in files:
+        families.setdefault(file.family, []).append(file)
+    return families
 
 
 def _grows(source: Source | None) -> bool:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from logpipe.errors import InputError
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.files.open_files import OpenFiles
+from logpipe.ingest.files.reader import HEAD_BYTES
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.loading.intake import Intake
@@ -31,7 +32,10 @@ class Losses:
         for source in self._sources.left(source for source in matches.values() if source is not None):
             file = present.get(source.path)
             if file is not None:
-                self._intake.take_remembered(source, file)
+                try:
+                    self._intake.take_remembered(source, file)
+                except InputError as error:
+                    self._summary.errors.append(error)
                 shrunk = self._is_beginning(file, source)
                 in_place = file.identity == source.identity and matches.get(file) is None
                 unwatched = source.looked_at is None or time.monotonic() - source.looked_at > _WATCHED_S
@@ -42,8 +46,8 @@ class Losses:
                 self._lose(source, "deleted", unseen=not self._sources.superseded(source))
 
     def _is_beginning(self, file: LogFile, source: Source) -> bool:
-        """Whether the file is what was read of the source, but for its end."""
-        if file.identity != source.identity or not 0 < file.size < source.offset:
+        """Whether the file is what was read of the source, but for its end; few bytes may be how any file begins."""
+        if file.identity != source.identity or not HEAD_BYTES <= file.size < source.offset:
             return False
         with suppress(InputError), self._files.reader(file) as reader:
             head = self._sources.head_of(source)
@@ -51,6 +55,7 @@ class Losses:
         return False
 
     def _lose(self, source: Source, reason: str, *, unseen: bool) -> None:
+        unseen = unseen and not source.only_copied
         lost = self._sources.gone(source, reason, unseen=unseen)
         self._summary.lost_bytes += lost
         self._summary.gaps += bool(lost) + unseen

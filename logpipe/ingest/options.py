@@ -23,6 +23,8 @@ class Options:
     """Whether files are watched: then a last line without a newline, and a record that may go on, wait."""
     formats: Mapping[str, Format] = field(default_factory=lambda: FORMATS)
     """By name, in the order in which they are asked."""
+    spool: str | None = None
+    """The file into which standard input goes, which is deleted in the end."""
     own_log: str | None = None
     """Where this ingest writes what it does, so that it does not read that."""
 

@@ -10,13 +10,10 @@ from logpipe.store.database import Store
 # A copy of another source is read from where the copy ends.
 _ACTIVE: Final = """
 SELECT source_id, path, device::BIGINT, inode::BIGINT, size::BIGINT,
-    greatest(coalesce(position, 0), coalesce(copied, 0))::BIGINT, coalesce(read_at, first_seen_at)
+    greatest(coalesce(position, 0), copied_bytes)::BIGINT, coalesce(read_at, first_seen_at)
 FROM sources
 LEFT JOIN (SELECT source_id, max(to_pos) AS position, max(committed_at) AS read_at FROM ledger GROUP BY source_id)
     USING (source_id)
-LEFT JOIN (
-    SELECT source_id, max(to_pos) AS copied FROM gaps WHERE reason LIKE 'copy_of_source_%' GROUP BY source_id
-) USING (source_id)
 WHERE state = 'active' AND compression IS NULL
 ORDER BY source_id
 """

@@ -284,8 +284,7 @@ FROM (
 """
 _REACHED = """
 SELECT path, max(to_pos)::BIGINT
-FROM (SELECT source_id, to_pos FROM ledger
-      UNION ALL SELECT source_id, to_pos FROM gaps WHERE reason LIKE 'copy_of_source_%')
+FROM (SELECT source_id, to_pos FROM ledger UNION ALL SELECT source_id, copied_bytes FROM sources)
 JOIN sources USING (source_id)
 WHERE state <> 'gone' GROUP BY path
 """

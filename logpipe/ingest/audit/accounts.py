@@ -33,13 +33,11 @@ ORDER BY 1
 _HOLES: Final = """
 SELECT source_id, path, 'ledger_hole', format('expected an entry from byte {}, found {}', expected, from_pos)
 FROM (
-    SELECT source_id, ledger_id, from_pos,
-        coalesce(lag(to_pos) OVER (PARTITION BY source_id ORDER BY from_pos, ledger_id), copied, 0) AS expected
-    FROM ledger LEFT JOIN (
-        SELECT source_id, max(to_pos) AS copied FROM gaps WHERE reason LIKE 'copy_of_source_%' GROUP BY source_id
-    ) USING (source_id)
+    SELECT source_id, path, ledger_id, from_pos,
+        coalesce(lag(to_pos) OVER (PARTITION BY source_id ORDER BY from_pos, ledger_id), copied_bytes) AS expected
+    FROM ledger JOIN sources USING (source_id)
     WHERE source_id BETWEEN $first AND $last
-) JOIN sources USING (source_id)
+)
 WHERE from_pos <> expected
 ORDER BY source_id, from_pos, ledger_id
 """

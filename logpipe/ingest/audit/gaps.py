@@ -24,9 +24,9 @@ class Gap:
 
 
 def known_gaps(store: Store) -> list[Gap]:
-    """All gaps, the newest last. That a file begins as a copy of another is no loss."""
+    """All gaps, the newest last."""
     rows = store.execute(
         "SELECT source_id, path, from_pos, to_pos, reason, detected_at FROM gaps JOIN sources USING (source_id) "
-        "WHERE reason NOT LIKE 'copy_of_source_%' ORDER BY detected_at, source_id, from_pos"
+        "ORDER BY detected_at, source_id, from_pos"
     )
     return [Gap(*row) for row in rows]

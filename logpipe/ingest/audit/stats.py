@@ -26,7 +26,7 @@ LEFT JOIN (
 LEFT JOIN (SELECT source_id, sum(events + rejects) AS expired FROM expired GROUP BY source_id) USING (source_id)
 LEFT JOIN (
     SELECT source_id, count(*) AS gaps, sum(to_pos - from_pos) AS lost_bytes
-    FROM gaps WHERE reason NOT LIKE 'copy_of_source_%' GROUP BY source_id
+    FROM gaps GROUP BY source_id
 ) USING (source_id)
 ORDER BY bytes DESC NULLS LAST, source_id
 """
@@ -38,7 +38,7 @@ FROM rejects GROUP BY reason ORDER BY lines DESC, reason
 
 _GAPS: Final = """
 SELECT reason, count(*) AS gaps, coalesce(sum(to_pos - from_pos), 0)::BIGINT AS bytes, max(detected_at) AS latest
-FROM gaps WHERE reason NOT LIKE 'copy_of_source_%' GROUP BY reason ORDER BY gaps DESC, reason
+FROM gaps GROUP BY reason ORDER BY gaps DESC, reason
 """
 
 _ROLLUPS: Final = """

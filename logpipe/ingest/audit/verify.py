@@ -94,7 +94,7 @@ SELECT * FROM (SELECT count(*) AS sources FROM sources), (
     FROM expired
 ), (
     SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT AS lost_bytes
-    FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'
+    FROM gaps
 )
 """
 

@@ -15,6 +15,7 @@ from logpipe.errors import InputError
 _SUFFIXES = re.compile(r"\.(?:gz|zst|bz2|xz)$")
 # .1 .2 or a date with an optional time, wherever it stands: app.log.1, app.log-20260312, app.2026-03-12T00.jsonl
 _ROTATION = re.compile(r"[._-](?:\d{1,3}(?=\.|$)|\d{4}-?\d\d-?\d\d(?:[T._-]?\d[\d._-]*)?Z?(?:[.-]\d+)*(?=\.|$))")
+_DATE_DIGITS = 8
 _CONTENT_NAMES = frozenset(
     (
         *("access", "app", "business", "current", "error", "errors", "log", "logs"),
@@ -89,6 +90,12 @@ def family_of(path: str) -> str:
     """The rotation family of a path: `logs/app.log.2.gz` and `logs/app.log-20260312` belong to `logs/app.log`."""
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(folder, _ROTATION.sub("", _SUFFIXES.sub("", name)) or name)
+
+
+def date_in(path: str) -> str:
+    """The digits of the date, and time, in a file's name, of which later ones are greater; empty without one."""
+    dates = (re.sub(r"\D", "", found) for found in _ROTATION.findall(os.path.basename(path)))
+    return max((date for date in dates if len(date) >= _DATE_DIGITS), default="")
 
 
 def service_of(path: str) -> str:

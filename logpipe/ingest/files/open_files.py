@@ -112,8 +112,13 @@ class OpenFiles:
                 continue
             if kept.away_since is None:
                 kept.away_since = time.monotonic()
-            kept.file = described(kept.file.path, kept.reader.stat(), named=kept.file.named, away=True)
-            lost.append(kept.file)
+            try:
+                kept.file = described(kept.file.path, kept.reader.stat(), named=kept.file.named, away=True)
+            except InputError:  # as when it was deleted on the server of a network file system
+                self.given_up.append((kept.file, b""))
+                self.close(kept.file)
+            else:
+                lost.append(kept.file)
         return lost
 
     def close_drained(self, drained: Callable[[LogFile], bool], *, at_once: bool = False) -> list[LogFile]:

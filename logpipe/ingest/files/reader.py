@@ -165,7 +165,10 @@ class Reader:
 
     def holds(self, position: int, data: bytes) -> bool:
         """Whether these bytes stand there now; compressed data is not read again for it."""
-        return self.compression is not None or os.pread(self._raw.fileno(), len(data), position) == data
+        try:
+            return self.compression is not None or os.pread(self._raw.fileno(), len(data), position) == data
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
     def hole(self, position: int) -> int | None:
         """How many bytes from `position` on were never written: a writer that goes on behind a truncation leaves such.
@@ -194,7 +197,10 @@ class Reader:
 
     def stat(self) -> os.stat_result:
         """Of the open file, wherever its name points now."""
-        return os.fstat(self._raw.fileno())
+        try:
+            return os.fstat(self._raw.fileno())
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
 
     def close(self) -> None:
         self._stream.close()

@@ -58,6 +58,10 @@ class Source:
     time_zone: str
     """Of times that name none."""
     state: str
+    copied_from: int | None = None
+    """The source that it began as a copy of."""
+    copied_bytes: int = 0
+    """How much of it that one has."""
     offset: int = 0
     """The first byte that is not in the store yet."""
     tail_hash: bytes | None = None
@@ -93,6 +97,16 @@ class Source:
         """Whether a file with this head begins as the source does."""
         return head.hash_of(self.head_bytes) == self.head_hash
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether nothing of it is in the store any more, so that any file would seem to hold it."""
+        return self.state == "gone" and self.offset == 0
+
+    @property
+    def only_copied(self) -> bool:
+        """Whether nothing was read of it but what is another source's."""
+        return 0 < self.offset == self.copied_bytes
+
     def advance(self, span: Span) -> None:
         """Take note that a span is in the store."""
         self.enter(span.hash_from, span.to_pos, span.range_hash, span.tail_hash)
@@ -106,6 +120,7 @@ class Source:
 
     def inherit(self, original: "Source", length: int) -> None:
         """Begin behind a copy of another source."""
+        self.copied_from, self.copied_bytes = original.source_id, length
         self.ranges = [entry for entry in original.ranges if entry[1] <= length]
         self.offset, self.tail_hash = length, original.tail_hash if original.offset == length else None
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.content import common_beginning, holds
-from logpipe.ingest.files.discovery import LogFile
+from logpipe.ingest.files.discovery import LogFile, date_in
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.reader import Compression, Replaced
 from logpipe.ingest.files.source import Head, Source
@@ -40,6 +40,8 @@ class Sources:
         self._unnoted: dict[int, Source] = {}
         self._former_paths: dict[int, str] = {}
         """Where the sources stood that were found elsewhere in this sweep."""
+        self._left_paths: dict[int, set[str]] = {}
+        """Where they ever stood."""
         self._unsettled: set[str] = set()
         for source in load_sources(store):
             self._by_family.setdefault(source.family, []).append(source)
@@ -89,22 +91,41 @@ class Sources:
         return bytes(head)
 
     def superseded(self, source: Source) -> bool:
-        """Whether its family has a newer generation, so that its writer has most likely moved on."""
-        return self._by_family[source.family][-1] is not source
+        """Whether its writer has most likely moved on: a newer generation has the name that is written to.
 
-    def copied(self, file: LogFile, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
-        """The source of the family that a new file begins as a copy of, and the length of the copy.
+        That is the one that the source left, the one without a suffix, or one of a later date. Numbered names alone may
+        be of writers side by side.
+        """
+        left = self._left_paths.get(source.source_id, ())
+        newer = (other for other in self._by_family[source.family] if other.generation > source.generation)
+        return any(
+            other.path in left
+            or (other.path == source.family != source.path)
+            or "" < date_in(source.path) < date_in(other.path)
+            for other in newer
+        )
+
+    def copied(self, file: LogFile, head: Head, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
+        """The source that a file begins as a copy of, among others of its family, and the length of the copy.
 
         Raises:
             Replaced: one of the two is not there any more.
         """
         for other, source in others:
-            if other.family != file.family or source.offset < _LEAST_COPY or self._gave_up_its_name(source, file):
+            if not self.may_be_copy(file, head, source):
                 continue
             common = common_beginning(self._files, file, other, source.offset)
             if common >= _LEAST_COPY:
                 return source, common
         return None
+
+    def may_be_copy(self, file: LogFile, head: Head, source: Source) -> bool:
+        """Whether a file may begin as a copy of a source, as far as its first bytes tell."""
+        if source.offset < _LEAST_COPY or self._gave_up_its_name(source, file):
+            return False
+        return source.begins(head) or (
+            len(head.data) < source.head_bytes and self.head_of(source).startswith(head.data)
+        )
 
     def left(self, matched: Iterable[Source]) -> list[Source]:
         """Active sources that no file of the sweep holds, as far as it tells."""
@@ -130,17 +151,13 @@ class Sources:
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now())",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), ?, ?)",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
                     *(_when(file.modified_ns), head.data, compression, format_name, service, time_zone),
+                    *((copied[0].source_id, copied[1]) if copied else (None, 0)),
                 ],
             )
-            if copied:
-                connection.execute(
-                    "INSERT INTO gaps VALUES (?, 0, ?, ?, now())",
-                    [source_id, copied[1], f"copy_of_source_{copied[0].source_id}"],
-                )
         source = Source(
             *(source_id, file.path, file.family, generation, file.device, file.inode, file.size, file.modified_ns),
             *(len(head.data), head.hash_of(len(head.data)) or b"", compression, format_name, service, time_zone),
@@ -151,6 +168,18 @@ class Sources:
         family.append(source)
         self._by_identity.setdefault(source.identity, []).append(source)
         return source
+
+    def recopy(self, source: Source, copied: tuple[Source, int] | None) -> None:
+        """Know better how much of a source, of which nothing else was read yet, is a copy; None for nothing."""
+        if copied is None:
+            source.copied_from, source.copied_bytes, source.offset = None, 0, 0
+            source.ranges, source.tail_hash = [], None
+        else:
+            source.inherit(*copied)
+        self._store.execute(
+            "UPDATE sources SET copied_from = ?, copied_bytes = ? WHERE source_id = ?",
+            [source.copied_from, source.copied_bytes, source.source_id],
+        )
 
     def set_format(self, source: Source, name: str) -> None:
         """Know better what a source is that nothing was taken of yet."""
@@ -174,7 +203,10 @@ class Sources:
         moved = (source.path, source.identity, source.state) != (file.path, file.identity, state)
         if source.path != file.path:
             self._former_paths.setdefault(source.source_id, source.path)
+            self._left_paths.setdefault(source.source_id, set()).add(source.path)
             log.info("file rotated", extra={"event": "file_rotated", "source": source.path, "renamed_to": file.path})
+        if source.state == "gone":
+            self._found_again(source)
         if source.identity != file.identity:
             self._by_identity[source.identity].remove(source)
             self._by_identity.setdefault(file.identity, []).append(source)
@@ -219,7 +251,7 @@ class Sources:
         """
         source.state = "gone"
         self._unnoted.pop(source.source_id, None)
-        lost = max(0, source.size - source.offset) if source.compression is None else 0
+        lost = max(0, source.size - source.offset) if source.compression is None and not source.only_copied else 0
         with self._store.transaction() as connection:
             connection.execute("UPDATE sources SET state = 'gone' WHERE source_id = ?", [source.source_id])
             if lost or unseen:
@@ -234,6 +266,12 @@ class Sources:
     def mended(self, source: Source) -> None:
         """The file could be read to its end after all."""
         self._store.execute("DELETE FROM gaps WHERE source_id = ? AND reason = 'damaged'", [source.source_id])
+
+    def _found_again(self, source: Source) -> None:
+        """What was taken for lost with its file has been read since."""
+        self._store.execute(
+            "DELETE FROM gaps WHERE source_id = ? AND reason IN ('deleted', 'overwritten')", [source.source_id]
+        )
 
     def broken(self, family: str) -> list[Source]:
         """The sources of a family that were cut short, or could not be read to their end; the newest first."""
@@ -257,7 +295,8 @@ class Sources:
 
     def _claims(self, file: LogFile, taken: set[int]) -> list[tuple[int, bool, bool, LogFile, Source]]:
         """The sources that the file may continue: how long the match is, has it a name, is the inode the same."""
-        family = [source for source in self._by_family.get(file.family, ()) if source.source_id not in taken]
+        known = self._by_family.get(file.family, ())
+        family = [source for source in known if source.source_id not in taken and not source.withdrawn]
         if not family:
             return []
         try:

@@ -2,8 +2,10 @@
 
 from logpipe.ingest.files.source import Source
 from logpipe.store import Store
+from logpipe.store.patience import waiting_for_memory
 
 
+@waiting_for_memory
 def load_sources(store: Store) -> list[Source]:
     """All sources, with what was read of them."""
     sources = {
@@ -11,19 +13,19 @@ def load_sources(store: Store) -> list[Source]:
         for row in store.execute(
             """
             SELECT source_id, path, family, generation, device, inode, size, (epoch_ns(modified_at))::BIGINT,
-                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, time_zone, state
+                octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, time_zone, state,
+                copied_from, copied_bytes::BIGINT, copied_bytes::BIGINT
             FROM sources ORDER BY source_id
             """
         )
     }
-    for source_id, original, length in store.execute(
-        "SELECT source_id, replace(reason, 'copy_of_source_', '')::INTEGER, to_pos FROM gaps "
-        "WHERE reason LIKE 'copy_of_source_%' ORDER BY source_id"
-    ):
-        sources[source_id].ranges += [entry for entry in sources[original].ranges if entry[1] <= length]
-        for entry in store.execute(_ENTRIES_UP_TO, [original, length]):
-            sources[source_id].enter(*entry)
-        sources[source_id].offset = length
+    for source in sources.values():
+        if source.copied_from is not None:
+            length = source.copied_bytes
+            source.ranges += [entry for entry in sources[source.copied_from].ranges if entry[1] <= length]
+            for entry in store.execute(_ENTRIES_UP_TO, [source.copied_from, length]):
+                source.enter(*entry)
+            source.offset = length
     for source_id, hash_from, end, range_hash, tail_hash in store.execute(
         "SELECT source_id, hash_from, max(to_pos), arg_max(range_hash, to_pos), arg_max(tail_hash, to_pos) "
         "FROM ledger GROUP BY source_id, hash_from ORDER BY source_id, hash_from"

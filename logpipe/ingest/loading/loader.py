@@ -1,12 +1,13 @@
 """Rows into the store, in one transaction: events, rejects, roll-ups, and the ledger that proves it."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 
 import duckdb
 import pyarrow as pa
@@ -100,7 +101,8 @@ class _Load:
         self._rows = 0
         self._finished = False
         self._failure: Exception | None = None
-        self._done: Future[None] = pool.submit(_load, store, self._given.get, before._done if before else None)
+        self._ended = threading.Event()
+        self._done: Future[None] = pool.submit(self._run, store, before._done if before else None)
 
     @property
     def full(self) -> bool:
@@ -144,6 +146,19 @@ class _Load:
         """Roll back, unless it is finished."""
         if not self._finished:
             self._give(None)
+
+    def _run(self, store: Store, before: Future[None] | None) -> None:
+        try:
+            _load(store, self._taken, before)
+        finally:
+            self._ended.set()
+
+    def _taken(self) -> Batch | rollup.Cells | None:
+        """The next item; None once the transaction has ended, for Arrow still asks ahead when a statement has failed."""
+        while not self._ended.is_set():
+            with suppress(Empty):
+                return self._given.get(timeout=0.1)
+        return None
 
     def _give(self, item: Batch | rollup.Cells | None) -> None:
         """Hand over; what became of a transaction that has failed meanwhile is told by `committed`."""

@@ -137,12 +137,8 @@ def _verified_file(store: Store, source: Source) -> str:
 
 
 def _take_again(store: Store, reader: Reader, source: Source, options: Options) -> None:
-    [(start,)] = store.execute(
-        "SELECT coalesce(max(to_pos), 0)::BIGINT FROM gaps WHERE source_id = ? AND reason LIKE 'copy_of_source_%'",
-        [source.source_id],
-    )
     end = source.offset
-    source.offset, source.tail_hash, source.ranges, source.segment = start, None, [], None
+    source.offset, source.tail_hash, source.ranges, source.segment = source.copied_bytes, None, [], None
     file = LogFile(source.path, source.family, source.device or 0, source.inode or 0, end, source.modified_ns)
     intake = _Again(store, replace(options, format=source.format), Summary(), lambda _: None, Telemetry())
     portion = Portion(reader, source, file, Ending(whole_record=True, whole_line=True))

@@ -21,7 +21,9 @@ CREATE TABLE sources (
     service VARCHAR NOT NULL,        -- for records that name none
     time_zone VARCHAR NOT NULL,      -- of times that name none
     state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
-    first_seen_at TIMESTAMPTZ NOT NULL
+    first_seen_at TIMESTAMPTZ NOT NULL,
+    copied_from INTEGER,             -- the source that it began as a copy of, which has
+    copied_bytes UBIGINT NOT NULL DEFAULT 0 -- so many of its first bytes
 );
 
 CREATE TABLE events (
@@ -96,7 +98,7 @@ CREATE TABLE gaps (
     source_id INTEGER NOT NULL,
     from_pos UBIGINT NOT NULL,
     to_pos UBIGINT,                  -- NULL where the end is not known
-    reason VARCHAR NOT NULL,         -- overwritten, shrunk, deleted, given_up, damaged; copy_of_source_N is no loss
+    reason VARCHAR NOT NULL,         -- overwritten, shrunk, deleted, given_up, damaged
     detected_at TIMESTAMPTZ NOT NULL
 );
 

@@ -1,1 +1,1 @@
-SELECT count(*) FROM gaps WHERE reason NOT LIKE 'copy_of_source_%'
+SELECT count(*) FROM gaps
