@@ -142,6 +142,7 @@ class Ingester:
         for group in self._groups(matches, until=started + SWEEP_S):
             self._take(group, matches)
         self._finish(self.files.close_drained(self._drained, at_once=last))
+        self._finish(file for file in matches if last and file.path == self._options.spool)
         self._sources.note(all_of_them=last or not self._options.following)
         self._telemetry.behind(self._unread(matches))
         self._telemetry.tell(self._store, at_once=last or not self._options.following)

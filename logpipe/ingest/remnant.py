@@ -58,9 +58,12 @@ def is_mended(store: Store, reader: Reader, file: LogFile, source: Source, commo
     """
     if file.path != source.path or reader.compression is None or common < _LEAST_PROOF:
         return False
-    [(expired,)] = store.execute("SELECT count(*) FROM expired WHERE source_id = ?", [source.source_id])
     reader.seek(sys.maxsize)
-    return not expired and reader.damage is None
+    return not _has_expired(store, source.source_id) and reader.damage is None
+
+
+def _has_expired(store: Store, source_id: int) -> bool:
+    return bool(store.execute("SELECT 1 FROM expired WHERE source_id = ? LIMIT 1", [source_id]))
 
 
 def withdraw(store: Store, source: Source) -> None:
@@ -96,17 +99,21 @@ def _proven(store: Store, reader: Reader, source: Source) -> tuple[int, int]:
 
 
 def _first_difference(store: Store, batch: Batch, until: int) -> int | None:
-    """Where, before `until`, the first row begins that the store has not, or has and the batch has not."""
+    """Where, before `until`, the first row begins that the store has not, or has and the batch has not.
+
+    What the store has not may have been removed by retention.
+    """
     connection, names = store.connection, ", ".join(batch.events.column_names)
     connection.execute("CREATE OR REPLACE TEMP TABLE made_again AS FROM events LIMIT 0")
     connection.register("new_events", batch.events)
     connection.execute(f"INSERT INTO made_again ({names}) SELECT {names} FROM new_events")
     connection.unregister("new_events")
     stretch = [batch.span.source_id, batch.span.from_pos, until]
-    [(event,)] = store.execute(_FIRST_OTHER_EVENT, stretch)
+    [(event,)] = store.execute(_FIRST_OTHER_EVENT, [*stretch, _has_expired(store, batch.span.source_id)])
     kept = store.execute(_REJECTS, stretch)
     made = [(reject.position, reject.length, reject.raw) for reject in batch.rejects if reject.position < until]
-    rejects = [position for position, *_ in {*kept}.symmetric_difference(made)]
+    removed = _has_expired(store, batch.span.source_id)
+    rejects = [position for position, *_ in ({*kept} - {*made} if removed else {*kept} ^ {*made})]
     connection.execute("DROP TABLE made_again")
     return min([*rejects, *([] if event is None else [event])], default=None)
 
@@ -116,7 +123,10 @@ WITH
     stretch AS (SELECT * FROM events WHERE source_id = $1 AND source_pos >= $2 AND source_pos < $3),
     made AS (SELECT * REPLACE ($1::INTEGER AS source_id) FROM made_again WHERE source_pos < $3)
 SELECT min(source_pos)::BIGINT
-FROM ((FROM made EXCEPT ALL FROM stretch) UNION ALL (FROM stretch EXCEPT ALL FROM made))
+FROM (
+    (SELECT * FROM (FROM made EXCEPT ALL FROM stretch) WHERE NOT $4)
+    UNION ALL (FROM stretch EXCEPT ALL FROM made)
+)
 """
 _REJECTS = """
 SELECT source_pos::BIGINT, bytes::BIGINT, raw

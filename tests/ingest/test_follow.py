@@ -2,15 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from logpipe.errors import StoreError
+from logpipe.ingest import follow as follow_module
 from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.follow import follow
-from logpipe.ingest.ingest import Ingester
+from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line
@@ -111,3 +114,48 @@ def test_a_record_that_waited_survives_the_truncation_of_its_file(tmp_path: Path
     with Store.open(tmp_path / "logs.duckdb") as store:
         assert store.execute("FROM gaps") == []
         assert not verify(store).problems
+
+
+def test_what_was_piped_in_is_read_to_its_end(
+    store: Store, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it came faster than it is loaded; nothing of it is missed afterwards, when its file is gone."""
+    monkeypatch.setattr("logpipe.ingest.ingest._SLICE_BYTES", 2000)
+    monkeypatch.setattr("logpipe.ingest.ingest.SWEEP_S", 0.0)
+    spool = tmp_path / "standard input"
+    append(spool, range(500))
+    ended = threading.Event()
+    ended.set()
+    ingester = Ingester(store, Options(following=True, spool=str(spool)))
+    follow(ingester, [str(spool)], ended, lambda _: None)
+    assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(500, 500)]
+    spool.unlink()
+    append(logs / "app.log", range(1))
+    assert not ingest(store, [str(logs)], Options()).warnings
+    assert store.execute("FROM gaps") == []
+    assert not verify(store).problems
+
+
+def test_retention_works_while_there_is_much_to_read(store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And before the database is tried again that refused."""
+    monkeypatch.setattr("logpipe.ingest.ingest._SLICE_BYTES", 2000)
+    monkeypatch.setattr(follow_module, "RETRY_S", 0.01)
+    append(logs / "app.log", range(500))
+    stop, refusals = threading.Event(), [StoreError("no room"), StoreError("no room")]
+    kept: list[bool] = []
+    ingester = Ingester(store, Options(following=True))
+    sweep = ingester.sweep
+
+    def refused(files: Iterable[LogFile], *, last: bool = False) -> None:
+        if refusals and not last:
+            raise refusals.pop()
+        sweep(files, last=last)
+
+    def keep_house() -> None:
+        kept.append(ingester.behind)
+        if kept.count(True) == 3:
+            stop.set()
+
+    monkeypatch.setattr(ingester, "sweep", refused)
+    follow(ingester, [str(logs)], stop, lambda _: None, between=keep_house)
+    assert len(kept) >= 5

@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BufferedIOBase, FileIO
 from pathlib import Path
@@ -15,7 +16,7 @@ import duckdb
 import pytest
 from backports import zstd
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, StoreError
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files import flow, reader
 from logpipe.ingest.files.discovery import find
@@ -526,3 +527,19 @@ def test_an_ingest_waits_for_memory(store: Store, logs: Path, take: Take) -> Non
     threading.Timer(1.0, other.close).start()
     assert take().events == 20_000
     assert sequences(store) == list(range(20_000))
+
+
+def test_what_asks_ahead_is_let_go_when_its_statement_has_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow does so on threads of its own, for which the process waits at its end."""
+    asked: list[Future[object]] = []
+    with ThreadPoolExecutor(2) as pool:
+
+        def fails(_: Store, next_item: Callable[[], object], __: object) -> None:
+            asked.append(pool.submit(next_item))
+            raise StoreError("no room left")
+
+        monkeypatch.setattr(loader, "_load", fails)
+        load = loader._Load(store, pool, None)
+        with pytest.raises(StoreError, match="no room left"):
+            load.committed()
+        assert asked[0].result(timeout=30) is None

@@ -3,6 +3,9 @@
 A file continues the source of its family whose bytes it still holds: the same head, the same bytes before the offset,
 and, where the inode is another, the same hashes over everything read. The longest match wins; inode and path only break
 ties. A file that begins as a copy of another starts where the copy ends.
+
+A source of another family, which no file of that family holds any more, is continued too, for logs are moved to names
+and folders that tell nothing: by the very file, untouched, or by all its bytes, if these are many.
 """
 
 import logging
@@ -12,9 +15,9 @@ from datetime import UTC, datetime
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.content import common_beginning, holds
-from logpipe.ingest.files.discovery import LogFile, date_in
+from logpipe.ingest.files.discovery import LogFile, date_in, family_of
 from logpipe.ingest.files.open_files import OpenFiles
-from logpipe.ingest.files.reader import Compression, Replaced
+from logpipe.ingest.files.reader import HEAD_BYTES, Compression, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.stored_sources import load_sources
 from logpipe.store import Store
@@ -37,6 +40,8 @@ class Sources:
         self._files = files
         self._by_family: dict[str, list[Source]] = {}
         self._by_identity: dict[tuple[int | None, int | None], list[Source]] = {}
+        self._by_head: dict[bytes, list[Source]] = {}
+        """Those whose head is as long as a head may be."""
         self._unnoted: dict[int, Source] = {}
         self._former_paths: dict[int, str] = {}
         """Where the sources stood that were found elsewhere in this sweep."""
@@ -44,8 +49,7 @@ class Sources:
         """Where they ever stood."""
         self._unsettled: set[str] = set()
         for source in load_sources(store):
-            self._by_family.setdefault(source.family, []).append(source)
-            self._by_identity.setdefault(source.identity, []).append(source)
+            self._index(source)
 
     def __iter__(self) -> Iterator[Source]:
         return (source for family in self._by_family.values() for source in family)
@@ -65,7 +69,7 @@ class Sources:
             if source is not None:
                 taken.add(source.source_id)
         claims = [claim for file, source in matches.items() if source is None for claim in self._claims(file, taken)]
-        claims.sort(key=lambda claim: claim[:3], reverse=True)
+        claims.sort(key=lambda claim: claim[:4], reverse=True)
         for *_, file, source in claims:
             if matches[file] is None and source.source_id not in taken:
                 matches[file] = source
@@ -96,12 +100,13 @@ class Sources:
         That is the one that the source left, the one without a suffix, or one of a later date. Numbered names alone may
         be of writers side by side.
         """
-        left = self._left_paths.get(source.source_id, ())
+        for path in self._left_paths.get(source.source_id, ()):
+            others = self._by_family.get(family_of(path), ())
+            if any(other.path == path and other.source_id > source.source_id for other in others):
+                return True
         newer = (other for other in self._by_family[source.family] if other.generation > source.generation)
         return any(
-            other.path in left
-            or (other.path == source.family != source.path)
-            or "" < date_in(source.path) < date_in(other.path)
+            other.path == source.family != source.path or "" < date_in(source.path) < date_in(other.path)
             for other in newer
         )
 
@@ -146,8 +151,7 @@ class Sources:
     ) -> Source:
         """A new generation of the file's family, stored; one that is `copied` starts behind the copy."""
         time_zone = time_zone or (copied[0].time_zone if copied else "UTC")
-        family = self._by_family.setdefault(file.family, [])
-        generation = 1 + max((source.generation for source in family), default=0)
+        generation = self._next_generation(file.family)
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
@@ -165,9 +169,17 @@ class Sources:
         )
         if copied:
             source.inherit(*copied)
-        family.append(source)
-        self._by_identity.setdefault(source.identity, []).append(source)
+        self._index(source)
         return source
+
+    def _index(self, source: Source) -> None:
+        self._by_family.setdefault(source.family, []).append(source)
+        self._by_identity.setdefault(source.identity, []).append(source)
+        self._index_head(source)
+
+    def _index_head(self, source: Source) -> None:
+        if source.head_bytes == HEAD_BYTES:
+            self._by_head.setdefault(source.head_hash, []).append(source)
 
     def recopy(self, source: Source, copied: tuple[Source, int] | None) -> None:
         """Know better how much of a source, of which nothing else was read yet, is a copy; None for nothing."""
@@ -207,6 +219,8 @@ class Sources:
             log.info("file rotated", extra={"event": "file_rotated", "source": source.path, "renamed_to": file.path})
         if source.state == "gone":
             self._found_again(source)
+        if source.family != file.family:
+            self._move(source, file.family)
         if source.identity != file.identity:
             self._by_identity[source.identity].remove(source)
             self._by_identity.setdefault(file.identity, []).append(source)
@@ -217,6 +231,7 @@ class Sources:
         self._unnoted[source.source_id] = source
         if grown and head is not None:
             source.head_bytes, source.head_hash = len(head.data), head.hash_of(len(head.data)) or b""
+            self._index_head(source)
             self._store.execute("UPDATE sources SET head = ? WHERE source_id = ?", [head.data, source.source_id])
         if moved:
             source.noted_at = 0.0
@@ -267,6 +282,20 @@ class Sources:
         """The file could be read to its end after all."""
         self._store.execute("DELETE FROM gaps WHERE source_id = ? AND reason = 'damaged'", [source.source_id])
 
+    def _next_generation(self, family: str) -> int:
+        return 1 + max((source.generation for source in self._by_family.get(family, ())), default=0)
+
+    def _move(self, source: Source, family: str) -> None:
+        """Its file was found under a name of another family."""
+        self._by_family[source.family].remove(source)
+        source.generation = self._next_generation(family)
+        source.family = family
+        self._by_family.setdefault(family, []).append(source)
+        self._store.execute(
+            "UPDATE sources SET family = ?, generation = ? WHERE source_id = ?",
+            [family, source.generation, source.source_id],
+        )
+
     def _found_again(self, source: Source) -> None:
         """What was taken for lost with its file has been read since."""
         self._store.execute(
@@ -290,19 +319,23 @@ class Sources:
     def _untouched(self, file: LogFile) -> Source | None:
         """The source that was read furthest in this very file, if nothing has happened to it since."""
         same = self._by_identity.get(file.identity, ())
-        untouched = [source for source in same if source.family == file.family and source.untouched(file)]
-        return max(untouched, key=lambda source: source.offset, default=None)
+        untouched = [source for source in same if source.untouched(file) and not source.withdrawn]
+        return max(untouched, key=lambda source: (source.family == file.family, source.offset), default=None)
 
-    def _claims(self, file: LogFile, taken: set[int]) -> list[tuple[int, bool, bool, LogFile, Source]]:
-        """The sources that the file may continue: how long the match is, has it a name, is the inode the same."""
-        known = self._by_family.get(file.family, ())
-        family = [source for source in known if source.source_id not in taken and not source.withdrawn]
-        if not family:
+    def _claims(self, file: LogFile, taken: set[int]) -> list[tuple[int, bool, bool, bool, LogFile, Source]]:
+        """The sources that the file may continue.
+
+        With how long the match is, and whether it is of the family, has a name, and is in the same inode.
+        """
+        if not self._by_family.get(file.family) and not self._by_head:
             return []
         try:
             with self._files.reader(file) as reader:
                 head = Head(reader.peek())
-                begun = [source for source in family if source.begins(head)]
+                moved = self._by_head.get(head.hash_of(HEAD_BYTES) or b"", ())
+                known = {source.source_id: source for source in (*self._by_family.get(file.family, ()), *moved)}
+                free = [known[source_id] for source_id in known.keys() - taken if not known[source_id].withdrawn]
+                begun = [source for source in free if source.begins(head)]
                 held = [(source, holds(reader, file, source)) for source in begun]
         except Replaced:
             self.unsettle(file.family)
@@ -310,7 +343,7 @@ class Sources:
         except InputError:
             return []
         return [
-            (source.offset, not file.away, same_inode, file, source)
+            (source.offset, source.family == file.family, not file.away, same_inode, file, source)
             for source, same_inode in held
             if same_inode is not None
         ]

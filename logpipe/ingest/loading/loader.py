@@ -154,7 +154,7 @@ class _Load:
             self._ended.set()
 
     def _taken(self) -> Batch | rollup.Cells | None:
-        """The next item; None once the transaction has ended, for Arrow still asks ahead when a statement has failed."""
+        """The next item; None once the transaction has ended: Arrow asks ahead, also when the statement failed."""
         while not self._ended.is_set():
             with suppress(Empty):
                 return self._given.get(timeout=0.1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files.discovery import LogFile, find
 from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.options import Options
@@ -146,3 +147,147 @@ def test_the_oldest_of_files_that_were_found_together_is_the_first_generation(st
     assert sequences(store) == [0, 100, 200, 300]
     assert summary.gaps == 0
     assert not summary.warnings
+
+
+def test_a_copy_is_found_while_it_is_being_made(ingester: Ingester, store: Store, logs: Path) -> None:
+    """As by copytruncate of a large file: nothing in it is new, whenever one looks, but for its tail in the end."""
+    log, copy = logs / "app.jsonl", logs / "app.jsonl.1"
+    log.write_bytes(_lines(*range(100)))
+    _look(ingester, logs)
+    data = log.read_bytes()
+    for size in (1000, 5000, len(data) - 70):
+        copy.write_bytes(data[:size])
+        _look(ingester, logs)
+        assert sequences(store) == list(range(100))
+    copy.write_bytes(data + _lines(100))
+    log.write_bytes(b"")
+    _look(ingester, logs)
+    assert sequences(store) == list(range(101))
+    assert store.execute("FROM gaps") == []
+    assert not verify(store).problems
+
+
+def test_a_copy_that_is_found_half_made_by_one_ingest_is_known_to_the_next(store: Store, logs: Path) -> None:
+    log, copy = logs / "app.jsonl", logs / "app.jsonl.1"
+    log.write_bytes(_lines(*range(100)))
+    copy.write_bytes(log.read_bytes()[:5050])
+    ingest(store, [str(logs)], Options())
+    copy.write_bytes(log.read_bytes())
+    ingest(store, [str(logs)], Options())
+    assert sequences(store) == list(range(100))
+    assert not verify(store).problems
+
+
+def test_files_side_by_side_may_begin_alike(store: Store, logs: Path) -> None:
+    """A file that has only the first lines of another seems to be a copy of it, until it goes on in its own way."""
+    banner = _lines(0, 1)
+    (logs / "worker-1.log").write_bytes(banner + _lines(2))
+    (logs / "worker-2.log").write_bytes(banner)
+    ingest(store, [str(logs)], Options())
+    with (logs / "worker-2.log").open("ab") as file:
+        file.write(_lines(3))
+    ingest(store, [str(logs)], Options())
+    assert sequences(store) == [0, 0, 1, 1, 2, 3]
+    assert not verify(store).problems
+
+
+@pytest.mark.parametrize("name", ["app.jsonl.old", "old/app.jsonl.1", "2026-07-10-app.jsonl", "app.jsonl~"])
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_log_is_moved_to_a_name_that_tells_nothing(
+    store: Store, logs: Path, name: str, count: int, follow: bool
+) -> None:
+    """The file is known by what it is, and its log goes on without it."""
+    log, moved = logs / "app.jsonl", logs / name
+    log.write_bytes(_lines(*range(count)))
+    moved.parent.mkdir(exist_ok=True)
+    ingester = Ingester(store, Options(following=follow))
+    _look(ingester, logs)
+    log.rename(moved)
+    log.write_bytes(_lines(1000))
+    _look(ingester, logs)
+    _look(ingester, logs, last=True)
+    ingester.close()
+    assert sequences(store) == [*range(count), 1000]
+    assert store.execute("FROM gaps") == []
+    assert not verify(store).problems
+
+
+def test_a_log_is_compressed_to_a_name_that_tells_nothing(store: Store, logs: Path) -> None:
+    """Its bytes are known again, if they are enough to be no chance."""
+    log = logs / "app.jsonl"
+    log.write_bytes(_lines(*range(100)))
+    ingest(store, [str(logs)], Options())
+    (logs / "app.jsonl.old.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.write_bytes(_lines(1000))
+    ingest(store, [str(logs)], Options())
+    assert sequences(store) == [*range(100), 1000]
+
+
+def test_another_log_that_begins_alike_is_not_the_one_that_was_deleted(store: Store, logs: Path) -> None:
+    """Few lines may be how both begin."""
+    (logs / "one.jsonl").write_bytes(_lines(0))
+    ingest(store, [str(logs)], Options())
+    (logs / "one.jsonl").unlink()
+    (logs / "two.jsonl").write_bytes(_lines(0, 1))
+    ingest(store, [str(logs)], Options())
+    assert sequences(store) == [0, 0, 1]
+
+
+def test_a_file_that_comes_back_is_no_loss(store: Store, logs: Path) -> None:
+    """As on a volume that was not mounted for a while."""
+    log, aside = logs / "app.jsonl", logs.parent / "aside"
+    log.write_bytes(_lines(0))
+    ingest(store, [str(logs)], Options())
+    log.rename(aside)
+    ingest(store, [str(logs)], Options())
+    assert store.execute("SELECT reason FROM gaps") == [("deleted",)]
+    aside.rename(log)
+    ingest(store, [str(logs)], Options())
+    assert store.execute("FROM gaps") == []
+    assert sequences(store) == [0]
+
+
+def test_a_program_that_begins_its_log_anew_begins_it_alike(ingester: Ingester, store: Store, logs: Path) -> None:
+    """The first line is the same as before, and another event."""
+    log = logs / "app.jsonl"
+    log.write_bytes(_lines(0, 1))
+    _look(ingester, logs)
+    log.write_bytes(_lines(0))
+    _look(ingester, logs)
+    with log.open("ab") as file:
+        file.write(_lines(2))
+    _look(ingester, logs)
+    assert sequences(store) == [0, 0, 1, 2]
+
+
+def test_a_half_line_of_a_file_with_a_number_is_waited_for(ingester: Ingester, store: Store, logs: Path) -> None:
+    """Beside a newer one of another number: both may be written to."""
+    (logs / "worker-1.log").write_bytes(_lines(0) + line(1)[:20])
+    rest(logs / "worker-1.log")
+    _look(ingester, logs)
+    (logs / "worker-2.log").write_bytes(_lines(2))
+    _look(ingester, logs)
+    for source in ingester._sources:
+        source.changed_at -= 60
+        source.looked_at = None
+    _look(ingester, logs)
+    assert sequences(store) == [0, 2]
+    assert store.execute("FROM rejects") == []
+
+
+def test_a_long_file_that_only_this_ingest_can_read_is_read_to_its_end(
+    ingester: Ingester, store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was deleted, and is still open here: the last look takes all of it, not a slice."""
+    monkeypatch.setattr("logpipe.ingest.ingest._SLICE_BYTES", 2000)
+    monkeypatch.setattr("logpipe.ingest.ingest.SWEEP_S", 0.0)
+    log = logs / "app.jsonl"
+    log.write_bytes(_lines(0))
+    _look(ingester, logs)
+    with log.open("ab") as file:
+        file.write(_lines(*range(1, 500)))
+    log.unlink()
+    (logs / "other.jsonl").write_bytes(_lines(1000))
+    _look(ingester, logs, last=True)
+    assert set(range(500)) <= set(sequences(store))
