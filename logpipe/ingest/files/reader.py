@@ -9,7 +9,6 @@ import os
 import sys
 import zlib
 from io import BufferedIOBase, FileIO
-from pathlib import Path
 from typing import Final, Literal, Self, cast
 
 from logpipe.errors import InputError
@@ -281,6 +280,6 @@ def _unreadable(path: str, error: Exception) -> InputError:
     kind = Replaced if isinstance(error, FileNotFoundError) else InputError
     return kind(
         f"cannot read {path}: {str(getattr(error, 'strerror', None) or error).lower()}",
-        remedy="check the name and its permissions" if Path(path).exists() else "check the name",
+        remedy="check the name and its permissions" if os.path.exists(path) else "check the name",
         reason="unreadable",
     )
