@@ -14,6 +14,7 @@ from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.follow import follow
 from logpipe.ingest.ingest import Ingester, ingest
+from logpipe.ingest.loading import cut
 from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line
@@ -139,6 +140,8 @@ def test_what_was_piped_in_is_read_to_its_end(
 def test_retention_works_while_there_is_much_to_read(store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And before the database is tried again that refused."""
     monkeypatch.setattr("logpipe.ingest.ingest._SLICE_BYTES", 2000)
+    monkeypatch.setattr(cut, "_FIRST_SCANNED_BYTES", 1000)
+    monkeypatch.setattr(cut, "_SCANNED_ROWS", 10)
     monkeypatch.setattr(follow_module, "RETRY_S", 0.01)
     append(logs / "app.log", range(500))
     stop, refusals = threading.Event(), [StoreError("no room"), StoreError("no room")]
@@ -153,9 +156,10 @@ def test_retention_works_while_there_is_much_to_read(store: Store, logs: Path, m
 
     def keep_house() -> None:
         kept.append(ingester.behind)
-        if kept.count(True) == 3:
+        if kept.count(True) == 3 or len(kept) == 100:
             stop.set()
 
     monkeypatch.setattr(ingester, "sweep", refused)
     follow(ingester, [str(logs)], stop, lambda _: None, between=keep_house)
+    assert kept.count(True) == 3
     assert len(kept) >= 5
