@@ -53,7 +53,8 @@ def _stored(store: Store) -> list[dict[str, Any]]:
     columns = ", ".join(field.column for field in FIELDS)
     events = []
     for *values, attributes in store.execute(
-        f"SELECT {columns}, attributes FROM events ORDER BY source_id, source_pos"
+        f"SELECT {columns}, attributes FROM events "
+        "ORDER BY (SELECT path FROM sources WHERE sources.source_id = events.source_id), source_pos"
     ):
         record = {field.key: value for field, value in zip(FIELDS, values, strict=True) if value is not None}
         events.append({**record, **(orjson.loads(attributes) if attributes else {})})
