@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from logpipe.errors import InputError
+from logpipe.ingest.copies import Copies
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
 from logpipe.ingest.files.ending import ending, left_alone, unchanged
@@ -14,7 +15,7 @@ from logpipe.ingest.files.first_lines import first_bytes, first_lines
 from logpipe.ingest.files.flow import CHUNK_BYTES
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.own_files import OwnFiles
-from logpipe.ingest.files.reader import HEAD_BYTES, TRANSCODED, Reader, Replaced
+from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import detect
@@ -22,7 +23,6 @@ from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
-from logpipe.ingest.remnant import common_lines, is_mended, withdraw
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store
 from logpipe.store.volume import free_bytes
@@ -91,7 +91,6 @@ class Ingester:
         self._options = options
         self._progress = progress or (lambda _: None)
         self._seen: set[tuple[int, int]] = set()
-        self._families: dict[str, list[LogFile]] = {}
         self._refused: dict[tuple[int, int], LogFile] = {}
         self._own = OwnFiles(store.url, options.own_log)
         self._told_own: set[str] = set()
@@ -104,6 +103,7 @@ class Ingester:
         self._store = store
         self._sources = Sources(store, self.files)
         self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
+        self._copies = Copies(store, self._sources, self.files, self._options)
         self._losses = Losses(self._sources, self.files, self._intake, self.summary)
 
     def reopen(self) -> None:
@@ -135,7 +135,7 @@ class Ingester:
         self._last = last
         self._losses.enter_given_up(self._options.format or "plain")
         matches = self._match([*found, *self.files.away(found)])
-        self._families = _by_family(matches)
+        self._copies.look(matches)
         self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
         self.behind = self.unsettled = False
@@ -278,13 +278,13 @@ class Ingester:
         if reader.size() < file.size or (source is not None and not source.begins(head)):
             raise Replaced(f"{file.path} was overwritten since it was found", reason="replaced")
         if source is None:
-            source = matches[file] = self._begin(file, reader, head, matches)
+            source = matches[file] = self._begin(file, reader, head)
             if source is None:
                 return None
         grown = not source.untouched(file)
         if grown:
             source.changed_at = time.monotonic()
-        if source.only_copied and self._has_nothing_new(file, head, source, grown, matches):
+        if source.only_copied and self._copies.has_nothing_new(file, head, source, grown=grown):
             source.looked_at = time.monotonic()
             self._sources.seen(source, file, head, reader.compression, complete=False)
             return None
@@ -330,7 +330,7 @@ class Ingester:
                 reason="damaged",
             )
 
-    def _begin(self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]) -> Source | None:
+    def _begin(self, file: LogFile, reader: Reader, head: Head) -> Source | None:
         """The source of a new file; None where there is none to begin yet, or nothing in it that is new."""
         if not head.data:
             return None
@@ -339,11 +339,10 @@ class Ingester:
         except InputError:
             self._refused[file.identity] = file
             raise
-        others = self._relatives(file, matches)
-        if any(self._sources.may_be_copy(file, head, source) and _is_unread(other, source) for other, source in others):
+        if self._copies.is_undecided(file, head):
             self.behind = True
-            return None  # it is not known yet how much a copy has of it
-        copied = self._sources.copied(file, head, others) or self._remnant(reader, file, others)
+            return None
+        copied = self._copies.original(reader, file, head)
         if copied and reader.damage and not left_alone(file):
             return None  # it is still being mended
         if copied and file.away and copied[1] == file.size:
@@ -355,84 +354,8 @@ class Ingester:
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return self._sources.add(file, head, reader.compression, format_name, service, copied, self._options.time_zone)
 
-    def _relatives(self, file: LogFile, matches: dict[LogFile, Source | None]) -> list[tuple[LogFile, Source]]:
-        """The other files of the family that continue a source."""
-        related = ((other, matches[other]) for other in self._families[file.family] if other is not file)
-        return [(other, source) for other, source in related if source is not None]
-
-    def _has_nothing_new(
-        self, file: LogFile, head: Head, source: Source, grown: bool, matches: dict[LogFile, Source | None]
-    ) -> bool:
-        """Of a copy: whether all that it has comes, or may yet come, from its original."""
-        others = self._relatives(file, matches)
-        if grown or (source.compression is None and not source.exhausted(file)):
-            self._recopy(file, head, source, others)
-        return source.only_copied and self._original_goes_on(source, others)
-
-    def _recopy(self, file: LogFile, head: Head, source: Source, others: list[tuple[LogFile, Source]]) -> None:
-        """Look again at a file that was found as a copy: it may have been found while it was being made.
-
-        Where it differs from its original so soon, the two only begin with the same few lines.
-        """
-        copied = self._sources.copied(file, head, others)
-        if copied is not None and copied[1] > source.copied_bytes:
-            self._sources.recopy(source, copied)
-        elif copied is None and source.copied_bytes < HEAD_BYTES and _original(source, others):
-            self._sources.recopy(source, None)
-
-    def _original_goes_on(self, source: Source, others: list[tuple[LogFile, Source]]) -> bool:
-        """Whether what a copy has, and the store has not, may be its original's, which is still there."""
-        found = _original(source, others)
-        if found is None:
-            return False
-        file, original = found
-        if original.offset > source.offset:
-            return True
-        if original.compression is not None:
-            return not original.exhausted(file)
-        with self.files.reader(file) as reader:
-            size = reader.size()
-        self.behind |= size > file.size
-        return size > original.offset
-
-    def _remnant(
-        self, reader: Reader, file: LogFile, others: list[tuple[LogFile, Source]]
-    ) -> tuple[Source, int] | None:
-        """The source that was cut short to what the file begins with, or goes on in it after damage; and how far.
-
-        What was read of a damaged file is withdrawn where the whole one is here.
-        """
-        present = {source.source_id for _, source in others}
-        for source in self._sources.broken(file.family):
-            if source.source_id in present:
-                continue
-            length = common_lines(self._store, reader, file, source, self._options)
-            if not length:
-                continue
-            if is_mended(self._store, reader, file, source, length):
-                withdraw(self._store, source)
-                return None
-            return source, length
-        return None
-
     def _detect(self, reader: Reader) -> str:
         return detect(first_lines(reader), self._options.formats).format.name
-
-
-def _original(source: Source, others: list[tuple[LogFile, Source]]) -> tuple[LogFile, Source] | None:
-    return next((found for found in others if found[1].source_id == source.copied_from), None)
-
-
-def _is_unread(file: LogFile, source: Source) -> bool:
-    """Whether there is something in a file that this sweep has not looked at."""
-    return not (source.exhausted(file) or (source.looked_at and source.untouched(file)))
-
-
-def _by_family(files: Iterable[LogFile]) -> dict[str, list[LogFile]]:
-    families: dict[str, list[LogFile]] = {}
-    for file in files:
-        families.setdefault(file.family, []).append(file)
-    return families
 
 
 def _grows(source: Source | None) -> bool:
