@@ -32,7 +32,6 @@ CREATE MACRO markdown_cell(cell) AS
     regexp_replace(regexp_replace(coalesce(cell, ''), '[\\|<]', '\\\0', 'g'), '[\r\n]+', ' ', 'g');
 """
 
-
 _ROW_GROUP_BYTES: Final = 64 << 20
 
 

@@ -109,10 +109,10 @@ def _first_difference(store: Store, batch: Batch, until: int) -> int | None:
     connection.execute(f"INSERT INTO made_again ({names}) SELECT {names} FROM new_events")
     connection.unregister("new_events")
     stretch = [batch.span.source_id, batch.span.from_pos, until]
-    [(event,)] = store.execute(_FIRST_OTHER_EVENT, [*stretch, _has_expired(store, batch.span.source_id)])
+    removed = _has_expired(store, batch.span.source_id)
+    [(event,)] = store.execute(_FIRST_OTHER_EVENT, [*stretch, removed])
     kept = store.execute(_REJECTS, stretch)
     made = [(reject.position, reject.length, reject.raw) for reject in batch.rejects if reject.position < until]
-    removed = _has_expired(store, batch.span.source_id)
     rejects = [position for position, *_ in ({*kept} - {*made} if removed else {*kept} ^ {*made})]
     connection.execute("DROP TABLE made_again")
     return min([*rejects, *([] if event is None else [event])], default=None)

@@ -95,7 +95,7 @@ class Reader:
             self.position = position
             return
         back = self.position - position
-        if 0 < back <= len(self._behind):
+        if 0 < back <= len(self._behind) and not self.grows:  # what grows may have been overwritten
             self._behind, self._ready = self._behind[:-back], self._behind[-back:] + self._ready
             self.position = position
         elif back > 0:

@@ -148,6 +148,6 @@ def _unconvertible(portion: Portion, error: duckdb.Error) -> InputError:
     reason = str(error).partition("\n")[0]
     return InputError(
         f"{portion.file.path}: no rows could be made of what stands behind byte {portion.source.offset:,} ({reason})",
-        remedy="the lines before it were taken; another --format may take the rest",
+        remedy=f"the lines before it were taken; for another format: logpipe reparse {portion.file.path} --format NAME",
         reason="unconvertible",
     )

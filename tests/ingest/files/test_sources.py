@@ -291,3 +291,14 @@ def test_a_long_file_that_only_this_ingest_can_read_is_read_to_its_end(
     (logs / "other.jsonl").write_bytes(_lines(1000))
     _look(ingester, logs, last=True)
     assert set(range(500)) <= set(sequences(store))
+
+
+def test_a_log_in_utf_16_is_overwritten_in_place(ingester: Ingester, store: Store, logs: Path) -> None:
+    """While it is open: what stands in it now is read, and not what was decoded before."""
+    log = logs / "app.jsonl"
+    log.write_bytes(_lines(0, 1).decode().encode("utf-16"))
+    _look(ingester, logs)
+    log.write_bytes(_lines(2, 3, 4).decode().encode("utf-16"))
+    _look(ingester, logs)
+    _look(ingester, logs)
+    assert sequences(store) == [0, 1, 2, 3, 4]
