@@ -302,3 +302,24 @@ def test_a_log_in_utf_16_is_overwritten_in_place(ingester: Ingester, store: Stor
     _look(ingester, logs)
     _look(ingester, logs)
     assert sequences(store) == [0, 1, 2, 3, 4]
+
+
+def test_what_a_copy_and_its_original_have_is_left_to_the_original(
+    ingester: Ingester, store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that was written, and copied, after the sweep had found how long they are."""
+    log, copy = logs / "app.jsonl", logs / "app.jsonl.1"
+    log.write_bytes(_lines(*range(100)))
+    _look(ingester, logs)
+    copy.write_bytes(log.read_bytes())
+
+    def write_to_both() -> None:
+        for path in (log, copy):
+            with path.open("ab") as file:
+                file.write(_lines(100))
+
+    _amid(ingester, monkeypatch, write_to_both)
+    _look(ingester, logs)
+    _look(ingester, logs)
+    assert sequences(store) == list(range(101))
+    assert not verify(store).problems
