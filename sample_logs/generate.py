@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 from dataclasses import asdict
-from multiprocessing.context import ForkProcess
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,9 +59,10 @@ def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
     return truth
 
 
-def _start(day: Day, folder: Path, service: str) -> ForkProcess:
-    """A process of its own for each service, as they have in life; forked, for the day need not be copied then."""
-    process = multiprocessing.get_context("fork").Process(target=_emit, args=(day, folder, service), name=service)
+def _start(day: Day, folder: Path, service: str) -> SpawnProcess:
+    """A process of its own for each service, as they have in life; not forked, for the caller may have threads."""
+    own = Day(day.seed, day.scale, {service: day.moments[service]})
+    process = multiprocessing.get_context("spawn").Process(target=_emit, args=(own, folder, service), name=service)
     process.start()
     return process
 

@@ -1,6 +1,7 @@
 """The files under what happens to them: many processes, kills, full disks, forks, signals, deleted folders."""
 
 import fcntl
+import gc
 import json
 import os
 import random
@@ -199,6 +200,7 @@ def fork_and_log(records: int) -> int:
     """A child that logs and ends without any clean-up."""
     child = os.fork()
     if child == 0:
+        gc.disable()  # it would end databases of other tests, whose threads the child does not have
         for _ in range(records):
             get_logger().info("child")
         os._exit(0)
