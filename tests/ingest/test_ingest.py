@@ -312,6 +312,7 @@ def test_a_time_is_inferred_across_chunks_without_events(
     """Of the record before it, though nothing but rejects stands between, and nothing is committed yet."""
     for name in ("CHUNK_ROWS", "_SCANNED_ROWS"):
         monkeypatch.setattr(cut, name, 2)
+    monkeypatch.setattr(cut, "_FIRST_PART", 1)
     path = logs / "app.jsonl"
     path.write_bytes(line(0) + line(1) + b'{"torn\n{"torn too\n{"message":"when?"}\n' + line(5))
     os.utime(path, (10**9, 10**9))

@@ -29,8 +29,11 @@ _MOST_LINES = 1 << 20
 _SCANNED_ROWS = CHUNK_ROWS // 4
 """The same where a chunk costs little by itself: small ones stay in the processor's cache."""
 
-_FIRST_SCANNED_BYTES = 12 << 20
+_FIRST_SCANNED_BYTES = 3 << 20
 """How much of them is read at first, before it is known how much has so many rows."""
+
+_FIRST_PART = 4
+"""The first chunk is one of so many parts, so that the store has something to do soon, and the next is the rest."""
 
 _ROOM = 1.05
 """A filling aims at this much more than the chunk before had, so that it seldom falls a few rows short."""
@@ -58,6 +61,8 @@ class Cut:
         self._make = make
         self._begins = begins
         self._until = until
+        self._taken = 0
+        """Records so far."""
         self._left = False
         """Whether whole lines were left in the window, since there were too many."""
         if make.format.scan:
@@ -123,18 +128,25 @@ class Cut:
             count -= 1
             if count == 0:
                 return  # the only record waits for what may follow it
-        rows = _SCANNED_ROWS if make.format.scan else CHUNK_ROWS
-        flow.aim(_ROOM * rows * size / max(1, count))
         first = 0
         while first == 0 or first < count:
+            rows = self._rows()
+            flow.aim(_ROOM * rows * size / max(1, count))
             last = min(first + rows, count)
             if last - first < rows and flow.more and (first or not full):
                 return  # too few for now: these go with those that follow
             piece = prepared(records.piece(first, last), make.format)
             if last == count and unterminated:
                 lines.note_unterminated(piece)
+            self._taken += last - first
             yield piece
             first = max(last, 1)
+
+    def _rows(self) -> int:
+        """How many the next chunk is to have."""
+        if not self._make.format.scan:
+            return CHUNK_ROWS
+        return _SCANNED_ROWS - self._taken % _SCANNED_ROWS if self._taken else max(1, _SCANNED_ROWS // _FIRST_PART)
 
     def _rest_of_line(self) -> Chunk:
         """The line went on after its beginning was taken as the last of its file."""

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from queue import Empty, Full, Queue
 
 import duckdb
@@ -28,6 +29,8 @@ _REJECT_TYPES = {
     "raw": pa.binary(),
 }
 
+_LEDGER_ROW = f"(nextval('ledger_ids'), {', '.join('?' * 13)})"
+_ENTERED_TOGETHER = 64
 
 Count = Callable[[Sequence[Uncounted]], rollup.Cells]
 
@@ -199,7 +202,7 @@ class _Run:
         _insert_events(connection, pa.RecordBatchReader.from_batches(self._schema, self._events()))
         for entry, rejects in self._inserted:
             _insert_rejects(connection, entry, rejects)
-            _enter(connection, entry)
+        _enter(connection, [entry for entry, _ in self._inserted])
 
     def _events(self) -> Iterator[pa.RecordBatch]:
         while isinstance(batch := self.after, Batch) and batch.events.schema.equals(self._schema):
@@ -213,7 +216,7 @@ def insert(connection: duckdb.DuckDBPyConnection, batch: Batch) -> None:
     """All that a batch brings but what it adds to the roll-ups."""
     _insert_events(connection, batch.events)
     _insert_rejects(connection, batch.entry, batch.rejects)
-    _enter(connection, batch.entry)
+    _enter(connection, [batch.entry])
 
 
 def _insert_events(connection: duckdb.DuckDBPyConnection, events: pa.Table | pa.RecordBatchReader) -> None:
@@ -235,7 +238,16 @@ def _insert_rejects(connection: duckdb.DuckDBPyConnection, entry: Entry, rejects
     connection.unregister("new_rejects")
 
 
-def _enter(connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def _enter(connection: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> None:
+    """Into the ledger."""
+    now = datetime.now(UTC)
+    for first in range(0, len(entries), _ENTERED_TOGETHER):
+        rows = [(*_row(entry), now) for entry in entries[first : first + _ENTERED_TOGETHER]]
+        values = ", ".join([_LEDGER_ROW] * len(rows))
+        connection.execute(f"INSERT INTO ledger VALUES {values}", list(chain.from_iterable(rows)))
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
     span = entry.span
     accounted = entry.events + span.joined + span.blanks + entry.rejects
     if span.lines + span.divided != accounted:
@@ -243,21 +255,17 @@ def _enter(connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
             f"source {span.source_id}, bytes {span.from_pos} to {span.to_pos}: "
             f"{span.lines} lines were read, {span.divided} more records cut from them, and {accounted} accounted for"
         )
-    connection.execute(
-        "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            span.source_id,
-            span.from_pos,
-            span.to_pos,
-            span.lines,
-            entry.events,
-            span.joined,
-            span.blanks,
-            span.divided,
-            entry.rejects,
-            span.hash_from,
-            span.range_hash,
-            span.tail_hash,
-            datetime.now(UTC),
-        ],
+    return (
+        span.source_id,
+        span.from_pos,
+        span.to_pos,
+        span.lines,
+        entry.events,
+        span.joined,
+        span.blanks,
+        span.divided,
+        entry.rejects,
+        span.hash_from,
+        span.range_hash,
+        span.tail_hash,
     )

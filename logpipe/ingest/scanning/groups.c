@@ -12,7 +12,7 @@
 #include "views.h"
 
 enum { STATEMENT = 3, METHOD, ROUTE, EVENT, TEXTS };
-enum { MINUTE_US = 60000000, SERVER_ERROR = 500, ZERO_BUCKET = -32768 };
+enum { MINUTE_US = 60000000, SERVER_ERROR = 500, ZERO_BUCKET = -32768, AHEAD = 16 };
 
 typedef struct {
     const View *values;
@@ -179,6 +179,10 @@ void logpipe_count(
     const Counts *counts, const Latencies *latencies, int64_t *found) {
     Table groups = {slots, mask, 0}, cells = {slots + mask + 1, mask, 0}, buckets = {slots + 2 * (mask + 1), mask, 0};
     for (int64_t row = 0; row < size; row++) {
+        if (row + AHEAD < size) /* the scan came by its texts long ago */
+            for (int32_t i = 0; i < TEXTS; i++)
+                if (is_valid(rows->texts[i].valid, row + AHEAD))
+                    __builtin_prefetch(bytes_of(rows, &rows->texts[i].values[row + AHEAD]));
         int32_t group = group_of(&groups, firsts, rows, row, seed);
         bool is_new;
         /* A level goes with its severity, and each stream has a length of its own. */

@@ -5,20 +5,27 @@
 
 #include "scan.h"
 
-enum { MOST_COLUMNS = 64, MOST_EXTRA = 64, DEEPEST = 32, ERROR_SEVERITY = 17 };
+enum { MOST_COLUMNS = 64, MOST_EXTRA = 64, UNKNOWN_KEYS = 16, DEEPEST = 32, ERROR_SEVERITY = 17 };
 
 typedef struct {
     const uint8_t *key, *value;
     int32_t key_length, value_length;
 } Member;
 
-/* Of the present line, and what was learnt from those before it. */
 typedef struct {
-    int32_t after[MOST_COLUMNS + 1]; /* the column that followed the last time: lines of one source are alike */
+    const uint8_t *key;
+    int64_t length;
+} Key;
+
+/* Of the present line, and what was learnt from those before it, for lines of one source are alike. */
+typedef struct {
+    int32_t after[MOST_COLUMNS + 1]; /* the column that followed the last time */
+    Key unknown[UNKNOWN_KEYS]; /* keys of no column, by their last byte and length */
     Member extra[MOST_EXTRA];
     int32_t extra_count;
     uint64_t seen; /* columns whose key the line has */
     uint64_t needed, exception, stacktrace; /* see `is_complete` */
+    uint64_t defaulted; /* columns that the source tells where a record does not */
 } Json;
 
 static const struct {
@@ -260,12 +267,20 @@ static bool equal_but_for_case(const uint8_t *one, const uint8_t *other, int64_t
     return true;
 }
 
+/* As `memcmp`, for few bytes. */
+static bool are_equal(const uint8_t *one, const uint8_t *other, int64_t length) {
+    if (length < 8 || length > 16) return memcmp(one, other, (size_t)length) == 0;
+    return memcmp(one, other, 8) == 0 && memcmp(one + length - 8, other + length - 8, 8) == 0;
+}
+
 /* The column of a key; -1 for a key of no column, -2 for one that might be meant for a column. */
 static int32_t column_of(const Scan *scan, Json *json, int32_t last, const uint8_t *key, int64_t length) {
     int32_t guess = json->after[last + 1];
     if (guess >= 0 && scan->columns[guess].key_length == length
-        && memcmp(scan->columns[guess].key, key, (size_t)length) == 0)
+        && are_equal(scan->columns[guess].key, key, length))
         return guess;
+    Key *unknown = &json->unknown[length ? (key[length - 1] + length) % UNKNOWN_KEYS : 0];
+    if (unknown->length == length && unknown->key != NULL && are_equal(unknown->key, key, length)) return -1;
     for (int32_t i = 0; i < scan->column_count; i++) {
         const Column *column = &scan->columns[i];
         if (column->key_length != length || !equal_but_for_case(column->key, key, length)) continue;
@@ -273,6 +288,7 @@ static int32_t column_of(const Scan *scan, Json *json, int32_t last, const uint8
         json->after[last + 1] = i;
         return i;
     }
+    *unknown = (Key){key, length};
     return -1;
 }
 
@@ -362,19 +378,13 @@ static uint8_t *write_extra(const Json *json, uint8_t *out) {
 }
 
 /* What the source says of a record that does not say it itself. */
-static void set_defaults(Scan *scan) {
-    for (int32_t i = 0; i < scan->column_count; i++) {
-        Column *column = &scan->columns[i];
-        if (scan->set >> i & 1) continue;
-        if (column->kind == SERVICE) {
-            ((View *)column->values)[scan->row] = scan->service;
-        } else if (column->kind == STREAM) {
-            set_name(scan, column, scan->severity >= ERROR_SEVERITY ? "error" : "app");
-        } else {
-            continue;
-        }
-        scan->set |= (uint64_t)1 << i;
+static void set_defaults(Scan *scan, const Json *json) {
+    for (uint64_t rest = json->defaulted & ~scan->set; rest; rest &= rest - 1) {
+        Column *column = &scan->columns[__builtin_ctzll(rest)];
+        if (column->kind == SERVICE) ((View *)column->values)[scan->row] = scan->service;
+        else set_name(scan, column, scan->severity >= ERROR_SEVERITY ? "error" : "app");
     }
+    scan->set |= json->defaulted;
 }
 
 /* A stack trace says the rest of an exception, where the record does not; reading it is left to the full SELECT. */
@@ -386,7 +396,7 @@ static bool is_complete(const Scan *scan, const Json *json) {
 static bool read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *end) {
     Json *json = own;
     if (!read_object(scan, json, at, end) || !is_complete(scan, json)) return false;
-    set_defaults(scan);
+    set_defaults(scan, json);
     if (json->extra_count) scan->attributes_end = write_extra(json, scan->attributes_end);
     return true;
 }
@@ -405,7 +415,8 @@ static uint64_t columns_with(const Rows *rows, const char *key) {
 int64_t logpipe_scan_json(const Lines *lines, const Rows *rows) {
     Json json = {.needed = columns_with(rows, "timestamp") | columns_with(rows, "level"),
                  .exception = columns_with(rows, "exception_type") | columns_with(rows, "exception_message"),
-                 .stacktrace = columns_with(rows, "exception_stacktrace")};
+                 .stacktrace = columns_with(rows, "exception_stacktrace"),
+                 .defaulted = columns_with(rows, "service") | columns_with(rows, "stream")};
     for (int32_t i = 0; i <= MOST_COLUMNS; i++) json.after[i] = -1;
     return scan_lines(lines, rows, read_line, &json);
 }

@@ -52,6 +52,8 @@ class Records:
     """Attributes that say what was mended, by index."""
     divided: int = 0
     """Records beyond the first of their line."""
+    is_ascii: bool = False
+    """Whether `data` is known to be nothing else."""
 
     @property
     def lines(self) -> int:
@@ -77,6 +79,7 @@ class Records:
             self.lengths[first:last],
             _between(self.line_starts, begin, end),
             _between(self.blank_starts, begin, end),
+            is_ascii=self.is_ascii,
         )
 
     def text(self, index: int) -> bytes:
@@ -115,7 +118,7 @@ def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Recor
     beginning of the file, where a byte-order mark may stand.
     """
     octets = np.frombuffer(data, np.uint8)
-    ends = _newlines(octets, most)
+    ends, is_ascii = _newlines(octets, most)
     if len(ends) == most:
         data, octets = data[: ends[-1] + 1], octets[: ends[-1] + 1]
     size = len(octets)
@@ -128,23 +131,24 @@ def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Recor
         starts[0] += len(_BOM)
     ends = ends - ((ends > starts) & (octets[ends - 1] == _RETURN))
     written = ~_blank(octets, starts, ends)
-    return Records(data, starts[written], ends[written], lengths[written], line_starts, line_starts[~written])
+    places = (starts[written], ends[written], lengths[written], line_starts, line_starts[~written])
+    return Records(data, *places, is_ascii=is_ascii)
 
 
-def _newlines(octets: npt.NDArray[np.uint8], most: int) -> Positions:
-    """Where the first `most` of them are."""
-    found: list[Positions] = []
+def _newlines(octets: npt.NDArray[np.uint8], most: int) -> tuple[Positions, bool]:
+    """Where the first `most` of them are, and whether what they end, or all where there are fewer, is ASCII."""
+    found, bits = list[Positions](), ctypes.c_uint8()
     begin, room = 0, min(most, len(octets) // 64 + 64)
     while True:
         places = np.empty(room, np.int64)
         count = library().logpipe_newlines(
             *(address(octets), ctypes.c_int64(len(octets)), ctypes.c_int64(begin)),
-            *(address(places), ctypes.c_int64(room)),
+            *(address(places), ctypes.c_int64(room), ctypes.byref(bits)),
         )
         found.append(places[:count])
         most -= count
         if count < room or not most:
-            return np.concatenate(found) if len(found) > 1 else found[0]
+            return np.concatenate(found) if len(found) > 1 else found[0], bits.value < 0x80
         begin, room = int(places[-1]) + 1, min(most, 4 * room)
 
 
@@ -172,7 +176,8 @@ def join(records: Records, begins: npt.NDArray[np.bool_]) -> Records:
     lasts = np.append(firsts[1:], len(begins)) - 1
     starts, ends = records.starts[firsts], records.ends[lasts]
     lengths = records.starts[lasts] + records.lengths[lasts] - starts
-    return Records(records.data, starts, ends, lengths, records.line_starts, records.blank_starts)
+    places = (starts, ends, lengths, records.line_starts, records.blank_starts)
+    return Records(records.data, *places, is_ascii=records.is_ascii)
 
 
 def mend(records: Records) -> None:
@@ -181,8 +186,7 @@ def mend(records: Records) -> None:
     The bytes as they stood go into the notes, in base64, so that nothing is lost.
     """
     _strip_nuls(records)
-    octets = np.frombuffer(records.data, np.uint8)
-    if not len(octets) or octets.max() < 0x80:
+    if records.is_ascii:
         return
     column = records.column()
     for first in range(0, len(column), _VALIDATED_TOGETHER):

@@ -79,12 +79,30 @@ bool read_decimal(const uint8_t *at, const uint8_t *end, double *value) {
     return true;
 }
 
-/* The places of newlines in `data` from `from` on, as many as there is `room` for. */
-int64_t logpipe_newlines(const uint8_t *data, int64_t size, int64_t from, int64_t *places, int64_t room) {
+/* Bits that any of these bytes has. */
+static uint8_t bits_of(const uint8_t *at, const uint8_t *end) {
+    uint64_t bits = 0;
+    for (uint64_t word; end - at >= 8; at += 8) {
+        memcpy(&word, at, 8);
+        bits |= word;
+    }
+    while (at < end) bits |= *at++;
+    bits |= bits >> 32;
+    bits |= bits >> 16;
+    return (uint8_t)(bits | bits >> 8);
+}
+
+/* The places of newlines in `data` from `from` on, as many as there is `room` for. `bits` gets those that any byte up
+ * to the last of them has, or, where there are no more, any byte up to the end. */
+int64_t logpipe_newlines(
+    const uint8_t *data, int64_t size, int64_t from, int64_t *places, int64_t room, uint8_t *bits) {
     int64_t found = 0;
+    const uint8_t *end = data + size;
     for (const uint8_t *at = data + from; found < room; at++) {
-        at = memchr(at, '\n', (size_t)(data + size - at));
-        if (at == NULL) break;
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        *bits |= bits_of(at, newline == NULL ? end : newline);
+        if (newline == NULL) break;
+        at = newline;
         places[found++] = at - data;
     }
     return found;

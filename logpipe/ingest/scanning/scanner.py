@@ -23,7 +23,7 @@ _TEXT, _STRICT_TEXT, _SERVICE, _STREAM, _LEVEL, _TIME, _FLOAT, _UINT16, _INT32, 
 _KINDS = {"TIMESTAMPTZ": _TIME, "DOUBLE": _FLOAT, "USMALLINT": _UINT16, "INTEGER": _INT32, "UBIGINT": _UINT64}
 _TEXT_KINDS = {"service": _SERVICE, "stream": _STREAM, "level": _LEVEL}
 _NUMPY_TYPES = {_TIME: "i8", _FLOAT: "f8", _UINT16: "u2", _INT32: "i4", _UINT64: "u8"}
-_VIEW = "4i4"
+_VIEW = np.dtype((np.int32, 4))
 _ACCESS: Final = (
     *("ts", "service", "stream", "message", "http_method", "http_path", "http_status", "user_id", "duration_ms"),
 )
@@ -96,7 +96,8 @@ class Scanner:
         count = len(records.starts)
         data, side = np.frombuffer(records.data, np.uint8), _side(records, service)
         columns = (_Column * len(self.fields))()
-        held = [_hold(column, field, count) for column, field in zip(columns, self.fields, strict=True)]
+        bitmaps = np.zeros((len(columns), count // 8 + 1), np.uint8)
+        held = [_hold(*each, count) for each in zip(columns, self.fields, bitmaps, strict=True)]
         severities, attributes = np.empty(count, np.uint8), self._attributes(records)
         taken, left, skip = np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(count, np.uint8)
         skip[list(records.mended)] = 1
@@ -125,7 +126,7 @@ class Scanner:
         """Arrow's buffers of a text: validity, offsets and bytes."""
         count, (a_byte, a_line) = len(records.starts), self.attribute_room
         return [
-            _bitmap(count),
+            np.zeros(count // 8 + 1, np.uint8),
             np.empty(count + 1, np.int32),
             _room(a_byte * len(records.data) + a_line * count),
         ]
@@ -148,18 +149,14 @@ def _room(size: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(mmap.mmap(-1, size + 1), np.uint8)
 
 
-def _hold(column: _Column, field: Field, count: int) -> Values:
+def _hold(column: _Column, field: Field, valid: npt.NDArray[np.uint8], count: int) -> Values:
     """Give the column room for its values, which are not read where they are NULL, nor touched."""
     strict = field.key.startswith("exception_")
     kind = _KINDS.get(field.sql_type, _STRICT_TEXT if strict else _TEXT_KINDS.get(field.key, _TEXT))
-    values, valid = np.empty(count, _NUMPY_TYPES.get(kind, _VIEW)), _bitmap(count)
+    values = np.empty(count, _NUMPY_TYPES.get(kind, _VIEW))
     column.key, column.key_length, column.kind = field.key.encode(), len(field.key), kind
     column.values, column.valid = address(values), address(valid)
     return Values(values, valid)
-
-
-def _bitmap(count: int) -> npt.NDArray[np.uint8]:
-    return np.zeros(count // 8 + 1, np.uint8)
 
 
 def _array(column: Values, texts: Sequence[npt.NDArray[np.uint8]], indices: slice | Positions) -> pa.Array:
