@@ -21,6 +21,33 @@ class _Summed:
     sums: Mapping[str, str]
     """The aggregate of each other column."""
 
+    def merged(self, relation: str) -> str:
+        """SQL of what the rows of each key come to, where there are several, and their `ids`, in order."""
+        sums = ", ".join(f"{sql} AS {column}" for column, sql in self.sums.items())
+        return f"""
+            SELECT list(rowid ORDER BY rowid) AS ids, {sums}
+            FROM {relation} GROUP BY {", ".join(self.keys)} HAVING count(*) > 1
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _Histograms(_Summed):
+    """The same with a list of buckets, which are summed one by one."""
+
+    def merged(self, relation: str) -> str:
+        keys = ", ".join(self.keys)
+        return f"""
+            SELECT list_sort(list_distinct(flatten(list(ids)))) AS ids, list(cell) AS buckets
+            FROM (
+                SELECT {keys}, list(id) AS ids, {{
+                    'bucket': bucket, 'events': sum(events)::UBIGINT, 'sum_ms': sum(sum_ms), 'max_ms': max(max_ms)
+                }} AS cell
+                FROM (SELECT rowid AS id, {keys}, unnest(buckets, recursive := true) FROM {relation})
+                GROUP BY {keys}, bucket
+            )
+            GROUP BY {keys} HAVING len(ids) > 1
+        """
+
 
 _EVENTS: Final = ("events", "server_errors", "bytes")
 TABLES: Final = {
@@ -31,9 +58,8 @@ TABLES: Final = {
         ),
         {name: f"sum({name})::UBIGINT" for name in _EVENTS},
     ),
-    "latency_minute": _Summed(
-        ("minute", "service", "environment", "version", "operation_kind", "operation", "bucket"),
-        {"events": "sum(events)::UBIGINT", "sum_ms": "sum(sum_ms)", "max_ms": "max(max_ms)"},
+    "latency_histogram": _Histograms(
+        ("minute", "service", "environment", "version", "operation_kind", "operation"), {"buckets": "buckets"}
     ),
     "pattern_minute": _Summed(
         ("minute", "service", "severity", "pattern_id", "source_id"),
@@ -67,14 +93,10 @@ def merge(store: Store) -> Generator[int, None, None]:
 
 
 def _merge(store: Store, name: str, table: _Summed, first: str | None, last: str | None) -> int:
-    keys = ", ".join(table.keys)
-    sums = ", ".join(f"{sql} AS {column}" for column, sql in table.sums.items())
-    within = "minute BETWEEN $first::TIMESTAMPTZ AND $last::TIMESTAMPTZ"
+    within = f"{name} WHERE minute BETWEEN $first::TIMESTAMPTZ AND $last::TIMESTAMPTZ OR minute IS NULL"
     with store.transaction() as connection:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE merged AS SELECT list(rowid ORDER BY rowid) AS ids, {sums} FROM {name} "
-            f"WHERE {within} OR minute IS NULL GROUP BY {keys} HAVING count(*) > 1",
-            {"first": first, "last": last},
+            f"CREATE OR REPLACE TEMP TABLE merged AS {table.merged(within)}", {"first": first, "last": last}
         )
         [(saved,)] = connection.execute("SELECT coalesce(sum(len(ids) - 1), 0)::BIGINT FROM merged").fetchall()
         if saved:

@@ -22,7 +22,7 @@ FROM (
         FROM (
             SELECT {rollup.MINUTE} AS minute, count(*) AS events FROM events GROUP BY ALL
             UNION ALL SELECT minute, 0 FROM rollup_minute
-            UNION ALL SELECT minute, 0 FROM latency_minute
+            UNION ALL SELECT minute, 0 FROM latency_histogram
         )
         GROUP BY minute
     )
@@ -37,7 +37,7 @@ SELECT minute
 FROM (
     SELECT {rollup.MINUTE} AS minute FROM events
     UNION SELECT minute FROM rollup_minute
-    UNION SELECT minute FROM latency_minute
+    UNION SELECT minute FROM latency_histogram
 )
 WHERE minute >= $first::TIMESTAMPTZ AND minute <= $last::TIMESTAMPTZ
     AND minute NOT IN (SELECT minute FROM expired WHERE minute IS NOT NULL)
@@ -121,11 +121,11 @@ def settled(connection: duckdb.DuckDBPyConnection, minutes: str) -> Iterator[Non
     connection.execute(_OUTLIVED_COUNTS)
     connection.execute(_OUTLIVED_LATENCIES)
     yield
-    for table in ("rollup_minute", "latency_minute"):
+    for table in ("rollup_minute", "latency_histogram"):
         connection.execute(f"DELETE FROM {table} WHERE minute IN (FROM {minutes})")
     rollup.roll_up(connection, _events_of(connection, minutes))
     connection.execute("INSERT INTO rollup_minute BY NAME FROM outlived_counts")
-    connection.execute("INSERT INTO latency_minute BY NAME FROM outlived_latencies")
+    connection.execute(f"INSERT INTO latency_histogram BY NAME {rollup.histograms('FROM outlived_latencies')}")
     for name in _TEMPORARY:
         connection.execute(f"DROP TABLE {name}")
 

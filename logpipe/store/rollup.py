@@ -62,16 +62,17 @@ FROM (
 )
 """
 
+_BUCKETS = "list(struct_pack(bucket, events, sum_ms, max_ms)) AS buckets"
+_LISTED = f"SELECT * EXCLUDE (bucket, events, sum_ms, max_ms), {_BUCKETS} FROM ({{latencies}}) GROUP BY ALL"
+_UNLISTED = "SELECT * EXCLUDE (buckets), unnest(buckets, recursive := true) FROM ({histograms})"
+
+_EACH_LATENCY = """
+SELECT {keys}, bucket, sum(events)::UBIGINT AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+FROM ({relation})
+GROUP BY ALL
+"""
 _LATENCIES = f"""
-SELECT {_NAMES}, bucket, events, sum_ms, max_ms
-FROM (
-    SELECT {{nulls}}, *
-    FROM (
-        SELECT {{keys}}, bucket, sum(events)::UBIGINT AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
-        FROM ({{relation}})
-        GROUP BY ALL
-    )
-)
+SELECT {_NAMES}, buckets FROM (SELECT {{nulls}}, * FROM ({_LISTED.format(latencies=_EACH_LATENCY)}))
 """
 
 # Groups that are the same by name are not summed up once more: a key may stand in several rows.
@@ -80,6 +81,7 @@ CREATE OR REPLACE TEMP TABLE named_groups AS
 SELECT "group", {_NAMES} FROM (SELECT {{nulls}}, {{keys}}, "group" FROM {{relation}})
 """
 _OF_GROUPS = 'SELECT * EXCLUDE ("group") FROM {relation} JOIN named_groups USING ("group")'
+_LATENCIES_OF_GROUPS = _OF_GROUPS.format(relation=f'(SELECT "group", {_BUCKETS} FROM {{relation}} GROUP BY "group")')
 
 # What each event counts for by itself.
 _EACH = "SELECT *, 1 AS events, coalesce(http_status >= 500, false)::INTEGER AS server_errors FROM {relation}"
@@ -112,26 +114,32 @@ FROM {COUNTS} ANTI JOIN operations USING (service, operation_kind, operation)
 WHERE operation IS NOT NULL
 """
 
+_PAST_THE_CAP = """
+FROM {cells} ANTI JOIN operations USING (service, operation_kind, operation) WHERE operation IS NOT NULL
+"""
 _BOUNDED = """
 FROM {cells} WHERE operation IS NULL
 UNION ALL BY NAME
 FROM {cells} SEMI JOIN operations USING (service, operation_kind, operation)
 UNION ALL BY NAME
-SELECT * EXCLUDE (operation, {sums}), 'other' AS operation, {summed}
-FROM {cells} ANTI JOIN operations USING (service, operation_kind, operation)
-WHERE operation IS NOT NULL
-GROUP BY ALL
+{others}
 """
 _BOUNDED_COUNTS = _BOUNDED.format(
     cells=COUNTS,
-    sums="events, server_errors, bytes",
-    summed="sum(events) AS events, sum(server_errors) AS server_errors, sum(bytes) AS bytes",
+    others=f"""
+        SELECT * EXCLUDE (operation, events, server_errors, bytes), 'other' AS operation, sum(events) AS events,
+            sum(server_errors) AS server_errors, sum(bytes) AS bytes
+        FROM ({_PAST_THE_CAP.format(cells=COUNTS)})
+        GROUP BY ALL
+    """,
 )
-_BOUNDED_LATENCIES = _BOUNDED.format(
-    cells=LATENCIES,
-    sums="events, sum_ms, max_ms",
-    summed="sum(events) AS events, sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms",
-)
+_OTHER_LATENCIES = f"""
+SELECT * EXCLUDE (operation, events, sum_ms, max_ms), 'other' AS operation, sum(events)::UBIGINT AS events,
+    sum(sum_ms) AS sum_ms, max(max_ms) AS max_ms
+FROM ({_UNLISTED.format(histograms=_PAST_THE_CAP.format(cells=LATENCIES))})
+GROUP BY ALL
+"""
+_BOUNDED_LATENCIES = _BOUNDED.format(cells=LATENCIES, others=_LISTED.format(latencies=_OTHER_LATENCIES))
 
 
 def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str] = ()) -> str:
@@ -158,7 +166,7 @@ class Cells:
     """What some events add to the roll-ups: rows of the tables of these names."""
 
     rollup_minute: pa.Table
-    latency_minute: pa.Table
+    latency_histogram: pa.Table
     operations: pa.Table | None
 
 
@@ -179,7 +187,7 @@ def cells(
     if grouped:
         connection.execute(_grouped(_NAMED_GROUPS, grouped.groups, MINUTE_US, empty))
         counts.append(_OF_GROUPS.format(relation=grouped.counts))
-        latencies.append(_OF_GROUPS.format(relation=grouped.latencies))
+        latencies.append(_LATENCIES_OF_GROUPS.format(relation=grouped.latencies))
     if single:
         counts.append(_grouped(_COUNTS, _EACH.format(relation=single), MINUTE_US, empty))
         latencies.append(_grouped(_LATENCIES, _EACH_TIMED.format(relation=single), MINUTE_US, empty))
@@ -192,7 +200,7 @@ def cells(
 
 def add(connection: duckdb.DuckDBPyConnection, found: Cells) -> None:
     """Add cells to the roll-ups, in the transaction that inserts their events."""
-    for table in ("operations", "rollup_minute", "latency_minute"):
+    for table in ("operations", "rollup_minute", "latency_histogram"):
         rows = getattr(found, table)
         if rows is not None and len(rows):
             connection.register("new_cells", rows)
@@ -227,7 +235,7 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     _, past_the_cap = _enter_operations(connection)
     counts, latencies = _bounded(past_the_cap)
     connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
-    connection.execute(f"INSERT INTO latency_minute BY NAME {latencies}")
+    connection.execute(f"INSERT INTO latency_histogram BY NAME {latencies}")
     _forget(connection)
 
 
@@ -241,8 +249,14 @@ def roll_up_briefly(
     """
     _count_each(connection, relation, bucket_us)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_BOUNDED_COUNTS}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_BOUNDED_LATENCIES}")
+    flat = _UNLISTED.format(histograms=_BOUNDED_LATENCIES)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {flat}")
     _forget(connection)
+
+
+def histograms(latencies: str) -> str:
+    """SQL of rows of `latency_histogram`, of a relation shaped as `latency_minute`."""
+    return _LISTED.format(latencies=latencies)
 
 
 def _count_each(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int) -> None:

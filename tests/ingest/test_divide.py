@@ -106,7 +106,7 @@ def test_rejects_become_all_their_events(log: Path, take: Take, store: Store) ->
     retried, counted = store.execute(EVENTS), sums(store)
     assert retry(store, Options()).events == 0
     store.execute("DELETE FROM sources")
-    for table in ("events", "rejects", "ledger", "rollup_minute", "latency_minute"):
+    for table in ("events", "rejects", "ledger", "rollup_minute", "latency_histogram"):
         store.execute(f"DELETE FROM {table}")
     take()
     assert store.execute(EVENTS) == retried

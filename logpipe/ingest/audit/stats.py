@@ -44,7 +44,7 @@ FROM gaps GROUP BY reason ORDER BY gaps DESC, reason
 _ROLLUPS: Final = """
 SELECT 'rollup_minute' AS "table", count(*) AS rows, count(DISTINCT minute) AS minutes, min(minute) AS oldest
 FROM rollup_minute
-UNION ALL SELECT 'latency_minute', count(*), count(DISTINCT minute), min(minute) FROM latency_minute
+UNION ALL SELECT 'latency_histogram', count(*), count(DISTINCT minute), min(minute) FROM latency_histogram
 UNION ALL SELECT 'pattern_minute', count(*), count(DISTINCT minute), min(minute) FROM pattern_minute
 """
 

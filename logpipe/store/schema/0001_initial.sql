@@ -127,20 +127,20 @@ CREATE TABLE rollup_minute (
     bytes UBIGINT NOT NULL
 );
 
--- Exponential histogram with 8 buckets an octave of milliseconds: bucket i holds (2^(i/8), 2^((i+1)/8)];
+-- Exponential histograms with 8 buckets an octave of milliseconds: bucket i holds (2^(i/8), 2^((i+1)/8)];
 -- a duration of 0 is in bucket -32768. OpenTelemetry's ExponentialHistogram at scale 3.
-CREATE TABLE latency_minute (
+CREATE TABLE latency_histogram (
     minute TIMESTAMPTZ NOT NULL,
     service VARCHAR NOT NULL,
     environment VARCHAR,
     version VARCHAR,
     operation_kind VARCHAR,
     operation VARCHAR,
-    bucket SMALLINT NOT NULL,
-    events UBIGINT NOT NULL,
-    sum_ms DOUBLE NOT NULL,
-    max_ms DOUBLE NOT NULL
+    buckets STRUCT(bucket SMALLINT, events UBIGINT, sum_ms DOUBLE, max_ms DOUBLE)[] NOT NULL
 );
+
+CREATE VIEW latency_minute AS
+SELECT * EXCLUDE (buckets), unnest(buckets, recursive := true) FROM latency_histogram;
 
 -- The bounded names of operations: past the cap of a service the rest is counted under 'other'.
 CREATE TABLE operations (service VARCHAR NOT NULL, operation_kind VARCHAR NOT NULL, operation VARCHAR NOT NULL);

@@ -100,7 +100,7 @@ def _converted(log: bytes, *, fast: bool) -> dict[str, list[Any]]:
         ),
         "rejects": [astuple(reject) for reject in batch.rejects],
         "counts": _rows(cells.rollup_minute),
-        "latencies": _rows(cells.latency_minute),
+        "latencies": _rows(_flat(cells.latency_histogram)),
     }
 
 
@@ -112,6 +112,15 @@ def _column(table: pa.Table, name: str) -> list[object]:
 
 
 _SUMS = {"events": "sum", "server_errors": "sum", "bytes": "sum", "sum_ms": "sum", "max_ms": "max"}
+
+
+def _flat(histograms: pa.Table) -> pa.Table:
+    """A row for each bucket."""
+    buckets = histograms["buckets"].combine_chunks()
+    rows = histograms.drop_columns(["buckets"]).take(buckets.value_parent_indices())
+    for name, values in zip(("bucket", "events", "sum_ms", "max_ms"), buckets.flatten().flatten(), strict=True):
+        rows = rows.append_column(name, values)
+    return rows
 
 
 def _rows(table: pa.Table) -> list[str]:
