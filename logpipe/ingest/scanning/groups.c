@@ -82,7 +82,7 @@ static uint64_t hash_text(const Rows *rows, const View *view, uint64_t seed) {
 static bool equal_texts(const Rows *rows, const View *one, const View *other) {
     if (memcmp(one, other, 8) != 0) return false; /* length and prefix */
     if (one->length <= INLINE) return memcmp(one, other, sizeof *one) == 0;
-    return memcmp(bytes_of(rows, one), bytes_of(rows, other), (size_t)one->length) == 0;
+    return equal_bytes(bytes_of(rows, one), bytes_of(rows, other), one->length);
 }
 
 static int64_t minute_of(const Rows *rows, int64_t row) { return rows->times[row] / MINUTE_US; }

@@ -198,7 +198,7 @@ static bool read_time(const uint8_t *at, int64_t length, int64_t *microseconds) 
 
 static bool set_level(Scan *scan, Column *column, const uint8_t *text, int64_t length) {
     for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++)
-        if (length == LEVELS[i].length && memcmp(text, LEVELS[i].name, (size_t)length) == 0) {
+        if (length == LEVELS[i].length && equal_bytes(text, (const uint8_t *)LEVELS[i].name, length)) {
             scan->severity = LEVELS[i].severity;
             set_text(scan, column, text, length);
             return true;
@@ -208,7 +208,7 @@ static bool set_level(Scan *scan, Column *column, const uint8_t *text, int64_t l
 
 static bool set_stream(Scan *scan, Column *column, const uint8_t *text, int64_t length) {
     for (size_t i = 0; i < sizeof STREAMS / sizeof *STREAMS; i++)
-        if (length == (int64_t)strlen(STREAMS[i]) && memcmp(text, STREAMS[i], (size_t)length) == 0) {
+        if (length == (int64_t)strlen(STREAMS[i]) && equal_bytes(text, (const uint8_t *)STREAMS[i], length)) {
             set_text(scan, column, text, length);
             return true;
         }
@@ -267,20 +267,21 @@ static bool equal_but_for_case(const uint8_t *one, const uint8_t *other, int64_t
     return true;
 }
 
-/* As `memcmp`, for few bytes. */
-static bool are_equal(const uint8_t *one, const uint8_t *other, int64_t length) {
-    if (length < 8 || length > 16) return memcmp(one, other, (size_t)length) == 0;
-    return memcmp(one, other, 8) == 0 && memcmp(one + length - 8, other + length - 8, 8) == 0;
+/* The column whose key and colon stand here, where it is the one that followed the last time; else -1. */
+static int32_t expected_column(const Scan *scan, const Json *json, int32_t last, const uint8_t *key, const uint8_t *end) {
+    int32_t guess = json->after[last + 1];
+    if (guess < 0) return -1;
+    const Column *column = &scan->columns[guess];
+    int64_t length = column->key_length;
+    bool is_it = end - key > length + 1 && key[length] == '"' && key[length + 1] == ':'
+                 && equal_bytes(column->key, key, length);
+    return is_it ? guess : -1;
 }
 
 /* The column of a key; -1 for a key of no column, -2 for one that might be meant for a column. */
 static int32_t column_of(const Scan *scan, Json *json, int32_t last, const uint8_t *key, int64_t length) {
-    int32_t guess = json->after[last + 1];
-    if (guess >= 0 && scan->columns[guess].key_length == length
-        && are_equal(scan->columns[guess].key, key, length))
-        return guess;
     Key *unknown = &json->unknown[length ? (key[length - 1] + length) % UNKNOWN_KEYS : 0];
-    if (unknown->length == length && unknown->key != NULL && are_equal(unknown->key, key, length)) return -1;
+    if (unknown->length == length && unknown->key != NULL && equal_bytes(unknown->key, key, length)) return -1;
     for (int32_t i = 0; i < scan->column_count; i++) {
         const Column *column = &scan->columns[i];
         if (column->key_length != length || !equal_but_for_case(column->key, key, length)) continue;
@@ -295,7 +296,7 @@ static int32_t column_of(const Scan *scan, Json *json, int32_t last, const uint8
 static bool add_extra(Json *json, const uint8_t *key, int64_t key_length, const uint8_t *value, const uint8_t *end) {
     if (json->extra_count == MOST_EXTRA || key_length == 0) return false;
     for (int32_t i = 0; i < json->extra_count; i++)
-        if (json->extra[i].key_length == key_length && memcmp(json->extra[i].key, key, (size_t)key_length) == 0)
+        if (json->extra[i].key_length == key_length && equal_bytes(json->extra[i].key, key, key_length))
             return false;
     json->extra[json->extra_count++] = (Member){key, value, (int32_t)key_length, (int32_t)(end - value)};
     return true;
@@ -305,14 +306,21 @@ static bool add_extra(Json *json, const uint8_t *key, int64_t key_length, const 
 static const uint8_t *read_member(
     Scan *scan, Json *json, const uint8_t *at, const uint8_t *end, int32_t *last) {
     if (at >= end || *at != '"') return NULL;
-    const uint8_t *key = at + 1, *key_end = string_stop(key, end);
-    if (key_end >= end || *key_end != '"') return NULL;
-    at = skip_blanks(key_end + 1, end);
-    if (at >= end || *at != ':') return NULL;
+    const uint8_t *key = at + 1, *key_end;
+    int32_t index = expected_column(scan, json, *last, key, end);
+    if (index >= 0) {
+        key_end = key + scan->columns[index].key_length;
+        at = key_end + 1;
+    } else {
+        key_end = string_stop(key, end);
+        if (key_end >= end || *key_end != '"') return NULL;
+        at = skip_blanks(key_end + 1, end);
+        if (at >= end || *at != ':') return NULL;
+        index = column_of(scan, json, *last, key, key_end - key);
+        if (index == -2) return NULL;
+    }
     at = skip_blanks(at + 1, end);
     if (at >= end) return NULL;
-    int32_t index = column_of(scan, json, *last, key, key_end - key);
-    if (index == -2) return NULL;
     if (index >= 0) {
         Column *column = &scan->columns[index];
         uint64_t bit = (uint64_t)1 << index;

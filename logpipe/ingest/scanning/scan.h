@@ -86,16 +86,18 @@ static inline int two(const uint8_t *at) {
     return is_digit(at[0]) && is_digit(at[1]) ? (at[0] - '0') * 10 + at[1] - '0' : -1;
 }
 
-/* The first quote, backslash or control character, looked for eight bytes at a time. */
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+/* The first quote, backslash or control character, looked for sixteen bytes at a time. */
 static inline const uint8_t *string_stop(const uint8_t *at, const uint8_t *end) {
-    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    for (; end - at >= 8; at += 8) {
-        uint64_t word;
-        memcpy(&word, at, 8);
-        uint64_t quotes = word ^ (ones * '"'), slashes = word ^ (ones * '\\');
-        uint64_t found =
-            (((quotes - ones) & ~quotes) | ((slashes - ones) & ~slashes) | ((word - ones * 0x20) & ~word)) & highs;
-        if (found) return at + (__builtin_ctzll(found) >> 3); /* the lowest bit that is set is sure */
+    for (; end - at >= 16; at += 16) {
+        Bytes bytes;
+        memcpy(&bytes, at, sizeof bytes);
+        Bytes found = (Bytes)((bytes == '"') | (bytes == '\\') | (bytes < 0x20));
+        uint64_t halves[2];
+        memcpy(halves, &found, sizeof halves);
+        if (halves[0]) return at + (__builtin_ctzll(halves[0]) >> 3);
+        if (halves[1]) return at + 8 + (__builtin_ctzll(halves[1]) >> 3);
     }
     while (at < end && *at != '"' && *at != '\\' && *at >= 0x20) at++;
     return at;
