@@ -5,10 +5,11 @@ JSON take a shorter way, see `scanner`. The rest goes through the format's SELEC
 times are filled in and rejects are told apart.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from operator import attrgetter
 from typing import TypeVar, cast
 
 import duckdb
@@ -18,6 +19,7 @@ import orjson
 import pyarrow as pa
 
 from logpipe.ingest.formats.base import Context, Format, Headed, text_literal
+from logpipe.ingest.formats.json_select import MALFORMED
 from logpipe.ingest.loading.chunk import Batch, Chunk, Reject, Uncounted
 from logpipe.ingest.loading.counting import counted
 from logpipe.ingest.loading.selection import fill_batch
@@ -89,6 +91,7 @@ class Converter:
             if len(found.left):
                 rest, rejects = self._select(chunk, found.left, events)
                 events = _joined(events, rest)
+            rejects = sorted([*rejects, *_torn(chunk, found.torn)], key=attrgetter("position"))
             uncounted = Uncounted(found.grouped, rest)
         self._remember(chunk, events)
         return Batch(chunk.span, _with_json(events), uncounted, (*rejects, *chunk.surplus))
@@ -229,6 +232,12 @@ def _scanned_rows(chunk: Chunk, found: Scanned) -> pa.Table:
         "source_pos": pa.array((chunk.records.starts[found.taken] + chunk.span.from_pos).astype(np.uint64)),
     }
     return pa.table(found.columns | places)
+
+
+def _torn(chunk: Chunk, indices: Positions) -> Iterator[Reject]:
+    records, places = chunk.records, chunk.records.starts[indices] + chunk.span.from_pos
+    for index, position, length in zip(indices, places.tolist(), records.lengths[indices].tolist(), strict=True):
+        yield Reject(position, length, MALFORMED, None, records.text(index))
 
 
 def _joined(taken: pa.Table, rest: pa.Table) -> pa.Table:

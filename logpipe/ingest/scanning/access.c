@@ -354,12 +354,12 @@ static void set_status(Scan *scan, Text status) {
     scan->set |= (uint64_t)1 << STATUS;
 }
 
-static bool read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *end) {
+static Outcome read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *end) {
     Access *access = own;
     Text addresses = {NULL, NULL};
     if (!read_access(access, at, end) || !read_time(access->time.at, (int64_t *)scan->columns[TS].values + scan->row))
-        return false;
-    if (!is_number(access->size) || !is_plain(access->rest) || !set_duration(scan, access->rest)) return false;
+        return LEFT;
+    if (!is_number(access->size) || !is_plain(access->rest) || !set_duration(scan, access->rest)) return LEFT;
     Text unread = unread_of(access->rest, &addresses);
     ((View *)scan->columns[SERVICE_NAME].values)[scan->row] = scan->service;
     set_name(scan, &scan->columns[STREAM_NAME], "access");
@@ -370,11 +370,11 @@ static bool read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *e
     set_status(scan, access->status);
     if (is_given(access->user)) set(scan, USER, access->user);
     write_attributes(scan, access, addresses, unread);
-    return true;
+    return TAKEN;
 }
 
 /* The attributes take up to twice the room of the lines, for escapes, and 200 bytes more a line, for their keys. */
-int64_t logpipe_scan_access(const Lines *lines, const Rows *rows) {
+int64_t logpipe_scan_access(const Lines *lines, Rows *rows) {
     Access access;
     return scan_lines(lines, rows, read_line, &access);
 }

@@ -257,6 +257,12 @@ static bool set_number(Scan *scan, Column *column, const uint8_t *at, const uint
     }
 }
 
+/* A text that no cast makes a finite number of, for a column of numbers. */
+static bool is_no_number(const Column *column, const uint8_t *text, int64_t length) {
+    bool is_letter = length > 0 && (uint8_t)((text[0] | 0x20) - 'a') < 26;
+    return is_letter && (column->kind == FLOAT || column->kind == UINT16 || column->kind == INT32 || column->kind == UINT64);
+}
+
 /* -- A line ----------------------------------------------------------------------------------------------------- */
 
 static bool equal_but_for_case(const uint8_t *one, const uint8_t *other, int64_t length) {
@@ -330,12 +336,14 @@ static const uint8_t *read_member(
         if (*at == '"') {
             const uint8_t *text;
             int64_t length;
-            at = read_string(at + 1, end, &scan->side_next, &text, &length);
-            if (at == NULL || !set_string(scan, column, text, length)) return NULL;
-            scan->set |= bit;
-            return at;
-        }
-        if ((is_digit(*at) || *at == '-') && column->kind != STRICT_TEXT) {
+            const uint8_t *stop = read_string(at + 1, end, &scan->side_next, &text, &length);
+            if (stop == NULL) return NULL;
+            if (set_string(scan, column, text, length)) {
+                scan->set |= bit;
+                return stop;
+            }
+            if (!is_no_number(column, text, length)) return NULL;
+        } else if ((is_digit(*at) || *at == '-') && column->kind != STRICT_TEXT) {
             bool is_whole;
             const uint8_t *stop = number_end(at, end, &is_whole);
             if (stop == NULL || !set_number(scan, column, at, stop, is_whole)) return NULL;
@@ -343,7 +351,7 @@ static const uint8_t *read_member(
             return stop;
         }
     }
-    /* No column wants it: an unknown key, or a null, a boolean or a list under a known one. */
+    /* No column wants it: an unknown key, or a null, a boolean, a list or such a text under a known one. */
     const uint8_t *stop = value_end(at, end, scan->side_next, 0);
     return stop != NULL && add_extra(json, key, key_end - key, at, stop) ? stop : NULL;
 }
@@ -401,12 +409,20 @@ static bool is_complete(const Scan *scan, const Json *json) {
            && (!(scan->set & json->stacktrace) || (scan->set & json->exception) == json->exception);
 }
 
-static bool read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *end) {
+/* Whether the line begins an object that it does not end, wherever the error in it stands. */
+static bool is_torn(const uint8_t *at, const uint8_t *end) {
+    at = skip_blanks(at, end);
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r' || end[-1] == '\n')) end--;
+    return at < end && *at == '{' && end[-1] != '}';
+}
+
+static Outcome read_line(Scan *scan, void *own, const uint8_t *at, const uint8_t *end) {
     Json *json = own;
-    if (!read_object(scan, json, at, end) || !is_complete(scan, json)) return false;
+    if (!read_object(scan, json, at, end)) return is_torn(at, end) ? TORN : LEFT;
+    if (!is_complete(scan, json)) return LEFT;
     set_defaults(scan, json);
     if (json->extra_count) scan->attributes_end = write_extra(json, scan->attributes_end);
-    return true;
+    return TAKEN;
 }
 
 static uint64_t columns_with(const Rows *rows, const char *key) {
@@ -420,7 +436,7 @@ static uint64_t columns_with(const Rows *rows, const char *key) {
 }
 
 /* The attributes take no more room than the lines. */
-int64_t logpipe_scan_json(const Lines *lines, const Rows *rows) {
+int64_t logpipe_scan_json(const Lines *lines, Rows *rows) {
     Json json = {.needed = columns_with(rows, "timestamp") | columns_with(rows, "level"),
                  .exception = columns_with(rows, "exception_type") | columns_with(rows, "exception_message"),
                  .stacktrace = columns_with(rows, "exception_stacktrace"),

@@ -7,22 +7,25 @@
 
 static void set_valid(uint8_t *bitmap, int64_t row) { bitmap[row >> 3] |= (uint8_t)(1 << (row & 7)); }
 
-int64_t scan_lines(const Lines *lines, const Rows *rows, ReadLine read, void *own) {
+int64_t scan_lines(const Lines *lines, Rows *rows, ReadLine read, void *own) {
     Scan scan = {.data = lines->data, .data_end = lines->data + lines->size, .side = rows->side,
                  .side_next = rows->side + rows->service_length, .columns = rows->columns,
                  .column_count = (int32_t)rows->column_count, .attributes_end = rows->attributes};
     put_view(&scan, &scan.service, rows->side, rows->service_length);
     uint64_t present = 0;
-    int64_t left_count = 0;
+    rows->left_count = rows->torn_count = 0;
     rows->attribute_offsets[0] = 0;
     for (int64_t line = 0; line < lines->count; line++) {
         uint8_t *side_before = scan.side_next, *attributes_before = scan.attributes_end;
         scan.set = 0;
         scan.severity = 0;
-        if (lines->skip[line] || !read(&scan, own, lines->data + lines->starts[line], lines->data + lines->ends[line])) {
+        const uint8_t *at = lines->data + lines->starts[line], *end = lines->data + lines->ends[line];
+        Outcome outcome = lines->skip[line] ? LEFT : read(&scan, own, at, end);
+        if (outcome != TAKEN) {
             scan.side_next = side_before;
             scan.attributes_end = attributes_before;
-            rows->left[left_count++] = line;
+            if (outcome == TORN) rows->torn[rows->torn_count++] = line;
+            else rows->left[rows->left_count++] = line;
             continue;
         }
         for (uint64_t rest = scan.set; rest; rest &= rest - 1) {

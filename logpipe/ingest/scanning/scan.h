@@ -41,7 +41,7 @@ typedef struct {
 /* Where the rows go. `side` begins with the service's name, for rows that name none, and has room behind it for the
  * bytes of all lines and once more the longest. `attributes` has room for as much as the scanner says; where the text
  * of a row begins and ends stands in `attribute_offsets`. `taken` gets the index of each line that became a row, `left`
- * those of the others. */
+ * those that may become one, `torn` those that no reader could make one of. */
 typedef struct {
     Column *columns;
     int64_t column_count;
@@ -51,7 +51,8 @@ typedef struct {
     uint8_t *attributes_valid;
     int32_t *attribute_offsets;
     uint8_t *attributes;
-    int64_t *taken, *left;
+    int64_t *taken, *left, *torn;
+    int64_t left_count, torn_count;
 } Rows;
 
 /* Everything of one call; `row` is the next to be written. */
@@ -67,11 +68,13 @@ typedef struct {
     int64_t row;
 } Scan;
 
-/* Writes the present row, and moves what it moves of `side_next` and `attributes_end`; false to leave the line out. */
-typedef bool (*ReadLine)(Scan *scan, void *own, const uint8_t *at, const uint8_t *end);
+typedef enum { LEFT, TORN, TAKEN } Outcome;
+
+/* Writes the present row, and moves what it moves of `side_next` and `attributes_end`. */
+typedef Outcome (*ReadLine)(Scan *scan, void *own, const uint8_t *at, const uint8_t *end);
 
 /* The rows of the lines that `read` takes; returns their number. */
-int64_t scan_lines(const Lines *lines, const Rows *rows, ReadLine read, void *own);
+int64_t scan_lines(const Lines *lines, Rows *rows, ReadLine read, void *own);
 
 /* Microseconds since 1970 of a date and a time of day in UTC; false if there is no such. */
 bool read_moment(int year, int month, int day, int hour, int minute, int second, int64_t *microseconds);

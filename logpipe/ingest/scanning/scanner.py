@@ -64,6 +64,9 @@ class _Rows(ctypes.Structure):
         ("attributes", ctypes.c_void_p),
         ("taken", ctypes.c_void_p),
         ("left", ctypes.c_void_p),
+        ("torn", ctypes.c_void_p),
+        ("left_count", ctypes.c_int64),
+        ("torn_count", ctypes.c_int64),
     )
 
 
@@ -78,7 +81,9 @@ class Scanned:
     taken: Positions
     """By index, the records that became rows."""
     left: Positions
-    """Those that did not."""
+    """Those that may become some by the full SELECT."""
+    torn: Positions
+    """Those that cannot: JSON without its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +104,14 @@ class Scanner:
         bitmaps = np.zeros((len(columns), count // 8 + 1), np.uint8)
         held = [_hold(*each, count) for each in zip(columns, self.fields, bitmaps, strict=True)]
         severities, attributes = np.empty(count, np.uint8), self._attributes(records)
-        taken, left, skip = np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(count, np.uint8)
+        (taken, left, torn), skip = np.empty((3, count), np.int64), np.zeros(count, np.uint8)
         skip[list(records.mended)] = 1
         lines = _Lines(
             *(address(data), len(data), address(records.starts), address(records.ends), address(skip), count)
         )
         into = _Rows(
             *(columns, len(columns), address(side), len(service.encode()), address(severities)),
-            *(*map(address, attributes), address(taken), address(left)),
+            *map(address, (*attributes, taken, left, torn)),
         )
         rows = getattr(library(), self.function)(ctypes.byref(lines), ctypes.byref(into))
         found = {
@@ -120,7 +125,7 @@ class Scanner:
         made = {name: _array(values, texts, every) for name, values in found.items()}
         made["attributes"] = pa.Array.from_buffers(pa.string(), rows, [*map(pa.py_buffer, attributes)])
         grouped = group(rows, found, texts, lambda name, indices: _array(found[name], texts, indices))
-        return Scanned(made, grouped, taken[:rows], left[: count - rows])
+        return Scanned(made, grouped, taken[:rows], left[: into.left_count], torn[: into.torn_count])
 
     def _attributes(self, records: Records) -> list[npt.NDArray[np.generic]]:
         """Arrow's buffers of a text: validity, offsets and bytes."""
