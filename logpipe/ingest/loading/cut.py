@@ -29,6 +29,10 @@ _MOST_LINES = 1 << 20
 _SCANNED_ROWS = CHUNK_ROWS // 4
 """The same where a chunk costs little by itself: small ones stay in the processor's cache."""
 
+_PARTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 24, 30, 32, 48, 64)
+_WANTED_BYTES, _WANTED_SCANNED_BYTES = 24 << 20, 11 << 20
+"""Of a chunk: where so many rows are larger, it has one of these parts of them, since several are in memory at once."""
+
 _FIRST_SCANNED_BYTES = 3 << 20
 """How much of them is read at first, before it is known how much has so many rows."""
 
@@ -130,7 +134,7 @@ class Cut:
                 return  # the only record waits for what may follow it
         first = 0
         while first == 0 or first < count:
-            rows = self._rows()
+            rows = self._rows(size / max(1, count))
             flow.aim(_ROOM * rows * size / max(1, count))
             last = min(first + rows, count)
             if last - first < rows and flow.more and (first or not full):
@@ -142,11 +146,15 @@ class Cut:
             yield piece
             first = max(last, 1)
 
-    def _rows(self) -> int:
-        """How many the next chunk is to have."""
-        if not self._make.format.scan:
-            return CHUNK_ROWS
-        return _SCANNED_ROWS - self._taken % _SCANNED_ROWS if self._taken else max(1, _SCANNED_ROWS // _FIRST_PART)
+    def _rows(self, bytes_each: float) -> int:
+        """How many records the next chunk is to have; together they come to whole row groups."""
+        scanned = bool(self._make.format.scan)
+        most, wanted = (_SCANNED_ROWS, _WANTED_SCANNED_BYTES) if scanned else (CHUNK_ROWS, _WANTED_BYTES)
+        rows = next((most // part for part in _PARTS if most // part * bytes_each <= wanted), most // _PARTS[-1])
+        if scanned and not self._taken:
+            rows //= _FIRST_PART
+        rows = max(1, rows)
+        return rows - self._taken % rows
 
     def _rest_of_line(self) -> Chunk:
         """The line went on after its beginning was taken as the last of its file."""

@@ -21,6 +21,9 @@ from logpipe.store.database import ROW_GROUP
 _AT_ONCE = 2
 """Transactions: while one is committed, the next is being filled."""
 
+_MOST_BYTES, _MOST_BYTES_AT_ONCE = 160 << 20, 128 << 20
+"""Of the log, in one transaction, and in two together: DuckDB has their rows in memory until it compresses them."""
+
 _REJECT_TYPES = {
     "position": pa.uint64(),
     "length": pa.uint64(),
@@ -56,7 +59,7 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                 if batch is None:
                     break
                 if not loading or loading[-1].full:
-                    if len(loading) == _AT_ONCE:
+                    while loading and _are_many(loading):
                         yield from loading.popleft().committed()
                     loading.append(_Load(store, pool, loading[-1] if loading else None))
                 loading[-1].insert(batch, count)
@@ -70,6 +73,11 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                 load.abandon()
     if failure is not None:
         raise failure
+
+
+def _are_many(loading: Sequence["_Load"]) -> bool:
+    """Whether one more, as large as the last, would be too much at once."""
+    return len(loading) == _AT_ONCE or sum(load.bytes for load in loading) + loading[-1].bytes > _MOST_BYTES_AT_ONCE
 
 
 class _Columns:
@@ -102,6 +110,8 @@ class _Load:
         self._entries: list[Entry] = []
         self._uncounted: list[Uncounted] = []
         self._rows = 0
+        self.bytes = 0
+        """Of the log."""
         self._finished = False
         self._failure: Exception | None = None
         self._ended = threading.Event()
@@ -112,10 +122,11 @@ class _Load:
         """Whether the next batch belongs to another one.
 
         So where it makes whole row groups, or the last one is more than half full: DuckDB would write smaller ones
-        together again, whole neighbours with them.
+        together again, whole neighbours with them. And where it is large without making one.
         """
         beyond = self._rows % ROW_GROUP
-        return self._rows >= ROW_GROUP and (beyond == 0 or beyond > ROW_GROUP // 2)
+        is_whole = self._rows >= ROW_GROUP and (beyond == 0 or beyond > ROW_GROUP // 2)
+        return is_whole or self.bytes >= _MOST_BYTES
 
     def insert(self, batch: Batch, count: Count) -> None:
         """Take in a batch, and with the last one what all of them add to the roll-ups."""
@@ -123,6 +134,7 @@ class _Load:
         self._entries.append(batch.entry)
         self._uncounted.append(batch.uncounted)
         self._rows += len(batch.events)
+        self.bytes += batch.span.to_pos - batch.span.from_pos
         if self.full:
             self.finish(count)
 

@@ -10,7 +10,7 @@ from logpipe.ingest.files import flow
 from logpipe.ingest.loading import cut, intake
 from logpipe.ingest.scanning import lines
 from logpipe.store import Store
-from tests.ingest.logs import Take, rest
+from tests.ingest.logs import Take, line, rest
 
 
 def _record(number: int, lines: int) -> bytes:
@@ -72,4 +72,25 @@ def test_only_so_many_lines_are_cut_at_once(
     summary = take(format="plain")
     assert (summary.events, summary.lines, summary.bytes) == (21, len(text.splitlines()), len(text))
     assert max(seen) == min(most_lines, summary.lines)
+    assert not verify(store).problems
+
+
+@pytest.mark.parametrize(("format_", "most"), [("plain", "_WANTED_BYTES"), ("logpipe", "_WANTED_SCANNED_BYTES")])
+def test_chunks_of_long_lines_have_fewer_rows(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, format_: str, most: str
+) -> None:
+    """So that a chunk is no larger in memory, and chunks come to whole row groups all the same."""
+    monkeypatch.setattr(cut, "CHUNK_ROWS", 120)
+    monkeypatch.setattr(cut, "_SCANNED_ROWS", 120)
+    monkeypatch.setattr(cut, "_FIRST_SCANNED_BYTES", 50_000)
+    monkeypatch.setattr(cut, most, 10_000)
+    monkeypatch.setattr(flow, "_FIRST_BYTES", 50_000)
+    log = logs / "app.jsonl"
+    log.write_bytes(b"".join(line(number, message="x" * 200) for number in range(400)))
+    rest(log)
+    assert take(format=format_).events == 400
+    [(largest,)] = store.execute("SELECT max(to_pos - from_pos) FROM ledger")
+    assert 5_000 < largest <= 10_000
+    ends = [end for (end,) in store.execute("SELECT sum(events) OVER (ORDER BY from_pos)::INT FROM ledger")]
+    assert {120, 240, 360, 400} <= set(ends)
     assert not verify(store).problems

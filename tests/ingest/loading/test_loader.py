@@ -1,0 +1,70 @@
+"""Batches loaded: how much goes into one transaction, and how many of these are under way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.loading import cut, loader
+from logpipe.store import Store
+from tests.ingest.logs import Take, line, rest
+
+
+class _Transactions:
+    """Those of a store that run beside others."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = self.open = self.most = 0
+        transaction = Store.transaction
+
+        @contextmanager
+        def counted(store: Store, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+            with transaction(store, beside=beside) as connection:
+                self.begun, self.open = self.begun + beside, self.open + beside
+                self.most = max(self.most, self.open)
+                yield connection
+            self.open -= beside
+
+        monkeypatch.setattr(Store, "transaction", counted)
+
+
+@pytest.fixture
+def log(logs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a hundred lines, ten to a chunk."""
+    for name in ("CHUNK_ROWS", "_SCANNED_ROWS"):
+        monkeypatch.setattr(cut, name, 10)
+    monkeypatch.setattr(cut, "_FIRST_PART", 1)
+    log = logs / "app.jsonl"
+    log.write_bytes(b"".join(line(number) for number in range(100)))
+    rest(log)
+    return log
+
+
+def test_a_transaction_ends_with_its_row_group_or_where_it_is_large(
+    take: Take, log: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row group of long lines would not fit into memory."""
+    monkeypatch.setattr(loader, "ROW_GROUP", 50)
+    monkeypatch.setattr(loader, "_MOST_BYTES", log.stat().st_size // 5)
+    transactions = _Transactions(monkeypatch)
+    assert take(format="logpipe").events == 100
+    assert transactions.begun == 5
+    assert not verify(store).problems
+
+
+@pytest.mark.parametrize(("bytes_at_once", "most"), [(1, 1), (1 << 30, 2)])
+def test_two_transactions_are_under_way_unless_they_are_large(
+    take: Take, log: Path, store: Store, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int, most: int
+) -> None:
+    """Both are in memory meanwhile."""
+    monkeypatch.setattr(loader, "ROW_GROUP", 10)
+    monkeypatch.setattr(loader, "_MOST_BYTES_AT_ONCE", bytes_at_once)
+    transactions = _Transactions(monkeypatch)
+    assert take(format="logpipe").events == 100
+    assert transactions.begun == 10
+    assert transactions.most <= most
+    assert log.exists()
+    assert not verify(store).problems
