@@ -70,7 +70,7 @@ POSTGRESQL_CSV = PostgresqlCsv(
             for name in _COLUMNS[1:]
             if name not in ("process_id", "error_severity", "text", "query")
         },
-        "process_id": "CASE WHEN TRY_CAST(column_process_id AS INTEGER)::VARCHAR IS DISTINCT FROM column_process_id"
+        "process": "CASE WHEN TRY_CAST(column_process_id AS INTEGER)::VARCHAR IS DISTINCT FROM column_process_id"
         " THEN column_process_id END",
         "kind": "CASE WHEN column_error_severity NOT IN ('ERROR', 'WARNING', 'INFO') THEN column_error_severity END",
     },

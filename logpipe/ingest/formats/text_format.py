@@ -23,6 +23,8 @@ CONTINUATION: Final = re.compile(
 COLOUR: Final = r"\x1b\[[0-9;:?]*[A-Za-z]"
 """An escape sequence of a terminal, which says nothing about the record."""
 
+_NUMBER: Final = re.compile(r'TRY_CAST\((?P<text>"?\w+"?) AS \w+\)')
+
 EVIDENCE_WITHIN: Final = 2000
 """As much of a line is searched for evidence: a pattern that may begin anywhere takes long on a long line."""
 
@@ -158,8 +160,17 @@ class TextFormat:
                 sql = f"CASE WHEN layout IS NOT NULL THEN {sql} END"
             yield f"CAST({sql} AS {SQL_TYPES[column]}) AS {column}"
 
+    def _unfit(self) -> dict[str, str]:
+        """What is written where a column wants a number, and is none, or too large for it."""
+        texts = {column: (_of_number(sql), sql) for column, sql in self.columns.items()}
+        return {
+            column: f"CASE WHEN {text} <> '-' AND {sql} IS NULL THEN {text} END"
+            for column, (text, sql) in texts.items()
+            if text
+        }
+
     def _attributes(self) -> str:
-        members = dict(self.attributes)
+        members = self._unfit() | dict(self.attributes)
         if "time" in self.groups:
             members["timestamp"] = 'CASE WHEN read_time IS NULL THEN "time" END'
             members[ATTRIBUTE] = "time_inferred"
@@ -169,6 +180,12 @@ class TextFormat:
         if self.pairs is None:
             return f"{json_object(members)} AS attributes"
         return f"{with_pairs(members, self.pairs)} AS attributes"
+
+
+def _of_number(sql: str) -> str | None:
+    """The expression that is cast to a number, where that is all that the SQL does."""
+    found = _NUMBER.fullmatch(sql)
+    return found["text"] if found else None
 
 
 def uncoloured(line: str) -> str:

@@ -110,3 +110,20 @@ def test_numbers_beyond_any_column_hold_nothing_up(name: str, line: str) -> None
     (row,) = select(FORMATS[name], line)
     assert "reason" not in row
     assert row["bytes"] == len(line)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("java_text", "2026-03-14 09:00:04.123 ERROR 99999999999 --- [main] a.b.C : hello"),
+        ("nginx_error", "2026/03/14 09:00:04 [error] 99999999999#0: *7 open() failed"),
+    ],
+)
+def test_a_number_too_large_for_its_column_stays_in_the_attributes(name: str, line: str) -> None:
+    """Under the name of the column."""
+    format_ = format_named(name)
+    assert format_ is not None
+    [row] = select(format_, line, Context(datetime(2026, 3, 14, tzinfo=UTC)))
+    assert isinstance(row["attributes"], dict)
+    assert row["attributes"]["process"] == "99999999999"
+    assert "process" not in row
