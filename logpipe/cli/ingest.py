@@ -1,5 +1,6 @@
 """`logpipe ingest`: log files into the database."""
 
+import os
 import sys
 import threading
 from contextlib import nullcontext
@@ -92,6 +93,8 @@ def ingest(
     if log_file is not None and not follow:
         raise typer.BadParameter("--log-file goes with --follow")
     interruption.explain("what was committed stays, and the same command goes on from there")
+    if not (follow or STDIN in paths or os.path.exists(db)):
+        _refuse_what_is_nowhere(paths)
     with Store.open(db) as store:
         if follow or STDIN in paths:
             own_log = (log_file or log_of(db)) if follow and db != ":memory:" else log_file
@@ -113,6 +116,18 @@ def ingest(
         raise typer.Exit(1)
     if strict and summary.rejects:
         raise typer.Exit(4)
+
+
+def _refuse_what_is_nowhere(paths: list[str]) -> None:
+    """No database is begun for nothing but slips of the pen."""
+    from logpipe.cli import output
+    from logpipe.ingest.files.discovery import find
+
+    files, errors = find(paths)
+    if not files and errors:
+        for error in errors:
+            output.error(str(error))
+        raise typer.Exit(1)
 
 
 def _follow(
@@ -186,7 +201,8 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     parts = [f"{summary.events:,} events"]
     parts += [f"{count:,} {name}" for count, name in _rest(summary) if count]
     sentence = (
-        f"{summary.files:,} files ({summary.new_files:,} new), {summary.lines:,} lines, {summary.bytes / 1e6:,.1f} MB"
+        f"{_number(summary.files, 'file')} ({summary.new_files:,} new), {_number(summary.lines, 'line')}, "
+        f"{summary.bytes / 1e6:,.1f} MB"
         f"{rate}: {', '.join(parts)} -> {db}"
     )
     output.note(sentence)
@@ -199,6 +215,10 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
             f"{summary.waiting_bytes:,} bytes wait for the end of their line (or for the file to rest a few seconds)"
         )
     sys.stderr.flush()
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _sentences(troubles: "Sequence[LogpipeError]") -> list[str]:

@@ -336,9 +336,12 @@ class Ingester:
             return None
         try:
             refuse_what_is_no_log(file.path, head.data, named=self._options.format is not None)
-        except InputError:
+        except InputError as error:
             self._refused[file.identity] = file
-            raise
+            if not file.found:
+                raise
+            self.summary.warnings.append(error)
+            return None
         if self._copies.is_undecided(file, head):
             self.behind = True
             return None

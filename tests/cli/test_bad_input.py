@@ -66,6 +66,18 @@ def test_a_file_that_is_no_log_is_refused_and_the_others_go_on(folder: Path, con
         assert store.execute("SELECT count(*) FROM events") == [(20,)]
 
 
+@pytest.mark.parametrize("path", ["logs", "logs/*"])
+def test_a_file_that_is_no_log_is_left_alone_where_nobody_named_it(folder: Path, path: str) -> None:
+    """A folder of logs may hold other files; that is no failure."""
+    (folder / "logs").mkdir()
+    (folder / "logs" / "core").write_bytes(b"\x7fELF\x02\x01\x01\0\0\0\0\nmore\0\n")
+    good(folder / "logs" / "good.jsonl")
+    result = run(folder, "ingest", path)
+    assert (result.returncode, result.stderr.count("core is binary")) == (0, 1)
+    with Store.open(folder / "logs.duckdb") as store:
+        assert store.execute("SELECT count(*) FROM events") == [(20,)]
+
+
 @pytest.mark.parametrize(
     ("paths", "says"),
     [
@@ -78,6 +90,7 @@ def test_what_is_not_there_is_named(folder: Path, paths: list[str], says: str) -
     """Missing files, folders without logs and patterns without a match."""
     (folder / "empty").mkdir()
     assert says in refused(folder, "ingest", *paths)
+    assert not (folder / "logs.duckdb").exists()
 
 
 def test_a_file_without_permission_is_named(folder: Path) -> None:

@@ -38,6 +38,8 @@ class LogFile:
     modified_ns: int
     named: bool = True
     """False for a file that nobody asked for: one that a named file may have been rotated to."""
+    found: bool = False
+    """Whether it was asked for by a folder or a pattern, which may hold other files than logs."""
     away: bool = False
     """Whether none of its names is found any more, and only a descriptor that was kept leads to it."""
 
@@ -61,9 +63,10 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
         except InputError as error:
             errors.append(error)
             continue
+        by_itself = os.path.lexists(path) and not os.path.isdir(path)
         for name, named in names:
             try:
-                file = _examine(name, named=named)
+                file = _examine(name, named=named, found=not by_itself)
             except InputError as error:
                 errors.append(error)
                 continue
@@ -75,9 +78,9 @@ def find(paths: Iterable[str]) -> tuple[list[LogFile], list[InputError]]:
 
 def _one_of(known: LogFile, again: LogFile) -> LogFile:
     """The file by the better of two names: the same one whenever both are found, and while links are led elsewhere."""
-    named = known.named or again.named
+    named, found = known.named or again.named, known.found and again.found
     better = min(known, again, key=lambda file: _links(file.path)) if known.path != again.path else known
-    return better if better.named == named else replace(better, named=named)
+    return better if (better.named, better.found) == (named, found) else replace(better, named=named, found=found)
 
 
 def _links(path: str) -> int:
@@ -175,7 +178,7 @@ def _why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _examine(path: str, *, named: bool) -> LogFile | None:
+def _examine(path: str, *, named: bool, found: bool) -> LogFile | None:
     """The file behind a path; None where it is gone by now or is no regular file."""
     try:
         status = os.stat(path)
@@ -185,11 +188,11 @@ def _examine(path: str, *, named: bool) -> LogFile | None:
         raise InputError(f"cannot read {path}: {_why(error)}", reason="unreadable") from error
     if not stat.S_ISREG(status.st_mode):
         return None
-    return described(os.path.abspath(path), status, named=named)
+    return replace(described(os.path.abspath(path), status, named=named), found=found)
 
 
 def described(path: str, status: os.stat_result, *, named: bool, away: bool = False) -> LogFile:
     """A file as its status says it is."""
     modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
     identity = status.st_dev, status.st_ino
-    return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, away)
+    return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, away=away)
