@@ -200,6 +200,7 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     rate = f", {summary.lines / summary.seconds:,.0f} lines/s" if summary.seconds > 0.5 else ""
     parts = [f"{summary.events:,} events"]
     parts += [f"{count:,} {name}" for count, name in _rest(summary) if count]
+    parts += [f"{_number(len(summary.errors), 'file')} with errors"] if summary.errors else []
     sentence = (
         f"{_number(summary.files, 'file')} ({summary.new_files:,} new), {_number(summary.lines, 'line')}, "
         f"{summary.bytes / 1e6:,.1f} MB"
@@ -232,5 +233,4 @@ def _rest(summary: "Summary") -> list[tuple[int, str]]:
         (summary.rejects, "rejected"),
         (summary.lost_bytes, "bytes lost"),
         (summary.gaps, "gaps"),
-        (len(summary.errors), "files with errors"),
     ]

@@ -54,14 +54,17 @@ def policy_of(
     Raises:
         typer.BadParameter: one of them cannot be read.
     """
-    from logpipe.record import SEVERITY_BY_LEVEL
+    from logpipe.record import SEVERITY_BY_LEVEL, STREAMS
     from logpipe.store.retention import Policy
 
+    by_stream = _limits("--stream", streams)
+    if unknown := set(by_stream) - set(STREAMS):
+        raise typer.BadParameter(f"--stream: {unknown.pop()} is none of {', '.join(STREAMS)}")
     by_level = {name.upper(): span for name, span in _limits("--level", levels).items()}
     if unknown := set(by_level) - set(SEVERITY_BY_LEVEL):
         raise typer.BadParameter(f"--level: {unknown.pop()} is none of {', '.join(SEVERITY_BY_LEVEL)}")
     return Policy(
-        _limits("--stream", streams),
+        by_stream,
         by_level,
         None if everything is None else _span("--all", everything),
         None if rejects is None else _span("--rejects", rejects),

@@ -1,7 +1,8 @@
 """How to ingest, and what came of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from logpipe.errors import InputError, LogpipeError
@@ -37,7 +38,7 @@ class Options:
         if self.format is not None and format_named(self.format, self.formats) is None:
             raise InputError(
                 f"there is no format called {self.format}",
-                remedy=f"choose one of: {', '.join(self.formats)}",
+                remedy=_like(self.format, self.formats) or "see them all with: logpipe formats",
                 reason="unknown_format",
             )
         try:
@@ -48,6 +49,12 @@ class Options:
                 remedy="use a name such as UTC or Europe/Berlin",
                 reason="unknown_time_zone",
             ) from error
+
+
+def _like(name: str, names: Iterable[str]) -> str | None:
+    """A question about what may have been meant."""
+    near = get_close_matches(name, names, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else None
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import service_of
 from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
 from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
@@ -41,6 +42,7 @@ def preview(path: str, options: Options, records: int) -> Preview:
     """
     with Reader(path, compression_of(path)) as reader:
         lines, head, modified = first_lines(reader), first_bytes(reader), reader.stat().st_mtime
+    refuse_what_is_no_log(path, head, named=options.format is not None)
     found = detect(lines, options.formats)
     format_ = format_named(options.format, options.formats) if options.format else None
     explanation = f"{format_.name} ({format_.title}): as was asked for" if format_ else found.explanation

@@ -60,6 +60,7 @@ def test_what_was_removed_is_said(database: Path, logpipe: Run) -> None:
         (("--stream", "performance"), "write it as NAME=SPAN"),
         (("--stream", "performance=long"), "not a length of time"),
         (("--level", "LOUD=1d"), "LOUD is none of TRACE, DEBUG"),
+        (("--stream", "perf=1d"), "perf is none of app, error, performance"),
         (("--max-size", "big"), "not a size"),
     ],
 )
