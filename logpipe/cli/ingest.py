@@ -94,7 +94,7 @@ def ingest(
         raise typer.BadParameter("--log-file goes with --follow")
     interruption.explain("what was committed stays, and the same command goes on from there")
     if not (follow or STDIN in paths or os.path.exists(db)):
-        _refuse_what_is_nowhere(paths)
+        _refuse_what_is_nowhere(paths, db, as_json=as_json)
     with Store.open(db) as store:
         if follow or STDIN in paths:
             own_log = (log_file or log_of(db)) if follow and db != ":memory:" else log_file
@@ -109,8 +109,6 @@ def ingest(
                 summary = ingest_paths(store, paths, options, bar.show)
     for warning in summary.warnings:
         output.warning(str(warning))
-    for error in summary.errors:
-        output.error(str(error))
     _report(summary, db, as_json=as_json)
     if summary.errors:
         raise typer.Exit(1)
@@ -118,15 +116,14 @@ def ingest(
         raise typer.Exit(4)
 
 
-def _refuse_what_is_nowhere(paths: list[str]) -> None:
+def _refuse_what_is_nowhere(paths: list[str], db: str, *, as_json: bool) -> None:
     """No database is begun for nothing but slips of the pen."""
-    from logpipe.cli import output
     from logpipe.ingest.files.discovery import find
+    from logpipe.ingest.options import Summary
 
     files, errors = find(paths)
     if not files and errors:
-        for error in errors:
-            output.error(str(error))
+        _report(Summary(errors=[*errors]), db, as_json=as_json)
         raise typer.Exit(1)
 
 
@@ -189,6 +186,8 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
 
     from logpipe.cli import output
 
+    for error in summary.errors:
+        output.error(str(error))
     if as_json:
         figures = asdict(summary) | {
             "errors": _sentences(summary.errors),
@@ -198,7 +197,7 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
         output.json_lines([figures])
         return
     rate = f", {summary.lines / summary.seconds:,.0f} lines/s" if summary.seconds > 0.5 else ""
-    parts = [f"{summary.events:,} events"]
+    parts = [_number(summary.events, "event")]
     parts += [f"{count:,} {name}" for count, name in _rest(summary) if count]
     parts += [f"{_number(len(summary.errors), 'file')} with errors"] if summary.errors else []
     sentence = (

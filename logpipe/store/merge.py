@@ -1,6 +1,7 @@
 """Rows that small commits left are merged: a key that stands in several rows gets one, and sums stay what they are.
 
-The first row of a key takes the sums, so that the order in which keys came, by which some readers choose, stays.
+The first row of a key takes the sums, so that the order in which keys came, by which some readers choose, stays; but
+for histograms, whose lists DuckDB writes anew.
 """
 
 from collections.abc import Generator, Mapping
@@ -10,6 +11,7 @@ from typing import Final
 from logpipe.store.database import Store
 
 _PIECE_ROWS: Final = 500_000
+_PIECE_HISTOGRAMS: Final = 50_000
 """Rows looked at in one transaction, about: a piece is whole minutes."""
 
 
@@ -20,32 +22,36 @@ class _Summed:
     keys: tuple[str, ...]
     sums: Mapping[str, str]
     """The aggregate of each other column."""
+    piece: int = _PIECE_ROWS
 
-    def merged(self, relation: str) -> str:
+    def merged(self, table: str, where: str) -> str:
         """SQL of what the rows of each key come to, where there are several, and their `ids`, in order."""
-        sums = ", ".join(f"{sql} AS {column}" for column, sql in self.sums.items())
-        return f"""
-            SELECT list(rowid ORDER BY rowid) AS ids, {sums}
-            FROM {relation} GROUP BY {", ".join(self.keys)} HAVING count(*) > 1
-        """
+        return self._several(f"{table} WHERE {where}", *(f"{sql} AS {column}" for column, sql in self.sums.items()))
+
+    def _several(self, relation: str, *columns: str) -> str:
+        selected, keys = ", ".join(("list(rowid ORDER BY rowid) AS ids", *columns)), ", ".join(self.keys)
+        return f"SELECT {selected} FROM {relation} GROUP BY {keys} HAVING count(*) > 1"
 
 
 @dataclass(frozen=True, slots=True)
 class _Histograms(_Summed):
-    """The same with a list of buckets, which are summed one by one."""
+    """The same of lists of buckets, which are summed one by one, of those rows alone that have the key in common."""
 
-    def merged(self, relation: str) -> str:
-        keys = ", ".join(self.keys)
+    def merged(self, table: str, where: str) -> str:
         return f"""
-            SELECT list_sort(list_distinct(flatten(list(ids)))) AS ids, list(cell) AS buckets
+            SELECT any_value(ids) AS ids, list(struct_pack(bucket, events, sum_ms, max_ms)) AS buckets
             FROM (
-                SELECT {keys}, list(id) AS ids, {{
-                    'bucket': bucket, 'events': sum(events)::UBIGINT, 'sum_ms': sum(sum_ms), 'max_ms': max(max_ms)
-                }} AS cell
-                FROM (SELECT rowid AS id, {keys}, unnest(buckets, recursive := true) FROM {relation})
-                GROUP BY {keys}, bucket
+                SELECT any_value(ids) AS ids, bucket, sum(events)::UBIGINT AS events, sum(sum_ms) AS sum_ms,
+                    max(max_ms) AS max_ms
+                FROM (
+                    SELECT ids, unnest(buckets, recursive := true)
+                    FROM {table} JOIN (
+                        SELECT ids, unnest(ids) AS id FROM ({self._several(f"{table} WHERE {where}")})
+                    ) ON rowid = id
+                )
+                GROUP BY ids[1], bucket
             )
-            GROUP BY {keys} HAVING len(ids) > 1
+            GROUP BY ids[1]
         """
 
 
@@ -59,7 +65,9 @@ TABLES: Final = {
         {name: f"sum({name})::UBIGINT" for name in _EVENTS},
     ),
     "latency_histogram": _Histograms(
-        ("minute", "service", "environment", "version", "operation_kind", "operation"), {"buckets": "buckets"}
+        ("minute", "service", "environment", "version", "operation_kind", "operation"),
+        {"buckets": "buckets"},
+        _PIECE_HISTOGRAMS,
     ),
     "pattern_minute": _Summed(
         ("minute", "service", "severity", "pattern_id", "source_id"),
@@ -87,16 +95,16 @@ def merge(store: Store) -> Generator[int, None, None]:
             )
             GROUP BY before // $piece ORDER BY min(minute)
             """,
-            {"piece": _PIECE_ROWS},
+            {"piece": table.piece},
         ):
             yield _merge(store, name, table, first, last)
 
 
 def _merge(store: Store, name: str, table: _Summed, first: str | None, last: str | None) -> int:
-    within = f"{name} WHERE minute BETWEEN $first::TIMESTAMPTZ AND $last::TIMESTAMPTZ OR minute IS NULL"
+    within = "(minute BETWEEN $first::TIMESTAMPTZ AND $last::TIMESTAMPTZ OR minute IS NULL)"
     with store.transaction() as connection:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE merged AS {table.merged(within)}", {"first": first, "last": last}
+            f"CREATE OR REPLACE TEMP TABLE merged AS {table.merged(name, within)}", {"first": first, "last": last}
         )
         [(saved,)] = connection.execute("SELECT coalesce(sum(len(ids) - 1), 0)::BIGINT FROM merged").fetchall()
         if saved:

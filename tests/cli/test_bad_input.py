@@ -1,6 +1,7 @@
 """Bad input gets one sentence with its remedy, the right exit code, and loses nothing."""
 
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -91,6 +92,8 @@ def test_what_is_not_there_is_named(folder: Path, paths: list[str], says: str) -
     (folder / "empty").mkdir()
     assert says in refused(folder, "ingest", *paths)
     assert not (folder / "logs.duckdb").exists()
+    told = run(folder, "ingest", *paths, "--json")
+    assert (told.returncode, says in json.loads(told.stdout)["errors"][0]) == (1, True)
 
 
 def test_a_file_without_permission_is_named(folder: Path) -> None:

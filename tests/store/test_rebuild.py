@@ -86,3 +86,22 @@ def test_merging_keeps_the_sums(store: Store) -> None:
     ):
         assert store.execute(f"SELECT * EXCLUDE ({keys}) FROM {table} GROUP BY ALL HAVING count(*) > 1") == []
     assert sum(merge(store)) == 0
+
+
+def test_merging_histograms_takes_memory_by_what_there_is_to_merge(tmp_path: Path) -> None:
+    """Not by all that stand there: many keys of many buckets, of which few stand in two rows."""
+    with Store.open(tmp_path / "logs.duckdb") as store:
+        store.execute(
+            """
+            INSERT INTO latency_histogram
+            SELECT make_timestamptz((i // 100) * 60000000), 'shop', NULL, NULL, 'http', 'GET /' || i % 100,
+                list_transform(range(30), lambda b: struct_pack(bucket := b, events := 1, sum_ms := 2, max_ms := 3))
+            FROM range(200000) AS numbers(i)
+            """
+        )
+        store.execute("INSERT INTO latency_histogram FROM latency_histogram WHERE operation = 'GET /7'")
+        store.execute("CHECKPOINT")
+        store.execute("SET memory_limit = '200MB'")
+        store.execute("SET temp_directory = ''")
+        assert sum(merge(store)) == 2000
+        assert store.execute("SELECT count(*), sum(events)::INT FROM latency_minute") == [(6_000_000, 6_060_000)]

@@ -75,7 +75,6 @@ _SYSLOG = Syslog(
         "facility": "facility",
         "subject": "subject",
         "syslog_severity": "code % 8",
-        "process_id": "CASE WHEN TRY_CAST(procid AS INTEGER) IS NULL THEN nullif(procid, '-') END",
         "message_id": "nullif(msgid, '-')",
         "structured_data": "structured_data",
     },

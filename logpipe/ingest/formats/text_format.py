@@ -23,7 +23,7 @@ CONTINUATION: Final = re.compile(
 COLOUR: Final = r"\x1b\[[0-9;:?]*[A-Za-z]"
 """An escape sequence of a terminal, which says nothing about the record."""
 
-_NUMBER: Final = re.compile(r'TRY_CAST\((?P<text>"?\w+"?) AS \w+\)')
+_NUMBER: Final = re.compile(r"TRY_CAST\((?P<text>(?:(?! AS ).)+) AS \w+\)", re.DOTALL)
 
 EVIDENCE_WITHIN: Final = 2000
 """As much of a line is searched for evidence: a pattern that may begin anywhere takes long on a long line."""
@@ -160,17 +160,11 @@ class TextFormat:
                 sql = f"CASE WHEN layout IS NOT NULL THEN {sql} END"
             yield f"CAST({sql} AS {SQL_TYPES[column]}) AS {column}"
 
-    def _unfit(self) -> dict[str, str]:
-        """What is written where a column wants a number, and is none, or too large for it."""
-        texts = {column: (_of_number(sql), sql) for column, sql in self.columns.items()}
-        return {
-            column: f"CASE WHEN {text} <> '-' AND {sql} IS NULL THEN {text} END"
-            for column, (text, sql) in texts.items()
-            if text
-        }
-
     def _attributes(self) -> str:
-        members = self._unfit() | dict(self.attributes)
+        members = {column: unfit for column, sql in self.columns.items() if (unfit := _unfit_sql(sql))}
+        for name, sql in self.attributes.items():
+            unfit = _unfit_sql(sql)
+            members[name] = f"coalesce(to_json({sql}), to_json({unfit}))" if unfit else sql
         if "time" in self.groups:
             members["timestamp"] = 'CASE WHEN read_time IS NULL THEN "time" END'
             members[ATTRIBUTE] = "time_inferred"
@@ -182,10 +176,10 @@ class TextFormat:
         return f"{with_pairs(members, self.pairs)} AS attributes"
 
 
-def _of_number(sql: str) -> str | None:
-    """The expression that is cast to a number, where that is all that the SQL does."""
+def _unfit_sql(sql: str) -> str | None:
+    """Where the SQL is a cast to a number: the text that is none, or is too large; a dash says that there is none."""
     found = _NUMBER.fullmatch(sql)
-    return found["text"] if found else None
+    return f"CASE WHEN {found['text']} <> '-' AND {sql} IS NULL THEN {found['text']} END" if found else None
 
 
 def uncoloured(line: str) -> str:
