@@ -188,11 +188,11 @@ def _examine(path: str, *, named: bool, found: bool) -> LogFile | None:
         raise InputError(f"cannot read {path}: {_why(error)}", reason="unreadable") from error
     if not stat.S_ISREG(status.st_mode):
         return None
-    return replace(described(os.path.abspath(path), status, named=named), found=found)
+    return described(os.path.abspath(path), status, named=named, found=found)
 
 
-def described(path: str, status: os.stat_result, *, named: bool, away: bool = False) -> LogFile:
+def described(path: str, status: os.stat_result, *, named: bool, found: bool = False, away: bool = False) -> LogFile:
     """A file as its status says it is."""
     modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
     identity = status.st_dev, status.st_ino
-    return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, away=away)
+    return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, found, away)

@@ -28,27 +28,35 @@ def test_b1_a_writer_faster_than_the_reader(case: Case) -> None:
 
 def test_b2_fairness(case: Case) -> None:
     """A file with much to read does not keep the others waiting."""
-    hot = case.folder / "hot.log"
+    hot, still = case.folder / "hot.log", case.folder.parent / "hot"
     cold = [case.folder / f"cold{number}.log" for number in range(sized(100, 10))]
     for path in cold:
         case.write(1, path)
     with case.follow():
         case.idle()
         block = case.lines(100_000)
-        with hot.open("wb") as file:
-            file.write(block)
-        many = sized(1 << 30, 100 << 20) // len(block)
-        with hot.open("ab") as file:
-            for _ in range(many):
+        with still.open("wb") as file:
+            for _ in range(1 + sized(1 << 30, 100 << 20) // len(block)):
                 file.write(block)
+        still.rename(hot)
         for path in cold:
             case.write(1, path)
         last = len(case.expected)
         numbers = ",".join(str(number) for number in range(last - len(cold), last))
-        seen = f"SELECT count(DISTINCT seq) FROM events WHERE seq IN ({numbers})"
+        until(lambda: case.ask(f"SELECT count(DISTINCT seq) FROM events WHERE seq IN ({numbers})"), [(len(cold),)])
         if SCALE >= 1:  # else the hot one is taken in one slice
-            seen += f" HAVING (SELECT count(*) FROM events) < {last // 2}"
-        until(lambda: case.ask(seen), [(len(cold),)])
+            [(before,)] = case.ask(_TAKEN_BEFORE.format(half=hot.stat().st_size // 2))
+            assert before == len(cold)
+
+
+_TAKEN_BEFORE = """
+SELECT count(*) FROM ledger JOIN sources USING (source_id)
+WHERE path NOT LIKE '%/hot.log' AND from_pos > 0 AND ledger_id < (
+    SELECT coalesce(min(ledger_id), 1 << 60) FROM ledger JOIN sources USING (source_id)
+    WHERE path LIKE '%/hot.log' AND to_pos > {half}
+)
+"""
+"""How many second entries of the cold ones stand in the ledger before the hot one was half read."""
 
 
 def test_b2_writers_that_never_pause(case: Case) -> None:
