@@ -52,7 +52,7 @@ def test_b2_fairness(case: Case) -> None:
 _TAKEN_BEFORE = """
 SELECT count(*) FROM ledger JOIN sources USING (source_id)
 WHERE path NOT LIKE '%/hot.log' AND from_pos > 0 AND ledger_id < (
-    SELECT coalesce(min(ledger_id), 1 << 60) FROM ledger JOIN sources USING (source_id)
+    SELECT coalesce(min(ledger_id), 9223372036854775807) FROM ledger JOIN sources USING (source_id)
     WHERE path LIKE '%/hot.log' AND to_pos > {half}
 )
 """
