@@ -1,9 +1,10 @@
 """How fast lines come in, beside DuckDB's own `read_json` on the same records, in turn, in one run.
 
-    python benchmarks/ingest.py [--kind clean|messy|access] [--lines 1000000] [--rounds 5]
+    python benchmarks/ingest.py [--kind clean|messy|wide|access] [--lines 1000000] [--rounds 5]
 
 Messy are 0.7 % malformed lines, 10 % unknown keys and 1 % values of a wrong type, which the rival leaves out by
-`ignore_errors`. An access log in nginx's combined format stands beside a file of JSON lines of the same records.
+`ignore_errors`. Wide are messages of 800 bytes more. An access log in nginx's combined format stands beside a file of
+JSON lines of the same records.
 
 The rival is `CREATE TABLE AS SELECT * FROM read_json(...)` with explicit columns: it keeps neither the place of a line
 nor a bad line, and neither roll-ups nor a ledger. Each measurement is a process of its own, with its peak of memory.
@@ -75,6 +76,13 @@ def messy(count: int) -> Iterator[bytes]:
             yield line.replace(b'"cart_items":', b'"key_%d":1,"cart_items":' % rng.randrange(50))
         else:
             yield line
+
+
+def wide(count: int) -> Iterator[bytes]:
+    """The same with messages that are 800 bytes longer."""
+    rng = random.Random(4)
+    for line in lines(count):
+        yield line.replace(b" in the usual way", rng.randbytes(400).hex().encode())
 
 
 def access(count: int) -> Iterator[tuple[bytes, bytes]]:
@@ -160,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--kind", choices=("clean", "messy", "access"), default="clean")
+    parser.add_argument("--kind", choices=("clean", "messy", "wide", "access"), default="clean")
     parser.add_argument("--run", nargs=3, metavar=("NAME", "LOG", "DATABASE"))
     arguments = parser.parse_args()
     if arguments.run:
@@ -183,7 +191,7 @@ def generate(folder: Path, kind: str, count: int) -> dict[str, Path]:
     if kind != "access":
         log = folder / f"{kind}.jsonl"
         with log.open("wb") as file:
-            file.writelines((messy if kind == "messy" else lines)(count))
+            file.writelines({"clean": lines, "messy": messy, "wide": wide}[kind](count))
         return {"read_json": log, "logpipe": log}
     logs = {"logpipe": folder / "access.log", "read_json": folder / "access.jsonl"}
     with logs["logpipe"].open("wb") as text, logs["read_json"].open("wb") as json:
