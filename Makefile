@@ -42,7 +42,7 @@ eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: 
 	$(BIN)/python benchmarks/eval_formats.py $(ARGS)
 
 fuzz-formats: $(STAMP) ## mutilate logs of each format for LOGPIPE_FUZZ_SECONDS (600), two at a time
-	LOGPIPE_FUZZ_SECONDS=$${LOGPIPE_FUZZ_SECONDS:-600} $(BIN)/pytest -n 2 tests/ingest/formats/test_fuzz.py
+	LOGPIPE_FUZZ_SECONDS=$${LOGPIPE_FUZZ_SECONDS:-600} $(BIN)/pytest -n 2 -rP tests/ingest/formats/test_fuzz.py
 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py

@@ -8,8 +8,9 @@ import pytest
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.wrapped import Wrapped
 
-SIZE = 32_000
-MOST_S = 0.05
+SIZE = 128_000
+MOST_S = 2.0
+"""What grows with the line takes a tenth of it at most; what grows with its square, four times as much or more."""
 
 BEGINNINGS = [
     *("", "2026-03-14 10:00:00,123 [", "[2026-03-14 10:00:00,123] INFO ", "2026-03-14 10:00:00.123 | INFO | "),
@@ -26,12 +27,11 @@ def _spent(claims: Callable[[Sequence[str]], float], line: str) -> float:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_long_line_is_looked_at_quickly(name: str) -> None:
-    """Whatever it repeats, behind whatever beginning; the best of three times of the processor."""
+    """No pattern begins again at each place of it, whatever it repeats, behind whatever beginning."""
     format_ = FORMATS[name]
     claims = (format_.outer if isinstance(format_, Wrapped) else format_).claims
     claims(["a"])
     for beginning in BEGINNINGS:
         for text in REPEATED:
             line = beginning + text * (SIZE // len(text)) + "x"
-            if _spent(claims, line) > MOST_S:
-                assert min(_spent(claims, line) for _ in range(2)) < MOST_S, (beginning, text)
+            assert _spent(claims, line) < MOST_S, (beginning, text)
