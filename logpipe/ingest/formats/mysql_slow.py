@@ -20,7 +20,7 @@ _STAMP: Final = r"(?i)(?:^|\n)\s*SET timestamp=(\d{9,10})\b"
 
 _PLAIN_HEAD: Final = (
     rf"(?:# Time: +(?:{_TIME})\n)?"
-    r"(?:# User@Host: [^\[\s]*\[[^\]\s]*\] @ \S* *\[[^\]\s]*\](?: +Id: +\d+)?\n)?"
+    r"(?:# User@Host: [^\[\s]*\[[^\]\s]*\] @ [^\s\[]* *\[[^\]\s]*\](?: +Id: +\d+)?\n)?"
     r"(?:# Thread_id: \d+ +Schema: \S* +QC_hit: No\n)?"
     r"# Query_time: [\d.]+ +Lock_time: [\d.]+ +Rows_sent: \d+ +Rows_examined: \d+(?: +Rows_affected: \d+)?\n?"
     r"(?:# administrator command: [^;\n]*;?\n?)?"
