@@ -17,15 +17,20 @@ class Cri(TextFormat):
 
     def carried(self, line: str, /) -> str:
         """See `Wrapper`."""
-        found = f"regexp_extract({line}, '{_LAYOUT}', ['time', 'stream', 'tag', 'tags', 'text'])"
+        found = _found(line)
         return f"CASE {found}.tag WHEN 'F' THEN {found}.text || chr(10) WHEN 'P' THEN {found}.text END"
+
+    def around(self, line: str, /) -> str:
+        """See `Wrapper`."""
+        return f"nullif({_found(line)}.stream || {_found(line)}.tags, '')"
 
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`: a partial text goes on in the next line of the same stream."""
-        return (
-            f"regexp_matches({before}, '^{_TIME} std(?:out|err) P ')"
-            f" AND split_part({line}, ' ', 2) = split_part({before}, ' ', 2)"
-        )
+        return f"regexp_matches({before}, '^{_TIME} std(?:out|err) P ') AND {self.around(line)} = {self.around(before)}"
+
+
+def _found(line: str) -> str:
+    return f"regexp_extract({line}, '{_LAYOUT}', ['time', 'stream', 'tag', 'tags', 'text'])"
 
 
 CRI = Wrapped(

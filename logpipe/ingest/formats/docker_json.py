@@ -8,13 +8,11 @@ from typing import Final
 
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
-from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.formats.wrapped import Wrapped, around_text
 
 _KEYS: Final = {"log", "stream", "time", "attrs"}
 _WHOLE: Final = "'\\n\"'"
 """A newline before the quote that ends a text: of a text that goes on, no quote stands there without a backslash."""
-
-_BEHIND: Final = ', *"stream" *:.*$'
 
 
 class DockerJson(JsonFormat):
@@ -24,13 +22,14 @@ class DockerJson(JsonFormat):
         """See `Wrapper`."""
         return f"json_extract_string(CASE WHEN json_valid({line}) THEN {line} END, '$.log')"
 
+    def around(self, line: str, /) -> str:
+        """See `Wrapper`."""
+        return around_text(line, "log", "time")
+
     def continues(self, line: str, before: str, /) -> str | None:
         """See `Format`: a text without its newline goes on in the next object that is alike but for its time."""
-        rest, rest_before = (
-            f"regexp_replace(regexp_extract({text}, '{_BEHIND}'), '[\\d.]+', '', 'g')" for text in (line, before)
-        )
-        both = " AND ".join(f"starts_with({text}, '{{') AND contains({text}, '\"log\"')" for text in (line, before))
-        return f"{both} AND {rest} = {rest_before} AND NOT contains({before}, {_WHOLE})"
+        both = " AND ".join(f"contains({text}, '\"log\"')" for text in (line, before))
+        return f"{both} AND NOT contains({before}, {_WHOLE}) AND {self.around(line)} = {self.around(before)}"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:

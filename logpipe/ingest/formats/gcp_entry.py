@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from logpipe.ingest.formats.generic_json import spelled
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
-from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.formats.wrapped import Wrapped, around_text
 
 
 class GcpEntry(JsonFormat):
@@ -19,6 +19,10 @@ class GcpEntry(JsonFormat):
         entry = f"CASE WHEN json_valid({line}) THEN {line} END"
         texts = f"json_extract_string({entry}, '$.textPayload'), json_extract_string({entry}, '$.jsonPayload')"
         return f"coalesce({texts}, left({entry}, 0)) || chr(10)"
+
+    def around(self, line: str, /) -> str:
+        """See `Wrapper`: each entry has an id and times of its own."""
+        return around_text(line, "textPayload|insertId", "timestamp|receiveTimestamp")
 
 
 def _is_entry(line: Mapping[str, object]) -> bool:

@@ -10,7 +10,7 @@ from logpipe.ingest.formats.generic_json import spelled
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
 from logpipe.ingest.formats.levels import syslog_level_sql
-from logpipe.ingest.formats.wrapped import Wrapped
+from logpipe.ingest.formats.wrapped import Wrapped, around_text
 
 _BYTES: Final = (
     "from_hex(array_to_string(list_transform(from_json({}, '[\"UTINYINT\"]'), lambda b: printf('%02x', b)), ''))"
@@ -28,6 +28,10 @@ class JournaldJson(JsonFormat):
         entry = f"CASE WHEN json_valid({line}) THEN {line} END"
         text, of_bytes = f"json_extract_string({entry}, '$.MESSAGE')", f"json_type({entry}, '$.MESSAGE') = 'ARRAY'"
         return f"CASE WHEN {of_bytes} THEN TRY({_decoded(text)}) ELSE coalesce({text}, left({entry}, 0)) END || chr(10)"
+
+    def around(self, line: str, /) -> str:
+        """See `Wrapper`: each entry has a cursor and times of its own."""
+        return around_text(line, "MESSAGE", r"__\w+|_SOURCE_\w+")
 
 
 def _decoded(text: str) -> str:

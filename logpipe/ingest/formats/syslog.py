@@ -4,6 +4,7 @@ https://www.rfc-editor.org/rfc/rfc5424 · https://www.rfc-editor.org/rfc/rfc3164
 """
 
 import re
+from collections.abc import Callable
 
 from logpipe.ingest.formats.base import Context, text_literal
 from logpipe.ingest.formats.levels import syslog_level_sql
@@ -35,13 +36,24 @@ class Syslog(TextFormat):
 
     def carried(self, line: str, /) -> str:
         """See `Wrapper`."""
-        text = uncoloured_sql(line)
-        ways = (
-            f"WHEN regexp_matches({text}, {text_literal(layout)}) THEN regexp_extract({text}, {text_literal(layout)},"
-            f" [{', '.join(map(text_literal, re.compile(layout).groupindex))}]).text"
-            for layout in self.layouts
+        return f"{self._of_its_layout(line, lambda found, _: f'{found}.text')} || chr(10)"
+
+    def around(self, line: str, /) -> str:
+        """See `Wrapper`: all but the time."""
+        return self._of_its_layout(
+            line, lambda found, groups: f"concat_ws(chr(10), {', '.join(f'{found}.{group}' for group in groups)})"
         )
-        return f"CASE {' '.join(ways)} END || chr(10)"
+
+    def _of_its_layout(self, line: str, say: Callable[[str, list[str]], str]) -> str:
+        """SQL of what `say` makes of the layout's match, and of its groups but for time and text; NULL without one."""
+        text = uncoloured_sql(line)
+        ways = []
+        for layout in self.layouts:
+            groups = list(re.compile(layout).groupindex)
+            found = f"regexp_extract({text}, {text_literal(layout)}, [{', '.join(map(text_literal, groups))}])"
+            others = [group for group in groups if group not in ("time", "text")]
+            ways.append(f"WHEN regexp_matches({text}, {text_literal(layout)}) THEN {say(found, others)}")
+        return f"CASE {' '.join(ways)} END"
 
 
 _SYSLOG = Syslog(

@@ -14,6 +14,12 @@ TimeSql = Callable[[str, Context], str]
 ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\b)?"
 """Pattern of what `iso_sql` reads, as loggers write it: also Python's comma before the milliseconds."""
 
+RUNTIME_ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{7,9}|\d{4,5}|\d\d?)(?:Z|[+-]\d\d:\d\d)"
+"""Pattern of the time that a container's runtime puts before a line: nanoseconds, perhaps without zeros at the end.
+
+What has three or six digits, or none, is the program's own and part of the line.
+"""
+
 _NAMES_ZONE = r":\d\d(?:[.,]\d+)?(?: ?[+-]\d\d(?::?\d\d)?| ?[A-Za-z][A-Za-z_/+-]*\d*)$"
 
 

@@ -34,6 +34,12 @@ class Wrapper(Format, Protocol):
         NULL where the line carries none.
         """
 
+    def around(self, _line: str, /) -> str:
+        """SQL, over that of a line, of what stands around the text, but for its time and place in the log.
+
+        Of two lines that agree in it, the inner format may make one record. NULL where the line carries no text.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
@@ -76,11 +82,13 @@ class Wrapped:
             return "".join(text or "" for (text,) in found).split("\n")
 
     def continues(self, line: str, before: str, /) -> str | None:
-        """See `Format`: where the wrapper or the inner format says so."""
+        """See `Format`: where the wrapper says so, or the inner format of lines with the same around them."""
         if self._carries_nothing:
             return self.outer.continues(line, before)
         within = self.inner.continues(self._text(line), self._text(before))
-        ways = [way for way in (self.outer.continues(line, before), within) if way is not None]
+        around, around_before = self.outer.around(line), self.outer.around(before)
+        alike = within and f"({within}) AND ({around} IS NULL OR {around} = {around_before})"
+        ways = [way for way in (self.outer.continues(line, before), alike) if way is not None]
         return " OR ".join(f"coalesce({way}, false)" for way in ways) or None
 
     def select(self, connection: duckdb.DuckDBPyConnection, context: Context) -> str:
@@ -103,6 +111,20 @@ class Wrapped:
         joined = f"array_to_string(list_transform(string_split(raw, chr(10)), {of_each}), '')"
         text = f"CASE WHEN contains(raw, chr(10)) THEN {joined} ELSE coalesce({self.outer.carried('raw')}, raw) END"
         return f"rtrim({text}, chr(10) || chr(13))"
+
+
+def around_text(line: str, text: str, places: str) -> str:
+    """SQL of the JSON object that a line is, without the text that it carries, its time and its place in the log.
+
+    text:   pattern of the text's key; journald writes a list of its bytes where it is no UTF-8
+    places: pattern of the keys of times and places; a value that does not look like one stays
+    """
+    value = r'(?:"(?:[^"\\]|\\.)*"|\[[\d, ]*\])'
+    place = '"[0-9a-fimstxTZ;:.=+-]*"'
+    return (
+        f"CASE WHEN starts_with({line}, '{{') THEN"
+        rf""" regexp_replace({line}, '"(?:{text})" *: *{value}|"(?:{places})" *: *{place}', '', 'g') END"""
+    )
 
 
 _PARSEABLE: Final = (
@@ -130,7 +152,7 @@ def _merged(wrapper: str) -> str:
     values["ts"] = f"CASE WHEN {_SAME_SECOND} THEN around.ts ELSE {values['ts']} END"
     values["message"] = (
         "CASE WHEN carried = '' THEN coalesce(around.message, '')"
-        " WHEN within.reason IS NULL THEN within.message ELSE carried END"
+        " WHEN within.reason IS NULL AND strlen(text) = strlen(carried) THEN within.message ELSE carried END"
     )
     columns = (f"CASE WHEN around.reason IS NULL THEN {value} END AS {column}" for column, value in values.items())
     return (
