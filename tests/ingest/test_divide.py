@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpipe.ingest.audit.verify import verify
-from logpipe.ingest.formats import FORMATS, Context
+from logpipe.ingest.formats import FORMATS, Context, parts
 from logpipe.ingest.formats.cloudtrail import CLOUDTRAIL
 from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.otlp_json import OTLP_JSON
+from logpipe.ingest.loading import cut
 from logpipe.ingest.options import Options
 from logpipe.ingest.repair.reparse import reparse
 from logpipe.ingest.repair.retry import retry
@@ -174,6 +175,35 @@ def test_a_record_is_read_with_what_stands_around_it(
     assert [json.loads(part.text) for part in parts] == wanted
     assert all(line[part.start :].startswith(b"{") for part in parts)
     assert all(a.start < b.start for a, b in pairwise(parts))
+
+
+@pytest.mark.parametrize("wide", [1, 100])
+def test_lines_that_swell_come_in_small_pieces(
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, wide: int
+) -> None:
+    """Each record repeats its resource, so a chunk is bounded by what its lines become; a line by itself is not cut."""
+    monkeypatch.setattr(cut, "_WANTED_BYTES", 20_000)
+    resource = {"attributes": [{"key": "k", "value": {"stringValue": "x" * 10 * wide}}]}
+    records = [{"body": {"stringValue": f"m{number}"}} for number in range(30)]
+    line = json.dumps({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]})
+    path = logs / "otlp.json"
+    path.write_text(f"{line}\n\n" * 40)
+    rest(path)
+    assert take().events == 1200
+    [(pieces, largest)] = store.execute("SELECT count(*), max(events) FROM ledger")
+    assert (pieces, largest) == ((40, 30) if wide == 100 else (4, 300))
+    assert not verify(store).problems
+
+
+def test_a_line_that_swells_too_much_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its records or by what they repeat: the memory of one line has a bound too."""
+    line = b'{"resourceLogs":[{"resource":{"a":"xxxxxxxxxx"},"scopeLogs":[{"logRecords":[{},{},{}]}]}]}'
+    assert len(OTLP_JSON.parts(line)) == 3
+    monkeypatch.setattr(parts, "_MOST_PARTS", 2)
+    assert OTLP_JSON.parts(line) == []
+    monkeypatch.setattr(parts, "_MOST_PARTS", 3)
+    monkeypatch.setattr(parts, "_MOST_BYTES", 100)
+    assert OTLP_JSON.parts(line) == []
 
 
 @pytest.mark.parametrize(

@@ -427,6 +427,18 @@ def test_utf_16_is_read_as_text(take: Take, logs: Path, store: Store, encoding: 
     assert not verify(store).problems
 
 
+def test_utf_16_that_ends_within_a_character_goes_on(take: Take, logs: Path, store: Store) -> None:
+    """What is there of it is not taken for another character: so the file stays the same one."""
+    path, whole = logs / "app.log", "\ufeffone\ntwo 😀\nthree\n".encode("utf-16-le")
+    for size in (len(whole) - 16, len(whole)):  # at first up to half of a surrogate pair
+        path.write_bytes(whole[:size])
+        rest(path)
+        take(format="plain")
+    assert store.execute("SELECT message FROM events ORDER BY source_pos") == [("one",), ("two ",), ("three",)]
+    assert store.execute("SELECT reason, raw FROM rejects") == [("continues_taken_line", "😀".encode())]
+    assert not verify(store).problems
+
+
 def test_a_mark_of_utf_16_before_other_text_is_none(take: Take, logs: Path, store: Store) -> None:
     """Where no NUL follows, the text is not in UTF-16, and would be made unreadable."""
     (logs / "app.log").write_bytes(b"\xff\xfe" + line(0) + line(1))

@@ -242,7 +242,10 @@ class Remembered(Reader):
 
 
 class _Transcoded:
-    """A file in UTF-16 as a stream of UTF-8; what cannot be decoded becomes U+FFFD."""
+    """A file in UTF-16 as a stream of UTF-8; what cannot be decoded becomes U+FFFD.
+
+    Of a character that the file ends within nothing is given: its end may come yet, and then it is another one.
+    """
 
     def __init__(self, raw: FileIO, encoding: str) -> None:
         self._raw = raw
@@ -252,9 +255,9 @@ class _Transcoded:
     def read1(self, size: int) -> bytes:
         while not self._ready:
             piece = self._raw.read(_PIECE)
-            self._ready = self._decoder.decode(piece, final=not piece).encode()
             if not piece:
                 break
+            self._ready = self._decoder.decode(piece).encode()
         taken, self._ready = self._ready[:size], self._ready[size:]
         return taken
 

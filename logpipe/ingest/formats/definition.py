@@ -153,7 +153,10 @@ def _json(members: Members, check: "_Check") -> dict[str, tuple[str, ...]]:
     if fields and ("pattern" in members or "patterns" in members or "start" in members):
         raise check.mistake("a format has a pattern or a table [json], not both", "leave one out")
     check.keys(fields, KEYS, "field in [json]")
-    return {field: check.texts(keys, field) for field, keys in fields.items()}
+    found = {field: check.texts(keys, field) for field, keys in fields.items()}
+    if any("*" in key.split(".") for keys in found.values() for key in keys):  # DuckDB's paths have no name for it
+        raise check.mistake("a key called * cannot be read", "leave it among the attributes")
+    return found
 
 
 def _time(members: Members, check: "_Check") -> Time:

@@ -5,6 +5,7 @@ taken into a column leaves the attributes; what is not taken stays there under i
 that do not fit their column, and texts that say more than the column holds (`NOTICE`, nanoseconds).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -125,8 +126,8 @@ class _Branch:
     def members(self, path: str = "$") -> Iterator[str]:
         """SQL of the members of an RFC 7396 merge patch; one that is not needed for a row is NULL."""
         for key, branch in self.below.items():
-            inner_path = f'{path}."{key}"'
-            nothing, opening = text_literal(f'"{key}":null'), text_literal(f'"{key}":{{')
+            inner_path = f"{path}.{_quoted(key)}"
+            nothing, opening = text_literal(f"{_quoted(key)}:null"), text_literal(f"{_quoted(key)}:{{")
             inner = f"concat_ws(',', {', '.join(branch.members(inner_path)) or 'NULL'})"
             rest = f"{opening} || nullif({inner}, '') || '}}'"
             yield f"CASE WHEN {branch._is_taken(inner_path)} THEN {nothing} ELSE {rest} END"
@@ -135,7 +136,7 @@ class _Branch:
         """Whether the value goes, or all that is below it: no empty object stays behind."""
         ways = list(self.conditions)
         if self.below:
-            below = (branch._is_taken(f'{path}."{key}"') for key, branch in self.below.items())
+            below = (branch._is_taken(f"{path}.{_quoted(key)}") for key, branch in self.below.items())
             taken = " + ".join(f"({is_taken})::INTEGER" for is_taken in below)
             ways.append(f"nullif({taken}, 0) = len(json_keys(json, {text_literal(path)}))")
         return f"coalesce({' OR '.join(ways)}, false)"
@@ -243,7 +244,12 @@ def _spellings(path: str | tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _json_path(keys: tuple[str, ...]) -> str:
-    return "$" + "".join(f'."{key}"' for key in keys)
+    return "$" + "".join(f".{_quoted(key)}" for key in keys)
+
+
+def _quoted(key: str) -> str:
+    """The key as it stands in JSON, and in a path of DuckDB's."""
+    return json.dumps(key, ensure_ascii=False)
 
 
 def _column_values(places: list[_Place]) -> dict[str, str]:

@@ -79,7 +79,8 @@ class LogfmtFormat:
         return select_sql(connection, context, columns, {}, _OBJECTS)
 
 
-_PAIR: Final = re.compile(PAIR, re.ASCII)
+_PAIR: Final = re.compile(rf"(?<![\w@./-]){PAIR}", re.ASCII)
+"""A search from within a word would begin anew at each of its bytes."""
 
 
 def _is_logfmt(line: str) -> bool:

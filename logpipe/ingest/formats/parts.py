@@ -12,6 +12,10 @@ from typing import Final, Protocol, runtime_checkable
 
 from logpipe.ingest.formats.base import Format
 
+_MOST_PARTS: Final = 1 << 16
+_MOST_BYTES: Final = 64 << 20
+"""Of the records of one line; each repeats what stands around all of them."""
+
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _value = json.JSONDecoder().raw_decode
 
@@ -34,11 +38,17 @@ class Divided(Format, Protocol):
 
 
 def parts_of(cut: Callable[[str], Iterator[tuple[int, str]]], line: bytes) -> list[Part]:
-    """What `cut` yields of a line, as (start, text); nothing where it finds another shape than it knows."""
+    """What `cut` yields of a line, as (start, text); nothing where it is of another shape, or is too much."""
+    parts, size = list[Part](), 0
     try:
-        return [Part(start, text.encode("latin-1")) for start, text in cut(line.decode("latin-1"))]
+        for start, text in cut(line.decode("latin-1")):
+            parts.append(Part(start, text.encode("latin-1")))
+            size += len(text)
+            if len(parts) > _MOST_PARTS or size > _MOST_BYTES:
+                return []
     except (ValueError, RecursionError):
         return []
+    return parts
 
 
 def members(text: str, at: int = 0) -> dict[str, tuple[int, int]]:

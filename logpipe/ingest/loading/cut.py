@@ -50,6 +50,9 @@ _REMEMBERED_BYTES = 1 << 20
 
 _ZEROS = bytes(1 << 20)
 
+_HOLE_BYTES = 1 << 30
+"""The longest hole that is told as one: it is hashed as the zeros that it reads as, which takes a second or more."""
+
 _NOTHING = lines.split(memoryview(b""), at_start=False)
 
 Begins = Callable[[Records, Format], "npt.NDArray[np.bool_] | None"]
@@ -85,7 +88,7 @@ class Cut:
         while flow.position < self._until:
             hole = flow.hole()
             if hole:
-                yield self._hole(hole)
+                yield self._hole(min(hole, _HOLE_BYTES))
                 continue
             if hole is None or not flow.fill():
                 source.looked_at = time.monotonic()
@@ -139,11 +142,11 @@ class Cut:
             last = min(first + rows, count)
             if last - first < rows and flow.more and (first or not full):
                 return  # too few for now: these go with those that follow
-            piece = prepared(records.piece(first, last), make.format)
-            if last == count and unterminated:
-                lines.note_unterminated(piece)
+            for piece in prepared(records.piece(first, last), make.format, _WANTED_BYTES):
+                if unterminated and len(piece.data) and piece.data[-1] != lines.NEWLINE:
+                    lines.note_unterminated(piece)
+                yield piece
             self._taken += last - first
-            yield piece
             first = max(last, 1)
 
     def _rows(self, bytes_each: float) -> int:

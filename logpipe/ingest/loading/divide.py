@@ -1,26 +1,40 @@
 """Lines that hold several records, cut into these: each event of such a line has a place of its own in the file."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from logpipe.ingest.formats.base import Format
-from logpipe.ingest.formats.parts import Divided
+from logpipe.ingest.formats.parts import Divided, Part
 from logpipe.ingest.scanning.lines import Records
 
 
-def divide(records: Records, format_: Format) -> Records:
+def divided(records: Records, format_: Format, most_bytes: int) -> Iterator[Records]:
     """The records of a format, those lines cut in which it finds several; to be done before anything is mended.
 
     The first goes from the beginning of its line, each up to the next, the last to the end of the line: so every byte
-    is of one record, and no two have the same place.
+    is of one record, and no two have the same place. As each repeats what stands around all of them, they come in
+    pieces of whole lines, whose texts are no longer than `most_bytes` but for the last line of each.
     """
     if not isinstance(format_, Divided):
-        return records
+        yield records
+        return
+    first, size, parts = 0, 0, list[list[Part]]()
+    for index in range(len(records.starts)):
+        parts.append(format_.parts(records.text(index)))
+        size += sum(len(part.text) for part in parts[-1])
+        if size > most_bytes:
+            yield _cut(records.piece(first, index + 1), parts)
+            first, size, parts = index + 1, 0, []
+    if parts or not first:
+        yield _cut(records.piece(first, len(records.starts)), parts)
+
+
+def _cut(records: Records, parts_of_lines: list[list[Part]]) -> Records:
     starts, ends, lengths, texts = list[int](), list[int](), list[int](), dict[int, bytes]()
     bounds = zip(records.starts.tolist(), records.ends.tolist(), records.lengths.tolist(), strict=True)
-    for index, (start, end, length) in enumerate(bounds):
-        parts = format_.parts(records.text(index))
+    for (start, end, length), parts in zip(bounds, parts_of_lines, strict=True):
         begins = [start, *(start + part.start for part in parts[1:])]
         texts |= {len(starts) + number: part.text for number, part in enumerate(parts)}
         starts += begins

@@ -199,7 +199,7 @@ def _chunk(piece: _Piece, format_: Format, service: str, context: Context) -> Ch
         starts,
         np.empty(0, np.int64),
     )
-    records = prepared(records, format_)
+    [records] = prepared(records, format_)
     size = int(starts[-1] + sizes[-1]) + 1
     span = Span(piece.source_id, 0, size, len(starts), 0, 0, records.divided, 0, b"", b"")
     return Chunk(span, format_, service, context, records)

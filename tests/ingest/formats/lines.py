@@ -48,7 +48,8 @@ def _table(text: str, format_: Format) -> pa.Table:
     begins = which_begin(_connection(), found, format_) if len(found.starts) else None
     if begins is not None:
         found = lines.join(found, begins)
-    return prepared(found, format_).table(0)
+    [records] = prepared(found, format_)
+    return records.table(0)
 
 
 def _present(row: Event) -> Event:

@@ -1,5 +1,6 @@
 """Formats of one's own: what a definition may say, and what is said of one with a mistake."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,14 @@ def test_a_map_of_keys_reads_json(define: Callable[[str], Path]) -> None:
     assert row["attributes"] == {"x": [1]}
 
 
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a'b", "ä b", "$", "a*"])
+def test_a_key_may_have_any_sign(define: Callable[[str], Path], key: str) -> None:
+    """Also one that means something in JSON, in a path or in SQL."""
+    definition = f"name = 'odd'\n[json]\nmessage = {json.dumps(key)}\n"
+    (row,) = select(read_format(define(definition)), json.dumps({key: "text", "other": 1}))
+    assert (row["message"], row["attributes"]) == ("text", {"other": 1})
+
+
 def test_a_definition_is_asked_before_the_built_in_formats(define: Callable[[str], Path]) -> None:
     """A line that generic JSON would take too is of the own format, if it has the keys of it."""
     formats = with_own([read_format(define(CRM))])
@@ -133,6 +142,12 @@ def test_a_mistake_is_named(define: Callable[[str], Path], change: tuple[str, st
     with pytest.raises(InputError) as caught:
         read_format(define(SHOP.replace(*change)))
     assert sentence in str(caught.value)
+
+
+def test_a_key_that_no_path_names_is_refused(define: Callable[[str], Path]) -> None:
+    """A path would take it for any key."""
+    with pytest.raises(InputError, match=r"a key called \* cannot be read"):
+        read_format(define(CRM.replace('"sev"', '["sev", "data.*"]')))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

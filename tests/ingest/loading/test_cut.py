@@ -75,6 +75,20 @@ def test_only_so_many_lines_are_cut_at_once(
     assert not verify(store).problems
 
 
+def test_a_long_hole_is_told_in_pieces(take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other files have their turn between, and an interruption is seen."""
+    monkeypatch.setattr(cut, "_HOLE_BYTES", 1 << 20)
+    log = logs / "app.jsonl"
+    with log.open("wb") as file:
+        file.seek(5 << 19)
+        file.write(line(0))
+    rest(log)
+    assert take(format="logpipe").events == 1
+    holes = store.execute("SELECT source_pos, bytes FROM rejects WHERE reason = 'hole' ORDER BY source_pos")
+    assert holes == [(0, 1 << 20), (1 << 20, 1 << 20), (1 << 21, 1 << 19)]
+    assert not verify(store).problems
+
+
 @pytest.mark.parametrize(("format_", "most"), [("plain", "_WANTED_BYTES"), ("logpipe", "_WANTED_SCANNED_BYTES")])
 def test_chunks_of_long_lines_have_fewer_rows(
     take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, format_: str, most: str
