@@ -191,7 +191,7 @@ def test_lines_that_swell_come_in_small_pieces(
     rest(path)
     assert take().events == 1200
     [(pieces, largest)] = store.execute("SELECT count(*), max(events) FROM ledger")
-    assert (pieces, largest) == ((40, 30) if wide == 100 else (4, 300))
+    assert (pieces, largest) == ((40, 30) if wide == 100 else (5, 270))
     assert not verify(store).problems
 
 

@@ -46,6 +46,8 @@ class Batch:
     """The events once more, as far as they are put together for the roll-ups."""
     rejects: tuple[Reject, ...]
     """Of the records and of the surplus."""
+    text_bytes: int
+    """Of the records; more than those of the span where what stands around many records is repeated in each."""
 
     @property
     def entry(self) -> "Entry":

@@ -94,7 +94,7 @@ class Converter:
             rejects = sorted([*rejects, *_torn(chunk, found.torn)], key=attrgetter("position"))
             uncounted = Uncounted(found.grouped, rest)
         self._remember(chunk, events)
-        return Batch(chunk.span, _with_json(events), uncounted, (*rejects, *chunk.surplus))
+        return Batch(chunk.span, _with_json(events), uncounted, (*rejects, *chunk.surplus), chunk.records.text_bytes)
 
     def count(self, batches: Sequence[Uncounted]) -> rollup.Cells:
         """What the events of some batches, in their order, add to the roll-ups."""

@@ -15,20 +15,21 @@ def divided(records: Records, format_: Format, most_bytes: int) -> Iterator[Reco
 
     The first goes from the beginning of its line, each up to the next, the last to the end of the line: so every byte
     is of one record, and no two have the same place. As each repeats what stands around all of them, they come in
-    pieces of whole lines, whose texts are no longer than `most_bytes` but for the last line of each.
+    pieces of whole lines, whose texts come to no more than `most_bytes` or are those of one line.
     """
     if not isinstance(format_, Divided):
         yield records
         return
     first, size, parts = 0, 0, list[list[Part]]()
     for index in range(len(records.starts)):
-        parts.append(format_.parts(records.text(index)))
-        size += sum(len(part.text) for part in parts[-1])
-        if size > most_bytes:
-            yield _cut(records.piece(first, index + 1), parts)
-            first, size, parts = index + 1, 0, []
-    if parts or not first:
-        yield _cut(records.piece(first, len(records.starts)), parts)
+        found = format_.parts(records.text(index))
+        more = sum(len(part.text) for part in found)
+        if parts and size + more > most_bytes:
+            yield _cut(records.piece(first, index), parts)
+            first, size, parts = index, 0, []
+        size += more
+        parts.append(found)
+    yield _cut(records.piece(first, len(records.starts)), parts)
 
 
 def _cut(records: Records, parts_of_lines: list[list[Part]]) -> Records:

@@ -111,7 +111,7 @@ class _Load:
         self._uncounted: list[Uncounted] = []
         self._rows = 0
         self.bytes = 0
-        """Of the log."""
+        """Of the records' texts."""
         self._finished = False
         self._failure: Exception | None = None
         self._ended = threading.Event()
@@ -134,7 +134,7 @@ class _Load:
         self._entries.append(batch.entry)
         self._uncounted.append(batch.uncounted)
         self._rows += len(batch.events)
-        self.bytes += batch.span.to_pos - batch.span.from_pos
+        self.bytes += batch.text_bytes
         if self.full:
             self.finish(count)
 

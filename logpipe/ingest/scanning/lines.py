@@ -68,6 +68,11 @@ class Records:
         """Lines that continue the record before them."""
         return self.lines - self.blanks - len(self.starts) + self.divided
 
+    @property
+    def text_bytes(self) -> int:
+        """What the records' texts come to, and what stands between them."""
+        return len(self.data) + sum(map(len, self.mended.values()))
+
     def piece(self, first: int, last: int) -> "Records":
         """The records from `first` up to, not with, `last`, with all bytes between the two."""
         begin = int(self.starts[first]) if first else 0
