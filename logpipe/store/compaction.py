@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -28,7 +29,8 @@ _HEADER_BYTES: Final = 3 * 4096
 """DuckDB's headers: each checkpoint writes one of them. https://duckdb.org/docs/stable/internals/storage"""
 
 _LATE_OPENERS_S: Final = 0.2
-"""How long the old file stays locked after it was replaced: for whoever opened it, and had not locked it yet."""
+"""How long the old file stays locked after it was replaced: who opened it before and would lock it now is refused, and
+comes to the new one at the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ def compact(url: str | Path) -> Compacted:
             store.execute("CHECKPOINT")
             before = _check_room(store)
             _copy(store, fresh)
-            header = _header(path)
-        _replace(path, fresh, header)
+            # Closed last of all: with any descriptor of a file a process gives up its locks on it, also DuckDB's.
+            file = stack.enter_context(path.open("rb+", buffering=0))
+            header = _header(file)
+        _replace(path, file, fresh, header)
     return Compacted(before, path.stat().st_size)
 
 
@@ -107,33 +111,30 @@ def _copy(store: Store, fresh: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _replace(path: Path, fresh: Path, header: bytes) -> None:
-    """Rename the copy, unless somebody else has used the database since it was closed."""
-    with _locked(path):
-        if _header(path) != header or Path(f"{path}.wal").exists() or not fresh.exists():
-            raise StoreLocked(f"{path} was changed meanwhile; it stays as it is", remedy="run the command again")
-        shutil.copymode(path, fresh)
-        with suppress(PermissionError):
-            status = path.stat()
-            os.chown(fresh, status.st_uid, status.st_gid)
-        os.replace(fresh, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        time.sleep(_LATE_OPENERS_S)
+def _replace(path: Path, file: FileIO, fresh: Path, header: bytes) -> None:
+    """Rename the copy, unless somebody else has used the database since it was closed. `file` stays locked."""
+    _lock(path, file)
+    is_same = os.path.samestat(os.fstat(file.fileno()), path.stat())
+    if not is_same or _header(file) != header or Path(f"{path}.wal").exists() or not fresh.exists():
+        raise StoreLocked(f"{path} was changed meanwhile; it stays as it is", remedy="run the command again")
+    shutil.copymode(path, fresh)
+    with suppress(PermissionError):
+        status = path.stat()
+        os.chown(fresh, status.st_uid, status.st_gid)
+    os.replace(fresh, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+    time.sleep(_LATE_OPENERS_S)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock by which DuckDB keeps others from a database."""
-    with path.open("rb+") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreLocked(f"another process has opened {path}", remedy="run the command again") from error
-        yield
+def _lock(path: Path, file: FileIO) -> None:
+    """Take the lock by which DuckDB keeps others from a database."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreLocked(f"another process has opened {path}", remedy="run the command again") from error
 
 
-def _header(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEADER_BYTES)
+def _header(file: FileIO) -> bytes:
+    return os.pread(file.fileno(), _HEADER_BYTES, 0)

@@ -1,10 +1,12 @@
 """A compacted database holds what it held, in less room; nothing on the way can harm it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +88,11 @@ def test_a_change_in_between_wins(database: Path, monkeypatch: pytest.MonkeyPatc
     """What another process wrote after the copy was made is not overwritten."""
     replace = compaction._replace
 
-    def late(path: Path, fresh: Path, header: bytes) -> None:
-        with Store.open(path) as store:
-            store.execute("UPDATE of_the_user SET word = 'newer'")
-        replace(path, fresh, header)
+    def late(path: Path, *rest: Any) -> None:
+        code = "import sys; from logpipe.store import Store\nwith Store.open(sys.argv[1]) as store: "
+        code += "store.execute(\"UPDATE of_the_user SET word = 'newer'\")"
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        replace(path, *rest)
 
     monkeypatch.setattr(compaction, "_replace", late)
     with pytest.raises(StoreLocked, match="changed meanwhile"):
@@ -99,19 +102,40 @@ def test_a_change_in_between_wins(database: Path, monkeypatch: pytest.MonkeyPatc
     assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
 
 
+def test_nobody_comes_in_before_it_has_ended(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the copy is made, until it has taken the place of the database, and a moment longer."""
+    code = "import sys; from logpipe.store import Store, database; database.WAIT_S = 0; Store.open(sys.argv[1])"
+    told = []
+
+    def knocking(step: Callable[..., Any]) -> Callable[..., Any]:
+        def knocked(*arguments: Any) -> Any:
+            done = step(*arguments)
+            told.append(subprocess.run([sys.executable, "-c", code, str(database)], capture_output=True, text=True))
+            return done
+
+        return knocked
+
+    for owner, step in ((compaction, "_copy"), (compaction, "_header"), (shutil, "copymode")):
+        monkeypatch.setattr(owner, step, knocking(getattr(owner, step)))
+    compact(database)
+    assert len(told) == 4  # the header is read twice
+    assert all("StoreLocked" in one.stderr for one in told)
+    assert holds(database)
+
+
 def test_a_second_compaction_leaves_the_first_its_copy(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends, for the database is in use; the copy, which no other user can look into, is the first one's."""
     header = compaction._header
 
-    def late(path: Path) -> bytes:
+    def late(file: FileIO) -> bytes:
         monkeypatch.setattr(compaction, "_header", header)
         [folder] = database.parent.glob(".logs.duckdb.compacting-*")
         assert folder.stat().st_mode & 0o777 == 0o700
         code = "from logpipe.store import compaction, database; database.WAIT_S = 0; compaction.compact(%r)"
-        second = subprocess.run([sys.executable, "-c", code % str(path)], capture_output=True, text=True)
+        second = subprocess.run([sys.executable, "-c", code % str(database)], capture_output=True, text=True)
         assert "StoreLocked" in second.stderr
         assert folder.is_dir()
-        return header(path)
+        return header(file)
 
     monkeypatch.setattr(compaction, "_header", late)
     done = compact(database)
