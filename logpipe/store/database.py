@@ -1,6 +1,5 @@
 """Opening, migrating and writing the database."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,9 +12,10 @@ from typing import Any, Final, Literal, Self
 
 import duckdb
 
-from logpipe.errors import StoreError, StoreFull, StoreLocked
-from logpipe.store import quack, run_file
-from logpipe.store.attached import attach, own_words
+from logpipe.errors import StoreError, StoreLocked
+from logpipe.store import run_file
+from logpipe.store.attached import attach
+from logpipe.store.duckdb_errors import translated
 from logpipe.store.run_file import RunFile
 from logpipe.store.sharing import Sharing
 
@@ -44,9 +44,6 @@ MOST_CACHE_BYTES: Final = 32 << 20
 _IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
 _POLL_S: Final = 0.05
-_MAGIC_AT, _MAGIC = 8, b"DUCK"
-_UNOPENED = re.compile(r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)")
-_OWNER = re.compile(r"\(PID (\d+)\)")
 
 _CACHED: Final = "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
 _MEMORY_LIMIT: Final = "SELECT parse_formatted_bytes(current_setting('memory_limit'))::BIGINT"
@@ -118,7 +115,7 @@ class Store:
             StoreFull: the volume has no room left.
             StoreError: the statement was refused.
         """
-        with _translated(self.url):
+        with translated(self.url):
             cursor = self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
             return cursor.fetchall() if cursor.description else []
 
@@ -129,7 +126,7 @@ class Store:
         Raises:
             StoreError: the statement was refused, or could not be read to its end.
         """
-        with _translated(self.url):
+        with translated(self.url):
             yield self.connection.execute(sql, parameters) if parameters else self.connection.execute(sql)
 
     @contextmanager
@@ -140,7 +137,7 @@ class Store:
 
         After StoreFull the handle may be dead (DuckDB invalidates it): open the store again and read the ledger.
         """
-        with _translated(self.url), ExitStack() as stack:
+        with translated(self.url), ExitStack() as stack:
             connection = stack.enter_context(self.connection.cursor()) if beside else self.connection
             connection.begin()
             try:
@@ -274,7 +271,7 @@ class Store:
 
 def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
     """A connection, and whether it leads to another process. The lock on the file says whether there is one."""
-    _check_magic(url)
+    _refuse_folder(url)
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
@@ -293,10 +290,11 @@ def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyCo
 
 
 def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    # Opening a file must not fetch an extension from the network, as for one of SQLite's.
-    with _translated(url):
+    # As DuckDB's own, whatever it is: to look into the file before would drop the locks of a store that has it open in
+    # this process, and for one of SQLite's the engine would load an extension.
+    with translated(url):
         connection = duckdb.connect(
-            url,
+            url if url == _IN_MEMORY else f"duckdb:{url}",
             read_only=read_only,
             config={"storage_compatibility_version": STORAGE, "autoinstall_known_extensions": False},
         )
@@ -304,56 +302,6 @@ def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         return connection
 
 
-def _check_magic(url: str) -> None:
-    """Refuse a file that is no database before the engine tries what else it may be."""
-    path = Path(url)
-    if path.is_dir():
+def _refuse_folder(url: str) -> None:
+    if Path(url).is_dir():
         raise StoreError(f"{url} is a folder", remedy="name a file in it with --db", reason="store_unreadable")
-    with suppress(OSError), path.open("rb") as file:
-        head = file.read(_MAGIC_AT + len(_MAGIC))
-        if head and head[_MAGIC_AT:] != _MAGIC:
-            raise StoreError(
-                f"{url} is not a DuckDB database", remedy="choose another file with --db", reason="store_foreign"
-            )
-
-
-def owner_gone(url: str) -> StoreError:
-    """Of a statement that was under way; what a transaction had not committed was not written."""
-    return StoreError(
-        f"the process that had {url} ended while it was asked",
-        remedy="run the command again",
-        reason="owner_gone",
-    )
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """DuckDB's errors as ours, by what its messages say; DuckDB has no finer types for these."""
-    try:
-        yield
-    except duckdb.Error as error:
-        text = own_words(str(error))
-        first_line = text.splitlines()[0] if text else type(error).__name__
-        if quack.is_unreachable(text):
-            raise owner_gone(url) from error
-        if quack.REFUSED in text:
-            raise StoreError(f"the owner of {url} refused a statement that does more than read") from error
-        if "Could not set lock on file" in text or "Conflicting lock" in text:
-            owner = _OWNER.search(text)
-            holder = f"process {owner[1]}" if owner else "another process"
-            raise StoreLocked(f"{url} is in use by {holder}", remedy="end that process, or wait for it") from error
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise StoreError(
-                f"{url}: {first_line}", remedy="wait until other queries have ended", reason="out_of_memory"
-            ) from error
-        if "No space left on device" in text or "File too large" in text:
-            raise StoreFull(
-                f"no room left on the volume of {url}", remedy="free some space and run the command again"
-            ) from error
-        if unopened := _UNOPENED.search(text):
-            raise StoreError(
-                f"cannot open {url}: {unopened[1].lower()}",
-                remedy="its folder must exist, and both be writable",
-                reason="store_unreadable",
-            ) from error
-        raise StoreError(f"{url}: {first_line}") from error

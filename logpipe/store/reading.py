@@ -14,7 +14,8 @@ import pyarrow as pa
 from logpipe.errors import QueryError
 from logpipe.store import quack
 from logpipe.store.attached import own_words
-from logpipe.store.database import Store, owner_gone
+from logpipe.store.database import Store
+from logpipe.store.duckdb_errors import owner_gone
 
 BATCH_ROWS: Final = 8_192
 

@@ -130,6 +130,33 @@ def test_a_second_writer_is_told_who_has_it(tmp_path: Path) -> None:
     assert issubclass(StoreLocked, StoreError)
 
 
+def test_a_second_store_of_a_process_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    """It may be refused; other processes are kept out all the same."""
+    path = tmp_path / "logs.duckdb"
+    code = "import sys; from logpipe.store import Store, database; database.WAIT_S = 0; Store.open(sys.argv[1])"
+    with Store.open(path) as store:
+        with pytest.raises(StoreError, match="open in this process already"):
+            Store.open(path, read_only=True)
+        with Store.open(path) as second:
+            assert second.execute("FROM events") == []
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+        assert "StoreLocked" in done.stderr
+        assert store.execute("FROM events") == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a,b\n1,2\n", b"PAR1" + bytes(100), b"SQLite format 3\0" + bytes(5000), b"\0" * 5000]
+)
+def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Also what DuckDB would read in another way; and it stays as it is."""
+    path = tmp_path / "logs.duckdb"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="is not a DuckDB database") as refused:
+        Store.open(path)
+    assert refused.value.reason == "store_foreign"
+    assert path.read_bytes() == content
+
+
 def _fail(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
