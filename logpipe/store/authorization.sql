@@ -2,7 +2,7 @@
 -- database is sealed against the file system and its settings are locked all the same. Else what cannot change anything
 -- that outlives the session: a transaction, and SELECT, also behind EXPLAIN or for a variable or something temporary, with
 -- none of the functions that are `withheld`. What DuckDB cannot write as JSON is no SELECT.
-CREATE OR REPLACE MACRO sharing.authorized(session, statement) AS (
+CREATE OR REPLACE MACRO {catalog}.authorized(session, statement) AS (
     EXISTS (SELECT 1 FROM quack_active_connections() WHERE connection_id = session AND server_id = {writer})
     OR regexp_full_match(
         statement, '\s*(begin(\s+transaction)?(\s+read\s+only)?|commit|rollback)\s*;?\s*(--[^\n]*)?', 'i')

@@ -32,6 +32,9 @@ _LATE_OPENERS_S: Final = 0.2
 """How long the old file stays locked after it was replaced: who opened it before and would lock it now is refused, and
 comes to the new one at the next attempt."""
 
+_COPY: Final = '"/compacting"'
+"""What the copy is called while it is made. A database is called what its file is, and so has no slash in its name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
@@ -95,18 +98,18 @@ def _check_room(store: Store) -> int:
 
 def _copy(store: Store, fresh: Path) -> None:
     [(name,)] = store.execute("SELECT current_database()")
-    store.execute(f"ATTACH {literal(str(fresh))} AS compacting (STORAGE_VERSION {literal(STORAGE)})")
-    store.execute(f'COPY FROM DATABASE "{str(name).replace(chr(34), 2 * chr(34))}" TO compacting')
-    tables = store.execute("SELECT database_name = 'compacting', table_name FROM duckdb_tables()")
+    store.execute(f"ATTACH {literal(str(fresh))} AS {_COPY} (STORAGE_VERSION {literal(STORAGE)})")
+    store.execute(f'COPY FROM DATABASE "{str(name).replace(chr(34), 2 * chr(34))}" TO {_COPY}')
+    tables = store.execute("SELECT database_name <> current_database(), table_name FROM duckdb_tables()")
     copied = {table for is_copy, table in tables if is_copy}
     for table in (table for is_copy, table in tables if not is_copy):
         quoted = '"' + table.replace('"', '""') + '"'
         if table not in copied or store.execute(
-            f"SELECT (SELECT count(*) FROM {quoted}) <> (SELECT count(*) FROM compacting.{quoted})"
+            f"SELECT (SELECT count(*) FROM {quoted}) <> (SELECT count(*) FROM {_COPY}.{quoted})"
         ) != [(False,)]:
             raise StoreError(f"the copy of {store.url} is not whole", remedy="nothing was changed", reason="bad_copy")
-    store.execute("CHECKPOINT compacting")
-    store.execute("DETACH compacting")
+    store.execute(f"CHECKPOINT {_COPY}")
+    store.execute(f"DETACH {_COPY}")
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
 

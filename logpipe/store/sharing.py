@@ -33,6 +33,8 @@ disk or fails, long before the machine would have to end the owner."""
 log = logging.getLogger(__name__)
 
 _ATTEMPTS: Final = 5
+_CATALOG: Final = '"/sharing"'
+"""Where the rule is. A database is called what its file is, and so has no slash in its name."""
 _READING_FUNCTIONS: Final = (
     *("range", "generate_series", "unnest", "repeat", "repeat_row", "summary", "query_table"),
     *("json_each", "json_tree", "pg_timezone_names", "icu_calendar_names"),
@@ -166,12 +168,12 @@ class Sharing:
 
     def _seal(self, served: RunFile) -> None:
         connection = self._connection
-        connection.execute("ATTACH IF NOT EXISTS ':memory:' AS sharing")
+        connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {_CATALOG}")
         connection.execute(_rule(connection, served))
         if self._is_locked():
             return
         for setting in (
-            "quack_authorization_function = 'sharing.main.authorized'",
+            f"quack_authorization_function = '{_CATALOG}.main.authorized'",
             "python_enable_replacements = false",
             "enable_external_access = false",
             "allowed_configs = ['memory_limit']",  # for `Store.drop_cache`; who reads cannot set anything
@@ -189,6 +191,7 @@ class Sharing:
 def _rule(connection: duckdb.DuckDBPyConnection, served: RunFile) -> str:
     [(withheld,)] = connection.execute(_WITHHELD, [list(_READING_FUNCTIONS)]).fetchall()
     text = (resources.files(__package__) / "authorization.sql").read_text()
+    text = text.replace("{catalog}", _CATALOG)
     return text.replace("{writer}", literal(served.writer_uri or "")).replace("{withheld}", str(withheld))
 
 

@@ -62,6 +62,17 @@ def test_the_file_shrinks_and_holds_the_same(database: Path) -> None:
     assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
 
 
+@pytest.mark.parametrize("name", ["compacting", "sharing", "temp", "events", 'a "b"'])
+def test_a_database_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    """Also by a word that names something within."""
+    path = tmp_path / f"{name}.duckdb"
+    with Store.open(path) as store:
+        store.execute("CREATE TABLE of_the_user AS SELECT 'kept' AS word")
+    compact(path)
+    with Store.open(path) as store:
+        assert store.execute("SELECT word FROM of_the_user") == [("kept",)]
+
+
 def test_a_link_stays_a_link(database: Path, tmp_path: Path) -> None:
     """What it leads to is compacted."""
     link = tmp_path / "link.duckdb"

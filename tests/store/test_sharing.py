@@ -93,6 +93,18 @@ def test_a_store_that_reads_cannot_write(owner: object, path: Path) -> None:
         assert store.execute("SELECT count(*) > 0 FROM events") == [(True,)]
 
 
+def test_nothing_of_it_is_written_into_the_database(tmp_path: Path) -> None:
+    """Whatever the file is called."""
+    path = tmp_path / "sharing.duckdb"
+    with Store.open(path) as store:
+        before = store.execute("SELECT count(*) FROM duckdb_functions() WHERE NOT internal")
+        store.share()
+        served = owner_of(path)
+        assert ask(client(), served.uri, served.token, "SELECT 42") == [(42,)]
+    with Store.open(path) as store:
+        assert store.execute("SELECT count(*) FROM duckdb_functions() WHERE NOT internal") == before
+
+
 def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
     """Variables, tables, macros, and one snapshot a transaction; a second cursor has its own."""
     with Store.open(path, read_only=True) as store, store.transaction() as connection:
