@@ -29,7 +29,8 @@ from logpipe.store.patience import waiting_for_memory
 from logpipe.store.rollup import operations
 
 LONG_BYTES = CHUNK_BYTES // 4
-"""Of a file with more to take, the next chunk is read and cut in a thread, while rows are made of the present."""
+"""Of a file with more to take, the next chunk is read and cut in a thread, while rows are made of the present.
+Several files that are taken together have no more than this in all."""
 
 
 @dataclass(slots=True)
@@ -93,6 +94,9 @@ class Intake:
 
     @waiting_for_memory
     def _take(self, portions: Sequence[Portion]) -> None:
+        self._take_once(portions)
+
+    def _take_once(self, portions: Sequence[Portion]) -> None:
         sources = {portion.source.source_id: portion.source for portion in portions}
         clock = Clock(self._converter.convert)
         try:

@@ -5,7 +5,7 @@ killed at any time, the source is as it was. The file must still hold the bytes 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -27,6 +27,7 @@ from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.options import Options, Summary
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store, rollup
+from logpipe.store.duckdb_errors import translated
 from logpipe.store.withdrawal import withdrawn
 
 
@@ -177,15 +178,20 @@ class _Within(Store):
 
     @contextmanager
     def transaction(self, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:  # noqa: ARG002 - there is one
-        yield self.connection
+        with translated(self.url):
+            yield self.connection
 
 
 class _Again(Intake):
-    """Loads one batch after the other: they share a transaction."""
+    """Loads one batch after the other: they share a transaction, which an error ends."""
+
+    def _take(self, portions: Sequence[Portion]) -> None:
+        self._take_once(portions)
 
     def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
         for batch in batches:
+            cells = self._converter.count([batch.uncounted])
             with self._store.transaction() as connection:
                 insert(connection, batch)
-                rollup.add(connection, self._converter.count([batch.uncounted]))
+                rollup.add(connection, cells)
             yield batch.entry

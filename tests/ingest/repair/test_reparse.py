@@ -7,12 +7,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, StoreError
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.ingest import ingest
 from logpipe.ingest.options import Options
+from logpipe.ingest.repair import reparse as repair
 from logpipe.ingest.repair.reparse import reparse, sources_named
 from logpipe.store import Store
 from logpipe.store.retention import Policy, retain
@@ -69,6 +71,33 @@ def test_a_source_is_as_if_read_in_that_format_at_first(wrong: Path, store: Stor
     assert reparse(store, source_id, Options()).after == (RECORDS, 0)
     assert store.execute(EVENTS) == right.execute(EVENTS)
     assert sums(store) == sums(right)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (duckdb.IOException("IO Error: Could not write file: No space left on device"), "no room left on the volume"),
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate"), "Out of Memory"),
+    ],
+)
+def test_a_store_that_refuses_is_not_taken_for_a_bad_line(
+    wrong: Path, store: Store, monkeypatch: pytest.MonkeyPatch, error: duckdb.Error, says: str
+) -> None:
+    """The error is the store's, told at once, and the source is as it was."""
+    [source_id] = sources_named(store, [str(wrong)])
+    before = store.execute(EVENTS)
+    asked = []
+
+    def refuse(*_: object) -> None:
+        asked.append(1)
+        raise error
+
+    monkeypatch.setattr(repair, "insert", refuse)
+    with pytest.raises(StoreError, match=says):
+        reparse(store, source_id, Options(format="python_text"))
+    assert len(asked) == 1
+    assert store.execute(EVENTS) == before
+    assert not verify(store).problems
 
 
 def test_times_stay_in_the_zone_of_their_source(logs: Path, take: Take, store: Store) -> None:
