@@ -48,14 +48,22 @@ def immediate() -> Iterator[None]:
 
 def request(stop: threading.Event) -> None:
     """From now on the first Ctrl-C, or SIGTERM, sets `stop`; the second ends the process."""
+    # By a thread: the signal may have come while its own thread holds the lock of `stop`, as at the end of a wait.
+    heard, told = os.pipe()
+    threading.Thread(target=_set_once_told, args=(stop, heard), name="logpipe-interruption", daemon=True).start()
 
     def first(*_: object) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, _interrupted)
-        stop.set()
+        os.write(told, b"\n")
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, first)
+
+
+def _set_once_told(stop: threading.Event, heard: int) -> None:
+    os.read(heard, 1)
+    stop.set()
 
 
 def _interrupted(*_: object) -> None:
