@@ -38,6 +38,8 @@ MinFree = Annotated[
 ]
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
+_LONGEST: Final = timedelta(days=365_000)
+"""A thousand years: a time before the year 1 cannot be told."""
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -115,9 +117,14 @@ def _span(option: str, text: str) -> timedelta:
     from logpipe.errors import QueryError
 
     try:
-        return parse_span(text)
+        span = parse_span(text)
     except QueryError as error:
         raise typer.BadParameter(f"{option}: {error}") from None
+    if span > _LONGEST:
+        raise typer.BadParameter(
+            f"{option}: {text} is longer than {_LONGEST.days:,} days; without this rule they are kept for ever"
+        )
+    return span
 
 
 def _size(option: str, text: str) -> int:

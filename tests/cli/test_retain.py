@@ -59,6 +59,8 @@ def test_what_was_removed_is_said(database: Path, logpipe: Run) -> None:
         ((), "say what to keep"),
         (("--stream", "performance"), "write it as NAME=SPAN"),
         (("--stream", "performance=long"), "not a length of time"),
+        (("--all", "999999d"), "999999d is longer than 365,000 days; without this rule they are kept for ever"),
+        (("--stream", "app=999999999d"), "longer than"),
         (("--level", "LOUD=1d"), "LOUD is none of TRACE, DEBUG"),
         (("--stream", "perf=1d"), "perf is none of app, error, performance"),
         (("--max-size", "big"), "not a size"),
@@ -71,7 +73,9 @@ def test_slips_are_told(database: Path, logpipe: Run, arguments: tuple[str, ...]
     assert said in " ".join(done.stderr.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("rule", ["all", "all=", "level=2d", "level:LOUD=2d", "colour:red=2d", "max-size=big"])
+@pytest.mark.parametrize(
+    "rule", ["all", "all=", "level=2d", "level:LOUD=2d", "colour:red=2d", "max-size=big", "all=999999d"]
+)
 def test_slips_in_rules_are_told(database: Path, logpipe: Run, rule: str) -> None:
     """Before anything is followed."""
     assert logpipe("ingest", "--follow", "nowhere", "--retain", rule).returncode == 2
