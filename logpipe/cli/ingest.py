@@ -103,8 +103,8 @@ def ingest(
             with logging_to(own_log):
                 summary = _follow(store, paths, options, house, quietly=not follow, notifications=notifications)
         else:
-            store.share(after_s=SHARE_AFTER_S)
-            with Bar(paths, quiet=as_json) as bar:
+            with Bar(paths, quiet=as_json) as bar:  # on a terminal it looks into all folders, which may take long
+                store.share(after_s=SHARE_AFTER_S)  # loading makes its settings first, and must have begun by then
                 options = Options(service, name, time_zone, formats=formats)
                 summary = ingest_paths(store, paths, options, bar.show)
     for warning in summary.warnings:

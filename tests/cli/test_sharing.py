@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from logpipe.cli.progress import Bar
 from logpipe.errors import StoreError
 from logpipe.store import Store, quack
 from logpipe_analysis.reports import all_reports
@@ -162,6 +163,29 @@ def test_commands_work_beside_an_ingest_that_takes_long(tmp_path: Path) -> None:
         file.flush()
         until(lambda: _events(database) == 1)
         assert owner.poll() is None
+
+
+def test_folders_that_take_long_to_look_into_do_not_hinder_loading(
+    tmp_path: Path, logpipe: Logpipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is shared once the bar knows how much there is: loading makes settings, which sharing locks."""
+    (tmp_path / "app.log").write_bytes(line(1))
+    database = tmp_path / "logs.duckdb"
+    done = []
+    share, look = Store.share, Bar.__init__
+
+    def shared(store: Store, **how: Any) -> None:
+        done.append("shared")
+        share(store, **how)
+
+    def looked(bar: Bar, *paths: Any, **how: Any) -> None:
+        look(bar, *paths, **how)
+        done.append("looked")
+
+    monkeypatch.setattr(Store, "share", shared)
+    monkeypatch.setattr(Bar, "__init__", looked)
+    assert logpipe("ingest", str(tmp_path / "app.log"), "--db", str(database)).returncode == 0
+    assert done == ["looked", "shared"]
 
 
 def _events(database: Path) -> int | None:
