@@ -184,15 +184,20 @@ class _Load:
 
 
 def _load(store: Store, next_item: Callable[[], Batch | rollup.Cells | None], before: Future[None] | None) -> None:
-    """Insert batches until their cells come, then commit, after the transaction `before`."""
+    """Insert batches until their cells come, then commit, after the transaction `before`.
+
+    The ledger comes after that one, too: readers take what stands behind the highest number that they have seen.
+    """
     with store.transaction(beside=True) as connection:
+        entries: list[Entry] = []
         item = next_item()
         while isinstance(item, Batch):
             run = _Run(item, next_item)
-            run.insert(connection)
+            entries += run.insert(connection)
             item = run.after
         if item is None or (before is not None and before.exception() is not None):
             raise StoreError("what came before was not committed", reason="abandoned")
+        _enter(connection, entries)
         rollup.add(connection, item)
 
 
@@ -209,12 +214,12 @@ class _Run:
         self._next_item = next_item
         self._inserted: list[tuple[Entry, Sequence[Reject]]] = []
 
-    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """All that they bring but what they add to the roll-ups."""
+    def insert(self, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+        """Their events and rejects; gives what is to be entered into the ledger."""
         _insert_events(connection, pa.RecordBatchReader.from_batches(self._schema, self._events()))
         for entry, rejects in self._inserted:
             _insert_rejects(connection, entry, rejects)
-        _enter(connection, [entry for entry, _ in self._inserted])
+        return [entry for entry, _ in self._inserted]
 
     def _events(self) -> Iterator[pa.RecordBatch]:
         while isinstance(batch := self.after, Batch) and batch.events.schema.equals(self._schema):

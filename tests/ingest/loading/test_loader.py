@@ -1,15 +1,17 @@
 """Batches loaded: how much goes into one transaction, and how many of these are under way."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.loading import cut, loader
-from logpipe.store import Store
+from logpipe.store import Store, rollup
 from tests.ingest.logs import Take, line, rest
 
 
@@ -68,3 +70,44 @@ def test_two_transactions_are_under_way_unless_they_are_large(
     assert transactions.most <= most
     assert log.exists()
     assert not verify(store).problems
+
+
+def test_the_ledger_is_numbered_in_the_order_of_commits(
+    take: Take, log: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has seen a number will not be shown a lower one later: also where a transaction waits for the one ahead."""
+    done: list[str] = []
+    second_inserted = threading.Event()
+    insert, enter, add = loader._insert_events, loader._enter, rollup.add
+    transaction = Store.transaction
+
+    def inserted(*arguments: Any) -> None:
+        insert(*arguments)
+        if "inserted" in done:
+            second_inserted.set()
+        done.append("inserted")
+
+    def entered(*arguments: Any) -> None:
+        enter(*arguments)
+        done.append("entered")
+
+    def added(*arguments: Any) -> None:
+        assert second_inserted.wait(60)
+        add(*arguments)
+
+    @contextmanager
+    def committed(store: Store, *, beside: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        with transaction(store, beside=beside) as connection:
+            yield connection
+        done.extend(["committed"] * beside)
+
+    monkeypatch.setattr(loader, "ROW_GROUP", 50)
+    monkeypatch.setattr(loader, "_insert_events", inserted)
+    monkeypatch.setattr(loader, "_enter", entered)
+    monkeypatch.setattr(rollup, "add", added)
+    monkeypatch.setattr(Store, "transaction", committed)
+    assert take(format="logpipe").events == 100
+    assert log.exists()
+    assert [step for step in done if step != "inserted"] == ["entered", "committed"] * 2
+    [(numbers,)] = store.execute("SELECT list(ledger_id ORDER BY from_pos) FROM ledger")
+    assert numbers == sorted(numbers)
