@@ -78,7 +78,7 @@ class Summary:
     seconds: float = 0.0
     errors: list[LogpipeError] = field(default_factory=list)
     warnings: list[LogpipeError] = field(default_factory=list)
-    """What was lost, told once each."""
+    """What was lost, and files left alone: what is no log and was not named, and what logpipe itself writes."""
 
 
 Progress = Callable[[Summary], None]

@@ -1,4 +1,5 @@
--- The first schema. No unique constraint and no enum: DuckLake has neither, and the append-only ledger makes exactly once.
+-- The first schema. No unique constraint and no enum: DuckLake has neither, and what makes exactly once is the ledger,
+-- which is written in the transaction of the rows that it counts.
 
 CREATE TABLE meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
 
@@ -76,7 +77,9 @@ CREATE TABLE rejects (
     rejected_at TIMESTAMPTZ NOT NULL
 );
 
--- Append-only; the offset of a source is its last to_pos. lines + divided = events + joined + blanks + rejects.
+-- The offset of a source is its last to_pos. lines + divided = events + joined + blanks + rejects. Rows come in
+-- the order of their commits. Where rejects become events the counts change; where a source is read again its rows are
+-- replaced; and where its patterns are to be mined anew they get new numbers.
 CREATE TABLE ledger (
     ledger_id BIGINT NOT NULL,
     source_id INTEGER NOT NULL,
