@@ -113,6 +113,23 @@ def test_a_change_in_between_wins(database: Path, monkeypatch: pytest.MonkeyPatc
     assert [name for name in os.listdir(database.parent) if "compacting" in name] == []
 
 
+def test_another_file_put_in_its_place_wins(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that begins alike."""
+    replace, other = compaction._replace, database.with_name("other.duckdb")
+
+    def late(path: Path, *rest: Any) -> None:
+        shutil.copy(database, other)
+        identity.append(other.stat().st_ino)
+        os.replace(other, path)
+        replace(path, *rest)
+
+    identity: list[int] = []
+    monkeypatch.setattr(compaction, "_replace", late)
+    with pytest.raises(StoreLocked, match="changed meanwhile"):
+        compact(database)
+    assert [database.stat().st_ino] == identity
+
+
 def test_nobody_comes_in_before_it_has_ended(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the copy is made, until it has taken the place of the database, and a moment longer."""
     code = "import sys; from logpipe.store import Store, database; database.WAIT_S = 0; Store.open(sys.argv[1])"
