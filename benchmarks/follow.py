@@ -208,7 +208,7 @@ def _know(logs: Path, database: Path, count: int) -> None:
         store.execute(f"CREATE TEMP TABLE known AS FROM read_json(?, columns = {_KNOWN})", [str(table)])
         store.execute(
             "INSERT INTO sources SELECT nextval('source_ids'), path, family, 1, device, inode, bytes, "
-            "make_timestamptz(modified), encode(head), NULL, 'jsonl', 'shop', 'UTC', 'active', now(), NULL, 0 "
+            "make_timestamptz(modified), encode(head), NULL, 'jsonl', 'shop', 'UTC', 'active', now(), NULL, 0, NULL "
             "FROM known ORDER BY id"
         )
         store.execute(

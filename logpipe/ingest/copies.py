@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from logpipe.ingest.files.content import beginning, holds
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.files.open_files import OpenFiles
-from logpipe.ingest.files.reader import HEAD_BYTES, Reader
-from logpipe.ingest.files.source import Head, Source
+from logpipe.ingest.files.reader import Reader, Replaced
+from logpipe.ingest.files.source import Copied, Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.options import Options
 from logpipe.ingest.remnant import common_lines, is_mended, withdraw
@@ -39,8 +40,8 @@ class Copies:
             for other, source in self._relatives(file)
         )
 
-    def original(self, reader: Reader, file: LogFile, head: Head) -> tuple[Source, int] | None:
-        """The source with whose bytes a new file begins, and how many these are.
+    def original(self, reader: Reader, file: LogFile, head: Head) -> Copied | None:
+        """What a new file has of another source, with whose bytes it begins.
 
         Raises:
             Replaced: a file is not there any more.
@@ -67,13 +68,26 @@ class Copies:
     def _compare_again(self, file: LogFile, head: Head, source: Source, others: Relatives) -> None:
         """A copy may have been found while it was being made.
 
-        Where it differs from its original so soon, the two only begin with the same few lines.
+        Where it differs from its original the two only begin alike, as they would if they had been seen later.
+
+        Raises:
+            Replaced: one of the two was overwritten meanwhile, and so differs from what was read of it.
         """
         copied = self._sources.copied(file, head, others)
-        if copied is not None and copied[1] > source.copied_bytes:
-            self._sources.recopy(source, copied)
-        elif copied is None and source.copied_bytes < HEAD_BYTES and _original_of(source, others):
+        if copied is not None:
+            if copied.length > source.copied_bytes:
+                self._sources.recopy(source, copied)
+            return
+        original = _original_of(source, others)
+        if original is not None:
+            self._refuse_overwritten((file, source), original)
             self._sources.recopy(source, None)
+
+    def _refuse_overwritten(self, *found: tuple[LogFile, Source]) -> None:
+        for file, source in found:
+            with self._files.reader(file) as reader:
+                if holds(reader, file, source) is None:
+                    raise Replaced(f"{file.path} was overwritten since it was found", reason="replaced")
 
     def _original_goes_on(self, source: Source, others: Relatives) -> bool:
         """Whether what a copy has, and the store has not, may be its original's, which is still there."""
@@ -88,8 +102,8 @@ class Copies:
         with self._files.reader(file) as reader:
             return reader.size() > original.offset
 
-    def _remnant(self, reader: Reader, file: LogFile, others: Relatives) -> tuple[Source, int] | None:
-        """The source that was cut short to what the file begins with, or goes on in it after damage; and how far.
+    def _remnant(self, reader: Reader, file: LogFile, others: Relatives) -> Copied | None:
+        """What the file has of a source that was cut short to that, or that goes on in the file after damage.
 
         What was read of a damaged file is withdrawn where the whole one is here.
         """
@@ -103,7 +117,7 @@ class Copies:
             if is_mended(self._store, reader, file, source, length):
                 withdraw(self._store, source)
                 return None
-            return source, length
+            return Copied(source, length, beginning(reader, length))
         return None
 
 

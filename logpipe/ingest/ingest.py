@@ -348,10 +348,10 @@ class Ingester:
         copied = self._copies.original(reader, file, head)
         if copied and reader.damage and not left_alone(file):
             return None  # it is still being mended
-        if copied and file.away and copied[1] == file.size:
+        if copied and file.away and copied.length == file.size:
             self.files.close(file)
             return None
-        format_name = self._options.format or (copied[0].format if copied else self._detect(reader))
+        format_name = self._options.format or (copied.original.format if copied else self._detect(reader))
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})

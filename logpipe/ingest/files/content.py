@@ -27,14 +27,23 @@ def holds(reader: Reader, file: LogFile, source: Source) -> bool | None:
 
 
 def _holds_ranges(reader: Reader, source: Source) -> bool:
-    for start, end, range_hash in source.ranges:
-        segment = Segment(start)
-        reader.seek(start)
-        while segment.end < end and (piece := _read(reader, min(_PIECE, end - segment.end))):
-            segment.add(piece)
-        if segment.end < end or segment.digest() != range_hash:
-            return False
-    return True
+    if source.offset and not source.ranges:
+        return False  # nothing proves nothing
+    return all(_hashed(reader, start, end).digest() == range_hash for start, end, range_hash in source.ranges)
+
+
+def beginning(reader: Reader, length: int) -> bytes:
+    """`digest` of the first bytes of a file."""
+    return _hashed(reader, 0, length).digest()
+
+
+def _hashed(reader: Reader, start: int, end: int) -> Segment:
+    """A stretch of a file, which may end earlier."""
+    segment = Segment(start)
+    reader.seek(start)
+    while segment.end < end and (piece := _read(reader, min(_PIECE, end - segment.end))):
+        segment.add(piece)
+    return segment
 
 
 def _read(reader: Reader, size: int) -> bytes:
@@ -42,28 +51,28 @@ def _read(reader: Reader, size: int) -> bytes:
     return bytes(memoryview(buffer)[: reader.read_into(memoryview(buffer))])
 
 
-def common_beginning(files: OpenFiles, file: LogFile, other: LogFile, limit: int) -> int:
-    """The length, up to `limit`, of what two files begin with alike, if it is all that one of them has; else 0.
+def common_beginning(files: OpenFiles, file: LogFile, other: LogFile, limit: int) -> Segment | None:
+    """What two files begin with alike, up to `limit` bytes, if it is all that one of them has, hashed.
 
     Raises:
         Replaced: one of them is not there any more.
     """
-    shared = 0
+    shared = Segment(0)
     try:
         with files.reader(file) as one, files.reader(other) as two:
             one.seek(0)
             two.seek(0)
-            while shared < limit:
-                size = min(_PIECE, limit - shared)
+            while shared.end < limit:
+                size = min(_PIECE, limit - shared.end)
                 left, right = _read(one, size), _read(two, size)
                 length = min(len(left), len(right))
                 if left[:length] != right[:length]:
-                    return 0
-                shared += length
+                    return None
+                shared.add(left[:length])
                 if length < size:
                     break
     except Replaced:
         raise
     except InputError:
-        return 0
+        return None
     return shared

@@ -37,6 +37,16 @@ class Waiting:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a file has of a source: its first bytes."""
+
+    original: "Source"
+    length: int
+    hash: bytes
+    """`digest` of these bytes."""
+
+
 @dataclass(slots=True)
 class Source:
     """One file generation, as the store knows it."""
@@ -66,7 +76,7 @@ class Source:
     """The first byte that is not in the store yet."""
     tail_hash: bytes | None = None
     ranges: list[tuple[int, int, bytes]] = field(default_factory=list)
-    """(from, to, hash) of everything read, in order."""
+    """(from, to, hash) of everything up to the offset, in order: what was read, and before that what was copied."""
     segment: Segment | None = None
     """The hash that the next entry of the ledger may go on with."""
     waiting: Waiting | None = None
@@ -118,11 +128,14 @@ class Source:
             self.ranges.pop()
         self.ranges.append((hash_from, end, range_hash))
 
-    def inherit(self, original: "Source", length: int) -> None:
-        """Begin behind a copy of another source."""
-        self.copied_from, self.copied_bytes = original.source_id, length
-        self.ranges = [entry for entry in original.ranges if entry[1] <= length]
-        self.offset, self.tail_hash = length, original.tail_hash if original.offset == length else None
+    def inherit(self, copied: Copied) -> None:
+        """Begin behind a copy of another source.
+
+        It is known by a hash of its own: the entries of the original end elsewhere, and others when it is read again.
+        """
+        self.copied_from, self.copied_bytes = copied.original.source_id, copied.length
+        self.offset, self.tail_hash = copied.length, None
+        self.ranges = [(0, copied.length, copied.hash)]
 
     def exhausted(self, file: LogFile) -> bool:
         """Whether all bytes of the file, as it is now, are in the store."""

@@ -11,14 +11,14 @@ and folders that tell nothing: by the very file, untouched, or by all its bytes,
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from logpipe.errors import InputError
 from logpipe.ingest.files.content import common_beginning, holds
 from logpipe.ingest.files.discovery import LogFile, date_in, family_of
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.reader import HEAD_BYTES, Compression, Replaced
-from logpipe.ingest.files.source import Head, Source
+from logpipe.ingest.files.source import Copied, Head, Source
 from logpipe.ingest.files.stored_sources import load_sources
 from logpipe.store import Store
 from logpipe.store.patience import waiting_for_memory
@@ -110,8 +110,8 @@ class Sources:
             for other in newer
         )
 
-    def copied(self, file: LogFile, head: Head, others: Iterable[tuple[LogFile, Source]]) -> tuple[Source, int] | None:
-        """The source that a file begins as a copy of, among others of its family, and the length of the copy.
+    def copied(self, file: LogFile, head: Head, others: Iterable[tuple[LogFile, Source]]) -> Copied | None:
+        """What a file has of a source, among others of its family, as a copy of which it begins.
 
         Raises:
             Replaced: one of the two is not there any more.
@@ -120,8 +120,8 @@ class Sources:
             if not self.may_be_copy(file, head, source):
                 continue
             common = common_beginning(self._files, file, other, source.offset)
-            if common >= _LEAST_COPY:
-                return source, common
+            if common is not None and common.end >= _LEAST_COPY:
+                return Copied(source, common.end, common.digest())
         return None
 
     def may_be_copy(self, file: LogFile, head: Head, source: Source) -> bool:
@@ -146,20 +146,20 @@ class Sources:
         compression: Compression | None,
         format_name: str,
         service: str,
-        copied: tuple[Source, int] | None,
+        copied: Copied | None,
         time_zone: str | None = None,
     ) -> Source:
         """A new generation of the file's family, stored; one that is `copied` starts behind the copy."""
-        time_zone = time_zone or (copied[0].time_zone if copied else "UTC")
+        time_zone = time_zone or (copied.original.time_zone if copied else "UTC")
         generation = self._next_generation(file.family)
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), ?, ?)",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), ?, ?, ?)",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
                     *(_when(file.modified_ns), head.data, compression, format_name, service, time_zone),
-                    *((copied[0].source_id, copied[1]) if copied else (None, 0)),
+                    *((copied.original.source_id, copied.length, copied.hash) if copied else (None, 0, None)),
                 ],
             )
         source = Source(
@@ -168,7 +168,7 @@ class Sources:
             state="active",
         )
         if copied:
-            source.inherit(*copied)
+            source.inherit(copied)
         self._index(source)
         return source
 
@@ -181,16 +181,16 @@ class Sources:
         if source.head_bytes == HEAD_BYTES:
             self._by_head.setdefault(source.head_hash, []).append(source)
 
-    def recopy(self, source: Source, copied: tuple[Source, int] | None) -> None:
+    def recopy(self, source: Source, copied: Copied | None) -> None:
         """Know better how much of a source, of which nothing else was read yet, is a copy; None for nothing."""
         if copied is None:
             source.copied_from, source.copied_bytes, source.offset = None, 0, 0
             source.ranges, source.tail_hash = [], None
         else:
-            source.inherit(*copied)
+            source.inherit(copied)
         self._store.execute(
-            "UPDATE sources SET copied_from = ?, copied_bytes = ? WHERE source_id = ?",
-            [source.copied_from, source.copied_bytes, source.source_id],
+            "UPDATE sources SET copied_from = ?, copied_bytes = ?, copied_hash = ? WHERE source_id = ?",
+            [source.copied_from, source.copied_bytes, copied and copied.hash, source.source_id],
         )
 
     def set_format(self, source: Source, name: str) -> None:
@@ -266,11 +266,12 @@ class Sources:
         """
         source.state = "gone"
         self._unnoted.pop(source.source_id, None)
-        lost = max(0, source.size - source.offset) if source.compression is None and not source.only_copied else 0
+        start = self._known_up_to(source)
+        lost = max(0, source.size - start) if source.compression is None else 0
         with self._store.transaction() as connection:
             connection.execute("UPDATE sources SET state = 'gone' WHERE source_id = ?", [source.source_id])
             if lost or unseen:
-                _enter_gap(self._store, source, source.offset, source.size if lost else None, reason)
+                _enter_gap(self._store, source, start, source.size if lost else None, reason)
         return lost
 
     def damaged(self, source: Source) -> None:
@@ -281,6 +282,13 @@ class Sources:
     def mended(self, source: Source) -> None:
         """The file could be read to its end after all."""
         self._store.execute("DELETE FROM gaps WHERE source_id = ? AND reason = 'damaged'", [source.source_id])
+
+    def _known_up_to(self, source: Source) -> int:
+        """How far the store has the bytes of a source: of one that is only a copy also what its original has."""
+        if not source.only_copied:
+            return source.offset
+        originals = (other.offset for other in self if other.source_id == source.copied_from)
+        return max(source.offset, *originals)
 
     def _next_generation(self, family: str) -> int:
         return 1 + max((source.generation for source in self._by_family.get(family, ())), default=0)
@@ -354,4 +362,4 @@ def _enter_gap(store: Store, source: Source, start: int, end: int | None, reason
 
 
 def _when(modified_ns: int) -> datetime:
-    return datetime.fromtimestamp(modified_ns // 1000 / 1e6, UTC)
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=modified_ns // 1000)

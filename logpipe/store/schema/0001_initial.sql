@@ -24,7 +24,8 @@ CREATE TABLE sources (
     state VARCHAR NOT NULL,          -- active, complete (nothing more will come), gone (deleted or overwritten)
     first_seen_at TIMESTAMPTZ NOT NULL,
     copied_from INTEGER,             -- the source that it began as a copy of, which has
-    copied_bytes UBIGINT NOT NULL DEFAULT 0 -- so many of its first bytes
+    copied_bytes UBIGINT NOT NULL DEFAULT 0, -- so many of its first bytes
+    copied_hash BLOB                 -- of these, as range_hash in the ledger
 );
 
 CREATE TABLE events (
