@@ -9,7 +9,7 @@ from logpipe.store.database import Store
 
 # A copy of another source is read from where the copy ends.
 _ACTIVE: Final = """
-SELECT source_id, path, device::BIGINT, inode::BIGINT, size::BIGINT,
+SELECT source_id, path, device, inode, size,
     greatest(coalesce(position, 0), copied_bytes)::BIGINT, coalesce(read_at, first_seen_at)
 FROM sources
 LEFT JOIN (SELECT source_id, max(to_pos) AS position, max(committed_at) AS read_at FROM ledger GROUP BY source_id)

@@ -28,6 +28,15 @@ def test_lag_is_what_the_file_has_and_the_store_has_not(logs: Path, take: Take, 
     assert (source["lag_bytes"], source["lag_s"], source["bytes"]) == (0, 0.0, log.stat().st_size)
 
 
+def test_lag_of_a_file_with_a_large_inode(logs: Path, take: Take, store: Store) -> None:
+    """Some file systems use all 64 bits."""
+    log = logs / "app.jsonl"
+    log.write_bytes(line(1))
+    take()
+    store.execute("UPDATE sources SET device = $1, inode = $1", [2**64 - 1])
+    assert stats(store).lag_bytes == 0
+
+
 def test_volume_rejects_gaps_and_roll_ups(logs: Path, take: Take, store: Store) -> None:
     """By stream, source and reason."""
     log = logs / "app.jsonl"
