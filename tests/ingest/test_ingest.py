@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from io import BufferedIOBase, FileIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -28,6 +29,9 @@ from logpipe.ingest.options import Options
 from logpipe.store import Store
 from logpipe.store.rollup import Cells
 from tests.ingest.logs import Take, line, rest, sequences
+
+MEMORY = Path("/dev/shm")
+"""Its files may have any date."""
 
 
 def _write(path: Path, numbers: range, mode: str = "ab") -> None:
@@ -528,6 +532,36 @@ def test_a_time_before_the_year_1_stops_nothing(
     rest(logs / "app.jsonl")
     assert take(format="logpipe").errors == []
     assert sequences(store) == list(range(50))
+
+
+@pytest.mark.parametrize("year", [-300, 1, 1600, 2300, 9999, 12000])
+def test_the_date_of_a_file_may_make_no_sense(year: int) -> None:
+    """Times are inferred from it all the same, and the database can be opened again."""
+    modified_s = (year - 1970) * 365.2425 * 86_400
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        (log, timeless), database = [Path(folder, name) for name in ("a.log", "b.log")], Path(folder, "x.duckdb")
+        for number in (1, 2):
+            for path, text in ((log, b"Mar  4 10:00:00 host app: %d\n" % number), (timeless, b"no time\n")):
+                with path.open("ab") as file:
+                    file.write(text)
+                os.utime(path, (modified_s, modified_s))
+            with Store.open(database) as store:
+                summary = ingest(store, [str(log), str(timeless)], Options())
+                assert (summary.events, summary.errors) == (2, [])
+        with Store.open(database) as store:
+            assert store.execute("SELECT count(*), count(ts) FROM events") == [(4, 4)]
+            assert not verify(store).problems
+
+
+def test_a_database_with_dates_that_make_no_sense_can_be_used(take: Take, logs: Path, store: Store) -> None:
+    """As releases wrote them that took any."""
+    (logs / "app.jsonl").write_bytes(line(0))
+    take()
+    store.execute("UPDATE sources SET modified_at = TIMESTAMPTZ '2300-01-01 00:00:00Z'")
+    with (logs / "app.jsonl").open("ab") as file:
+        file.write(line(1))
+    assert not take().errors
+    assert sequences(store) == [0, 1]
 
 
 def test_an_ingest_waits_for_memory(store: Store, logs: Path, take: Take) -> None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import PurePath
 
@@ -22,6 +23,8 @@ _CONTENT_NAMES = frozenset(
         *("main", "messages", "output", "performance", "server", "stderr", "stdout"),
     )
 )
+_EARLIEST_NS, _LATEST_NS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 10**9 for year in (1900, 2200))
+"""Dates between which times can be inferred, some years earlier or later too, and told in nanoseconds."""
 _NEVER_LOGS = re.compile(r"\.(?:duckdb|wal|lock|db|sqlite3?|parquet|png|jpe?g|gif|pdf|zip|tar|so|pyc)$", re.IGNORECASE)
 
 
@@ -192,7 +195,7 @@ def _examine(path: str, *, named: bool, found: bool) -> LogFile | None:
 
 
 def described(path: str, status: os.stat_result, *, named: bool, found: bool = False, away: bool = False) -> LogFile:
-    """A file as its status says it is."""
-    modified_ns = status.st_mtime_ns // 1000 * 1000  # the store keeps microseconds
+    """A file as its status says it is; of a date that makes no sense the nearest that does."""
+    modified_ns = min(max(status.st_mtime_ns, _EARLIEST_NS), _LATEST_NS) // 1000 * 1000  # the store keeps microseconds
     identity = status.st_dev, status.st_ino
     return LogFile(path, family_of(path), *identity, status.st_size, modified_ns, named, found, away)
