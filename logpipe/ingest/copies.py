@@ -33,12 +33,13 @@ class Copies:
         for file in matches:
             self._families.setdefault(file.family, []).append(file)
 
-    def is_undecided(self, file: LogFile, head: Head) -> bool:
-        """Whether a new file may be a copy of one that is still to be read: nobody knows how much it has of it."""
-        return any(
-            self._sources.may_be_copy(file, head, source) and _is_unread(other, source)
+    def unread_originals(self, file: LogFile, head: Head) -> list[LogFile]:
+        """The files still to be read of which a new one may be a copy: until then nobody knows how much it has."""
+        return [
+            other
             for other, source in self._relatives(file)
-        )
+            if self._sources.may_be_copy(file, head, source) and _is_unread(other, source)
+        ]
 
     def original(self, reader: Reader, file: LogFile, head: Head) -> Copied | None:
         """What a new file has of another source, with whose bytes it begins.

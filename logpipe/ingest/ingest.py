@@ -91,6 +91,8 @@ class Ingester:
         self._options = options
         self._progress = progress or (lambda _: None)
         self._seen: set[tuple[int, int]] = set()
+        self._tried: set[tuple[int, int]] = set()
+        """The files that this sweep has read, or failed to read."""
         self._refused: dict[tuple[int, int], LogFile] = {}
         self._own = OwnFiles(store.url, options.own_log)
         self._told_own: set[str] = set()
@@ -139,6 +141,7 @@ class Ingester:
         self._losses.close_overwritten(found, matches)
         self.files.keep((file for file, source in matches.items() if _grows(source)), self._drained)
         self.behind = self.unsettled = False
+        self._tried.clear()
         for group in self._groups(matches, until=started + SWEEP_S):
             self._take(group, matches)
         self._finish(self.files.close_drained(self._drained, at_once=last))
@@ -241,6 +244,7 @@ class Ingester:
         taken: list[tuple[Portion, Head]] = []
         with ExitStack() as opened:
             for file in group:
+                self._tried.add(file.identity)
                 with self._by_itself(file):
                     reader = opened.enter_context(self.files.reader(file))
                     head = Head(reader.peek())
@@ -342,8 +346,9 @@ class Ingester:
                 raise
             self.summary.warnings.append(error)
             return None
-        if self._copies.is_undecided(file, head):
-            self.behind = True
+        if originals := self._copies.unread_originals(file, head):
+            # One that cannot be read is tried again by the next sweep, and no sooner.
+            self.behind |= any(original.identity not in self._tried for original in originals)
             return None
         copied = self._copies.original(reader, file, head)
         if copied and reader.damage and not left_alone(file):

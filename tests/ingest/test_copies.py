@@ -119,6 +119,24 @@ def test_a_copy_is_known_by_its_own_bytes_when_its_original_was_read_again(store
     assert not verify(store).problems
 
 
+def test_a_copy_waits_for_an_original_that_cannot_be_read(store: Store, logs: Path) -> None:
+    """No sweep follows at once for that, and what is told is why, and nothing else."""
+    log = logs / "app.jsonl"
+    log.write_bytes(_lines(*range(10)))
+    ingest(store, [str(logs)], Options())
+    store.execute("UPDATE sources SET format = 'mine'")
+    _append(log, _lines(10))
+    (logs / "app.jsonl.1").write_bytes(log.read_bytes())
+    ingester = Ingester(store, Options(following=True))
+    _look(ingester, logs)
+    assert not ingester.behind
+    ingester.close()
+    assert [error.reason for error in ingest(store, [str(logs)], Options()).errors] == ["unknown_format"]
+    store.execute("UPDATE sources SET format = 'logpipe'")
+    ingest(store, [str(logs)], Options())
+    assert sequences(store) == list(range(11))
+
+
 def test_bytes_that_only_a_copy_had_are_a_gap(store: Store, logs: Path) -> None:
     """Half a line each, which waits: that of the copy was deleted before it was told from its original's."""
     log, copy = logs / "app.jsonl", logs / "app.jsonl.1"
