@@ -200,8 +200,10 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     parts = [_number(summary.events, "event")]
     parts += [f"{count:,} {name}" for count, name in _rest(summary) if count]
     parts += [f"{_number(len(summary.errors), 'file')} with errors"] if summary.errors else []
+    kinds = [f"{summary.new_files:,} new"]
+    kinds += [_number(summary.copies, "copy", "copies")] if summary.copies else []
     sentence = (
-        f"{_number(summary.files, 'file')} ({summary.new_files:,} new), {_number(summary.lines, 'line')}, "
+        f"{_number(summary.files, 'file')} ({', '.join(kinds)}), {_number(summary.lines, 'line')}, "
         f"{summary.bytes / 1e6:,.1f} MB"
         f"{rate}: {', '.join(parts)} -> {db}"
     )
@@ -217,8 +219,8 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     sys.stderr.flush()
 
 
-def _number(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def _number(count: int, thing: str, things: str | None = None) -> str:
+    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"
 
 
 def _sentences(troubles: "Sequence[LogpipeError]") -> list[str]:

@@ -108,8 +108,9 @@ def _recovered(refused_at: float | None) -> None:
 
 
 def _figures(summary: Summary) -> dict[str, object]:
-    names = ("files", "new_files", "bytes", "lines", "events", "rejects", "gaps", "lost_bytes", "waiting_bytes")
-    return {name: value for name, value in asdict(summary).items() if name in names}
+    figures = ("files", "new_files", "copies", "bytes", "lines", "events", "rejects")
+    losses = ("gaps", "lost_bytes", "waiting_bytes")
+    return {name: value for name, value in asdict(summary).items() if name in (*figures, *losses)}
 
 
 def _sweep(ingester: Ingester, paths: Sequence[str], troubles: "_Troubles", *, last: bool = False) -> None:

@@ -150,6 +150,7 @@ class Ingester:
         self._telemetry.behind(self._unread(matches))
         self._telemetry.tell(self._store, at_once=last or not self._options.following)
         self.summary.files = len(self._seen)
+        self.summary.copies = sum(source.only_copied for source in matches.values() if source is not None)
         self.summary.waiting_bytes = sum(source.waiting_bytes for source in matches.values() if source is not None)
         self.summary.seconds += time.monotonic() - started
 

@@ -63,6 +63,8 @@ class Summary:
 
     files: int = 0
     new_files: int = 0
+    copies: int = 0
+    """Files that hold nothing but what another of their family has, and that were not read for it."""
     bytes: int = 0
     lines: int = 0
     events: int = 0

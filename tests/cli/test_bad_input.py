@@ -106,6 +106,18 @@ def test_a_file_without_permission_is_named(folder: Path) -> None:
     assert "cannot read" in refused(folder, "ingest", "good.jsonl")
 
 
+def test_files_that_only_repeat_another_are_counted(folder: Path) -> None:
+    """They bring no event, which is to be seen."""
+    for day in (1, 2, 3):
+        log = folder / f"backup-2026-01-0{day}.log"
+        log.write_text("Backup finished successfully: 1234 files copied to /mnt/backup/home, no errors\n")
+        rest(log, 100 - day)
+    done = run(folder, "ingest", ".")
+    assert "3 files (3 new, 2 copies), 1 line, 0.0 MB: 1 event" in done.stderr
+    again = json.loads(run(folder, "ingest", ".", "--json").stdout)
+    assert (again["files"], again["copies"], again["events"]) == (3, 2, 0)
+
+
 def test_an_empty_file_is_no_error(folder: Path) -> None:
     """There is nothing to read yet."""
     (folder / "empty.log").touch()
