@@ -208,8 +208,8 @@ def _know(logs: Path, database: Path, count: int) -> None:
         store.execute(f"CREATE TEMP TABLE known AS FROM read_json(?, columns = {_KNOWN})", [str(table)])
         store.execute(
             "INSERT INTO sources SELECT nextval('source_ids'), path, family, 1, device, inode, bytes, "
-            "make_timestamptz(modified), encode(head), NULL, 'jsonl', 'shop', 'UTC', 'active', now(), NULL, 0, NULL "
-            "FROM known ORDER BY id"
+            "make_timestamptz(modified), encode(head), NULL, 'jsonl', 'shop', 'UTC', 'active', now(), NULL, 0, NULL, "
+            "false FROM known ORDER BY id"
         )
         store.execute(
             "INSERT INTO ledger SELECT nextval('ledger_ids'), id, 0, bytes, 1, 1, 0, 0, 0, 0, 0, "

@@ -11,14 +11,14 @@ from logpipe.ingest.copies import Copies
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
 from logpipe.ingest.files.ending import ending, left_alone, unchanged
-from logpipe.ingest.files.first_lines import first_bytes, first_lines
+from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
 from logpipe.ingest.files.flow import CHUNK_BYTES
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.own_files import OwnFiles
 from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
-from logpipe.ingest.files.source import Head, Source
+from logpipe.ingest.files.source import Copied, Head, Source
 from logpipe.ingest.files.sources import Sources
-from logpipe.ingest.formats import detect
+from logpipe.ingest.formats import SAMPLE_LINES, detect, format_named
 from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
@@ -303,8 +303,8 @@ class Ingester:
             source.waiting_bytes = file.size  # it does not tell its format yet
             self._note(reader, source, file, head)
             return None
-        if source.offset == 0 and self._options.format is None and (grown or reader.size() != file.size):
-            self._sources.set_format(source, self._detect(reader))
+        if grown or reader.size() != file.size:
+            self._detect_again(source, reader)
         in_slices = self._options.following and not self._is_last_chance(file)
         return Portion(reader, source, file, end, _SLICE_BYTES if in_slices else sys.maxsize)
 
@@ -357,14 +357,43 @@ class Ingester:
         if copied and file.away and copied.length == file.size:
             self.files.close(file)
             return None
-        format_name = self._options.format or (copied.original.format if copied else self._detect(reader))
+        format_name, chosen, lines = self._format_of(reader, copied)
         service = self._options.service or service_of(file.path)
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
-        return self._sources.add(file, head, reader.compression, format_name, service, copied, self._options.time_zone)
+        source = self._sources.add(
+            *(file, head, reader.compression, format_name, service, copied, self._options.time_zone),
+            format_chosen=chosen,
+        )
+        source.judged_lines = lines
+        return source
 
-    def _detect(self, reader: Reader) -> str:
-        return detect(first_lines(reader), self._options.formats).format.name
+    def _format_of(self, reader: Reader, copied: Copied | None) -> tuple[str, bool, int]:
+        """Of a new file, whether a user chose it, and by how many lines it was detected."""
+        if self._options.format is not None:
+            return self._options.format, True, 0
+        if copied is not None:
+            return copied.original.format, copied.original.format_chosen, 0
+        found = detect(first_lines(reader), self._options.formats)
+        return found.format.name, False, found.lines
+
+    def _detect_again(self, source: Source, reader: Reader) -> None:
+        """Look again at the format of a file that had fewer lines than are looked at, each time it has twice as many.
+
+        Else what a program says before its first record would make plain text of all that follows.
+        """
+        enough = source.judged_lines >= SAMPLE_LINES or source.offset >= DETECTION_BYTES
+        if source.format_chosen or enough or format_named(source.format, self._options.formats) is None:
+            return
+        lines = first_lines(reader)
+        if len(lines) < 2 * source.judged_lines:
+            return
+        found, before = detect(lines, self._options.formats), source.format
+        source.judged_lines = found.lines
+        self._sources.set_format(source, found.format.name)
+        if source.format != before:
+            said = {"event": "format_changed", "source": source.path, "format": source.format, "before": before}
+            log.info("format changed", extra={**said, "from_byte": source.offset})
 
 
 def _grows(source: Source | None) -> bool:

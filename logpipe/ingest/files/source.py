@@ -68,6 +68,8 @@ class Source:
     time_zone: str
     """Of times that name none."""
     state: str
+    format_chosen: bool
+    """By a user, and not detected."""
     copied_from: int | None = None
     """The source that it began as a copy of."""
     copied_bytes: int = 0
@@ -86,6 +88,8 @@ class Source:
     """When the file was last read to its end, on the monotonic clock."""
     changed_at: float = field(default_factory=time.monotonic)
     """When its size or date was last found changed, on the monotonic clock."""
+    judged_lines: int = 0
+    """By how many lines this ingest has detected its format."""
     noted_at: float = 0.0
     noted: bool = True
     """Whether the store knows where and how the file was last seen."""

@@ -148,6 +148,8 @@ class Sources:
         service: str,
         copied: Copied | None,
         time_zone: str | None = None,
+        *,
+        format_chosen: bool = False,
     ) -> Source:
         """A new generation of the file's family, stored; one that is `copied` starts behind the copy."""
         time_zone = time_zone or (copied.original.time_zone if copied else "UTC")
@@ -155,17 +157,19 @@ class Sources:
         with self._store.transaction() as connection:
             [(source_id,)] = connection.execute("SELECT nextval('source_ids')").fetchall()
             connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), ?, ?, ?)",
+                "INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'active', now(), ?, ?, ?, ?)",
                 [
                     *(source_id, file.path, file.family, generation, file.device, file.inode, file.size),
                     *(_when(file.modified_ns), head.data, compression, format_name, service, time_zone),
                     *((copied.original.source_id, copied.length, copied.hash) if copied else (None, 0, None)),
+                    format_chosen,
                 ],
             )
         source = Source(
             *(source_id, file.path, file.family, generation, file.device, file.inode, file.size, file.modified_ns),
             *(len(head.data), head.hash_of(len(head.data)) or b"", compression, format_name, service, time_zone),
             state="active",
+            format_chosen=format_chosen,
         )
         if copied:
             source.inherit(copied)
@@ -194,7 +198,7 @@ class Sources:
         )
 
     def set_format(self, source: Source, name: str) -> None:
-        """Know better what a source is that nothing was taken of yet."""
+        """Know better what a source is; what was taken of it stays as it was read."""
         if source.format != name:
             self._store.execute("UPDATE sources SET format = ? WHERE source_id = ?", [name, source.source_id])
             source.format = name

@@ -14,7 +14,7 @@ def load_sources(store: Store) -> list[Source]:
             """
             SELECT source_id, path, family, generation, device, inode, size, epoch_us(modified_at)::HUGEINT * 1000,
                 octet_length(head)::INTEGER, unhex(sha256(head)), compression, format, service, time_zone, state,
-                copied_from, copied_bytes::BIGINT, copied_bytes::BIGINT
+                format_chosen, copied_from, copied_bytes::BIGINT, copied_bytes::BIGINT
             FROM sources ORDER BY source_id
             """
         )

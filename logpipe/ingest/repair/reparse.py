@@ -80,16 +80,16 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
     before = _counts(store, source_id)
     with _Bounded(path, compression_of(path), source.offset) as reader:
         if detect_format:
-            source.format = detect(first_lines(reader), options.formats).format.name
-        else:
-            source.format = options.format or source.format
+            source.format, source.format_chosen = detect(first_lines(reader), options.formats).format.name, False
+        elif options.format is not None:
+            source.format, source.format_chosen = options.format, True
         source.time_zone = options.time_zone or source.time_zone
         tune(store)
         try:
             with store.transaction() as connection, withdrawn(connection, source_id):
                 connection.execute(
-                    "UPDATE sources SET format = ?, time_zone = ? WHERE source_id = ?",
-                    [source.format, source.time_zone, source_id],
+                    "UPDATE sources SET format = ?, format_chosen = ?, time_zone = ? WHERE source_id = ?",
+                    [source.format, source.format_chosen, source.time_zone, source_id],
                 )
                 _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
         finally:

@@ -25,7 +25,8 @@ CREATE TABLE sources (
     first_seen_at TIMESTAMPTZ NOT NULL,
     copied_from INTEGER,             -- the source that it began as a copy of, which has
     copied_bytes UBIGINT NOT NULL DEFAULT 0, -- so many of its first bytes
-    copied_hash BLOB                 -- of these, as range_hash in the ledger
+    copied_hash BLOB,                -- of these, as range_hash in the ledger
+    format_chosen BOOLEAN NOT NULL DEFAULT false -- by a user, and so not detected again while the file is short
 );
 
 CREATE TABLE events (

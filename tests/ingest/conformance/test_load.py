@@ -148,7 +148,7 @@ def _know(store: Store, paths: list[Path]) -> None:
     store.execute(
         "INSERT INTO sources SELECT nextval('source_ids'), path, path, 1, device, inode, $1, "
         "make_timestamp_ns(modified_ns)::TIMESTAMP::TIMESTAMPTZ, $2, NULL, "
-        "(SELECT any_value(format) FROM sources), 'x', 'UTC', 'active', now(), NULL, 0, NULL FROM known",
+        "(SELECT any_value(format) FROM sources), 'x', 'UTC', 'active', now(), NULL, 0, NULL, false FROM known",
         [len(line(0)), line(0)],
     )
     store.execute(
