@@ -13,6 +13,11 @@ An error is one sentence, lower case, that names the input, the limit, the value
 Only the command line prints it.
 """
 
+import re
+
+_LONE_BYTE = re.compile("[\udc80-\udcff]")
+"""As Python has the bytes of a file name that are no UTF-8 (PEP 383); no JSON can hold them."""
+
 
 class LogpipeError(Exception):
     """Base of every error that logpipe raises on purpose.
@@ -24,13 +29,18 @@ class LogpipeError(Exception):
 
     def __init__(self, message: str, *, remedy: str | None = None, reason: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message = _readable(message)
+        self.remedy = remedy and _readable(remedy)
         if reason is not None:
             self.reason = reason
 
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+def _readable(sentence: str) -> str:
+    """With each byte of a name that is no UTF-8 as `\\xff`."""
+    return _LONE_BYTE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", sentence)
 
 
 class InputError(LogpipeError):

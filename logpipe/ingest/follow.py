@@ -171,7 +171,8 @@ class _Troubles:
         self._met = {message: at for message, at in self._met.items() if now - at < TELL_AGAIN_S}
         if trouble.message not in self._met or (again and now - self._told[trouble.message] >= TELL_AGAIN_S):
             self._told[trouble.message] = now
-            log.warning("%s", trouble, extra={"event": trouble.reason})
+            traceback = trouble.__cause__ if trouble.reason == "unexpected" else None
+            log.warning("%s", trouble, exc_info=traceback, extra={"event": trouble.reason})
             self._complain(trouble)
         self._told = {message: at for message, at in self._told.items() if message in self._met or at == now}
         self._met[trouble.message] = now

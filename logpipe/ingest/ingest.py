@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, StoreError
 from logpipe.ingest.copies import Copies
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
@@ -19,7 +19,7 @@ from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
 from logpipe.ingest.files.source import Copied, Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.formats import SAMPLE_LINES, detect, format_named
-from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion
+from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion, unexpected
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
@@ -264,7 +264,7 @@ class Ingester:
 
     @contextmanager
     def _by_itself(self, file: LogFile) -> Iterator[None]:
-        """What goes wrong with a file is told, and is no matter of the others."""
+        """What goes wrong with a file is told, and is no matter of the others; what goes wrong with the store is."""
         try:
             yield
         except Replaced:
@@ -272,6 +272,10 @@ class Ingester:
             self.behind = self.unsettled = True
         except InputError as error:
             self.summary.errors.append(error)
+        except (StoreError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other files go on
+            self.summary.errors.append(unexpected(file.path, error))
 
     def _portion(
         self, file: LogFile, reader: Reader, head: Head, matches: dict[LogFile, Source | None]
@@ -359,13 +363,13 @@ class Ingester:
             return None
         format_name, chosen, lines = self._format_of(reader, copied)
         service = self._options.service or service_of(file.path)
-        self.summary.new_files += 1
-        log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         source = self._sources.add(
             *(file, head, reader.compression, format_name, service, copied, self._options.time_zone),
             format_chosen=chosen,
         )
         source.judged_lines = lines
+        self.summary.new_files += 1
+        log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return source
 
     def _format_of(self, reader: Reader, copied: Copied | None) -> tuple[str, bool, int]:

@@ -35,6 +35,10 @@ def translated(url: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"{url} is a name that is no UTF-8", remedy="choose another file with --db", reason="store_unreadable"
+        ) from error
     except duckdb.Error as error:
         text = own_words(str(error))
         first_line = text.splitlines()[0] if text else type(error).__name__

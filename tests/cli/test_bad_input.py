@@ -118,6 +118,23 @@ def test_files_that_only_repeat_another_are_counted(folder: Path) -> None:
     assert (again["files"], again["copies"], again["events"]) == (3, 2, 0)
 
 
+def test_a_name_that_is_no_utf_8_is_told(folder: Path) -> None:
+    """Each byte of it as it stands, also in JSON; the files with other names come in."""
+    good(folder / "good.jsonl")
+    good(Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.jsonl")))
+    done = run(folder, "ingest", ".", "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["events"]) == (1, 20)
+    assert told["errors"] == [
+        f"{folder}/caf\\xe9.jsonl has a name that is no UTF-8, which the database cannot hold; rename it, or its folder"
+    ]
+    missing = run(folder, "ingest", os.fsdecode(b"x\xff"), "--json")
+    assert json.loads(missing.stdout)["errors"] == ["x\\xff does not exist; check the name"]
+    assert "x\\xff.db is a name that is no UTF-8" in refused(
+        folder, "ingest", "good.jsonl", "--db", os.fsdecode(b"x\xff.db")
+    )
+
+
 def test_an_empty_file_is_no_error(folder: Path) -> None:
     """There is nothing to read yet."""
     (folder / "empty.log").touch()

@@ -1,5 +1,6 @@
 """Following files while they grow, rotate and go."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -60,6 +61,16 @@ def test_growth_and_new_files_are_seen(tmp_path: Path, logs: Path) -> None:
         append(logs / "app.log", range(50, 80))
         append(logs / "other.log", range(80, 100))
         until(ask, "SELECT count(*), count(DISTINCT seq) FROM events", [(100, 100)])
+
+
+def test_a_name_that_is_no_utf_8_does_not_end_it(tmp_path: Path, logs: Path) -> None:
+    """The other files of its folder are followed."""
+    with following(tmp_path / "logs.duckdb", logs) as ask:
+        append(Path(os.fsdecode(os.fsencode(logs) + b"/caf\xe9.jsonl")), range(5))
+        append(logs / "app.jsonl", range(5))
+        until(ask, "SELECT count(*) FROM events", [(5,)])
+        append(logs / "app.jsonl", range(5, 10))
+        until(ask, "SELECT count(*) FROM events", [(10,)])
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -20,7 +20,9 @@ from backports import zstd
 from logpipe.errors import InputError, StoreError
 from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.files import flow, reader
-from logpipe.ingest.files.discovery import find
+from logpipe.ingest.files.discovery import LogFile, find
+from logpipe.ingest.files.source import Source
+from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.loading import cut, intake, loader
 from logpipe.ingest.loading.chunk import Batch, Chunk, Uncounted
@@ -380,8 +382,9 @@ def test_many_small_files_share_a_transaction(
     assert take().events == 0
 
 
+@pytest.mark.parametrize("error", [duckdb.Error("not that one"), RuntimeError("who would have thought")])
 def test_a_file_that_cannot_be_taken_is_no_matter_of_the_others(
-    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Though they share its transaction; it is told alone, and taken when it can be."""
     for number in range(10):
@@ -390,17 +393,51 @@ def test_a_file_that_cannot_be_taken_is_no_matter_of_the_others(
 
     def fails(self: Converter, chunk: Chunk) -> Batch:
         if b'"seq":3' in bytes(chunk.records.data):
-            raise duckdb.Error("not that one")
+            raise error
         return convert(self, chunk)
 
     with monkeypatch.context() as patched:
         patched.setattr(Converter, "convert", fails)
         summary = take()
-    assert [str(error).partition(": ")[0] for error in summary.errors] == [str(logs / "app3.log")]
+    [told] = summary.errors
+    assert told.message.startswith(f"{logs / 'app3.log'}: ")
+    assert told.reason == ("unconvertible" if isinstance(error, duckdb.Error) else "unexpected")
     assert summary.events == 9
     assert sequences(store) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert take().events == 1
     assert not verify(store).problems
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_what_nobody_thought_of_ends_with_its_file(
+    store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch, follow: bool
+) -> None:
+    """Also before anything was taken of it; what the store refuses is no file's error."""
+    for number in range(3):
+        (logs / f"app{number}.log").write_bytes(line(number))
+    wrong: list[Exception] = [RuntimeError("who would have thought"), StoreError("not now")]
+    monkeypatch.setattr(Sources, "add", _failing(Sources.add, "app1", wrong))
+    ingester = Ingester(store, Options(following=follow))
+    ingester.sweep(find([str(logs)])[0])
+    assert [error.reason for error in ingester.summary.errors] == ["unexpected"]
+    assert (sequences(store), ingester.summary.new_files) == ([0, 2], 2)
+    with pytest.raises(StoreError, match="not now"):
+        ingester.sweep(find([str(logs)])[0])
+    ingester.sweep(find([str(logs)])[0])
+    ingester.close()
+    assert sequences(store) == [0, 1, 2]
+    assert not verify(store).problems
+
+
+def _failing(add: Callable[..., Source], name: str, errors: list[Exception]) -> Callable[..., Source]:
+    """Raises one error after the other for the file of a name, as long as there are some."""
+
+    def added(sources: Sources, file: LogFile, *others: object) -> Source:
+        if errors and name in file.path:
+            raise errors.pop(0)
+        return add(sources, file, *others)
+
+    return added
 
 
 def test_positions_are_those_of_the_file(take: Take, logs: Path, store: Store) -> None:

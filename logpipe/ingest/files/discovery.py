@@ -23,6 +23,7 @@ _CONTENT_NAMES = frozenset(
         *("main", "messages", "output", "performance", "server", "stderr", "stdout"),
     )
 )
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _EARLIEST_NS, _LATEST_NS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 10**9 for year in (1900, 2200))
 """Dates between which times can be inferred, some years earlier or later too, and told in nanoseconds."""
 _NEVER_LOGS = re.compile(r"\.(?:duckdb|wal|lock|db|sqlite3?|parquet|png|jpe?g|gif|pdf|zip|tar|so|pyc)$", re.IGNORECASE)
@@ -182,7 +183,11 @@ def _why(error: OSError) -> str:
 
 
 def _examine(path: str, *, named: bool, found: bool) -> LogFile | None:
-    """The file behind a path; None where it is gone by now or is no regular file."""
+    """The file behind a path; None where it is gone by now or is no regular file.
+
+    Raises:
+        InputError: nobody may look at it, or the store could not name it.
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -191,7 +196,14 @@ def _examine(path: str, *, named: bool, found: bool) -> LogFile | None:
         raise InputError(f"cannot read {path}: {_why(error)}", reason="unreadable") from error
     if not stat.S_ISREG(status.st_mode):
         return None
-    return described(os.path.abspath(path), status, named=named, found=found)
+    whole = os.path.abspath(path)
+    if _NOT_UTF8.search(whole):
+        raise InputError(
+            f"{whole} has a name that is no UTF-8, which the database cannot hold",
+            remedy="rename it, or its folder",
+            reason="name_not_utf8",
+        )
+    return described(whole, status, named=named, found=found)
 
 
 def described(path: str, status: os.stat_result, *, named: bool, found: bool = False, away: bool = False) -> LogFile:

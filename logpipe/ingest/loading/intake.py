@@ -73,9 +73,11 @@ class Intake:
         """
         try:
             self._take(portions)
-        except (InputError, duckdb.Error) as error:
+        except (StoreError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other files go on
             if len(portions) == 1:
-                portions[0].error = error if isinstance(error, InputError) else _unconvertible(portions[0], error)
+                portions[0].error = _error_of(portions[0], error)
                 return
             for portion in portions:  # each by itself, to know whose it is
                 self.take([portion])
@@ -106,7 +108,7 @@ class Intake:
                     self._telemetry.count(entry.span, entry.rejects, clock.committed())
                     self._count(entry)
                     self._store.drop_cache()
-        except (StoreError, duckdb.Error):
+        except Exception:
             with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
                 self._converter = self._new_converter()  # the old one went ahead of what could be committed
             raise
@@ -146,6 +148,26 @@ class Intake:
     def _last_time(self, source_id: int) -> datetime | None:
         [(moment,)] = self._store.execute("SELECT max_by(ts, source_pos) FROM events WHERE source_id = ?", [source_id])
         return cast("datetime | None", moment)
+
+
+def unexpected(path: str, error: Exception) -> InputError:
+    """Of a file with which something went wrong that nobody thought of: it is told, and tried again later."""
+    told = InputError(
+        f"{path}: {type(error).__name__}: {error}",
+        remedy="a defect of logpipe; what was taken of the file is safe, and the next ingest tries again",
+        reason="unexpected",
+    )
+    told.__cause__ = error
+    return told
+
+
+def _error_of(portion: Portion, error: Exception) -> InputError:
+    match error:
+        case InputError():
+            return error
+        case duckdb.Error():
+            return _unconvertible(portion, error)
+    return unexpected(portion.file.path, error)
 
 
 def _unconvertible(portion: Portion, error: duckdb.Error) -> InputError:
