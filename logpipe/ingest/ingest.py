@@ -11,14 +11,14 @@ from logpipe.ingest.copies import Copies
 from logpipe.ingest.files.admission import refuse_what_is_no_log
 from logpipe.ingest.files.discovery import LogFile, find, service_of
 from logpipe.ingest.files.ending import ending, left_alone, unchanged
-from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
+from logpipe.ingest.files.first_lines import first_bytes
 from logpipe.ingest.files.flow import CHUNK_BYTES
 from logpipe.ingest.files.open_files import OpenFiles
 from logpipe.ingest.files.own_files import OwnFiles
 from logpipe.ingest.files.reader import TRANSCODED, Reader, Replaced
-from logpipe.ingest.files.source import Copied, Head, Source
+from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
-from logpipe.ingest.formats import SAMPLE_LINES, detect, format_named
+from logpipe.ingest.format_choice import FormatChoice
 from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion, unexpected
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.losses import Losses
@@ -105,6 +105,7 @@ class Ingester:
         self._store = store
         self._sources = Sources(store, self.files)
         self._intake = Intake(store, self._options, self.summary, self._progress, self._telemetry)
+        self._formats = FormatChoice(self._sources, self._options)
         self._copies = Copies(store, self._sources, self.files, self._options)
         self._losses = Losses(self._sources, self.files, self._intake, self.summary)
 
@@ -308,7 +309,7 @@ class Ingester:
             self._note(reader, source, file, head)
             return None
         if grown or reader.size() != file.size:
-            self._detect_again(source, reader)
+            self._formats.again(source, reader)
         in_slices = self._options.following and not self._is_last_chance(file)
         return Portion(reader, source, file, end, _SLICE_BYTES if in_slices else sys.maxsize)
 
@@ -330,7 +331,10 @@ class Ingester:
         if ended and not reader.damage:
             self._sources.mended(source)
         self._sources.seen(source, file, head, reader.compression, complete=complete)
-        if reader.damage and complete:
+        if not reader.damage:
+            return
+        source.waiting_bytes = 0  # no end of that line can come
+        if complete:
             self._sources.damaged(source)
             self.summary.gaps += 1
             raise InputError(
@@ -338,6 +342,13 @@ class Ingester:
                 remedy="what could be read was taken; a whole file that begins alike is read on from there",
                 reason="damaged",
             )
+        if not self._options.following:
+            warning = InputError(
+                f"{file.path}: {reader.damage}, or it is still being written",
+                remedy="ingest it again once it has been left alone for some seconds",
+                reason="unfinished",
+            )
+            self.summary.warnings.append(warning)
 
     def _begin(self, file: LogFile, reader: Reader, head: Head) -> Source | None:
         """The source of a new file; None where there is none to begin yet, or nothing in it that is new."""
@@ -361,7 +372,7 @@ class Ingester:
         if copied and file.away and copied.length == file.size:
             self.files.close(file)
             return None
-        format_name, chosen, lines = self._format_of(reader, copied)
+        format_name, chosen, lines = self._formats.of_new(reader, copied)
         service = self._options.service or service_of(file.path)
         source = self._sources.add(
             *(file, head, reader.compression, format_name, service, copied, self._options.time_zone),
@@ -371,33 +382,6 @@ class Ingester:
         self.summary.new_files += 1
         log.info("new file", extra={"event": "file_found", "source": file.path, "format": format_name})
         return source
-
-    def _format_of(self, reader: Reader, copied: Copied | None) -> tuple[str, bool, int]:
-        """Of a new file, whether a user chose it, and by how many lines it was detected."""
-        if self._options.format is not None:
-            return self._options.format, True, 0
-        if copied is not None:
-            return copied.original.format, copied.original.format_chosen, 0
-        found = detect(first_lines(reader), self._options.formats)
-        return found.format.name, False, found.lines
-
-    def _detect_again(self, source: Source, reader: Reader) -> None:
-        """Look again at the format of a file that had fewer lines than are looked at, each time it has twice as many.
-
-        Else what a program says before its first record would make plain text of all that follows.
-        """
-        enough = source.judged_lines >= SAMPLE_LINES or source.offset >= DETECTION_BYTES
-        if source.format_chosen or enough or format_named(source.format, self._options.formats) is None:
-            return
-        lines = first_lines(reader)
-        if len(lines) < 2 * source.judged_lines:
-            return
-        found, before = detect(lines, self._options.formats), source.format
-        source.judged_lines = found.lines
-        self._sources.set_format(source, found.format.name)
-        if source.format != before:
-            said = {"event": "format_changed", "source": source.path, "format": source.format, "before": before}
-            log.info("format changed", extra={**said, "from_byte": source.offset})
 
 
 def _grows(source: Source | None) -> bool:

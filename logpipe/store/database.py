@@ -232,6 +232,12 @@ class Store:
         digest = sha256("\0".join(definitions).encode()).hexdigest()
         if version == SCHEMA_VERSION and self._meta("definitions") == digest:
             return
+        if (self.read_only or self.attached) and not version:
+            raise StoreError(
+                f"{self.url} is empty, as a process leaves it that was ended while it made it",
+                remedy=f"fill it with: logpipe ingest PATH --db {self.url}",
+                reason="store_empty",
+            )
         if self.read_only or self.attached:
             owned = "end the process that has it, then " if self.attached else ""
             raise StoreError(

@@ -196,6 +196,9 @@ def test_a_compressed_file_that_was_cut_off_is_told(
     text = b"".join(line(number) for number in range(20_000))
     whole = compress(text)
     path.write_bytes(whole[: len(whole) * 9 // 10])
+    fresh = take()
+    assert [warning.reason for warning in fresh.warnings] == ["unfinished"]  # it may be a copy in the making
+    assert (fresh.errors, fresh.waiting_bytes, fresh.gaps) == ([], 0, 0)
     rest(path)
     [error] = take().errors
     assert error.reason == "damaged"
@@ -432,10 +435,10 @@ def test_what_nobody_thought_of_ends_with_its_file(
 def _failing(add: Callable[..., Source], name: str, errors: list[Exception]) -> Callable[..., Source]:
     """Raises one error after the other for the file of a name, as long as there are some."""
 
-    def added(sources: Sources, file: LogFile, *others: object) -> Source:
+    def added(sources: Sources, file: LogFile, *others: object, **named: object) -> Source:
         if errors and name in file.path:
             raise errors.pop(0)
-        return add(sources, file, *others)
+        return add(sources, file, *others, **named)
 
     return added
 

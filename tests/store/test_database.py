@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from logpipe.errors import StoreError, StoreLocked
@@ -20,6 +21,16 @@ def test_a_store_is_made_and_opened_again(tmp_path: Path) -> None:
         assert store.execute("SELECT count(*) FROM rejects") == [(1,)]
         assert store.execute("SELECT value FROM meta WHERE key = 'schema_version'") == [(str(SCHEMA_VERSION),)]
         assert store.execute("SELECT current_setting('TimeZone')") == [("UTC",)]
+
+
+def test_a_database_that_was_not_made_to_its_end_is_empty(tmp_path: Path) -> None:
+    """Who reads is told so, and who fills it makes it."""
+    path = tmp_path / "logs.duckdb"
+    duckdb.connect(str(path)).close()
+    with pytest.raises(StoreError, match=r"is empty.*fill it with: logpipe ingest"):
+        Store.open(path, read_only=True)
+    Store.open(path).close()
+    Store.open(path, read_only=True).close()
 
 
 def test_views_and_macros_of_an_earlier_release_are_brought_up_to_date(tmp_path: Path) -> None:
