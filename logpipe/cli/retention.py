@@ -1,9 +1,8 @@
 """Options that say what is kept, for `logpipe retain` and `logpipe ingest --follow`."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -26,7 +25,11 @@ Rejects = Annotated[
 ]
 MaxSize = Annotated[
     str | None,
-    typer.Option("--max-size", help="Remove the oldest events while the database holds more.", metavar="SIZE"),
+    typer.Option(
+        "--max-size",
+        help="Remove the oldest events while the database holds more: 500MB, 20GB, 20GiB.",
+        metavar="SIZE",
+    ),
 ]
 MinFree = Annotated[
     str | None,
@@ -37,10 +40,10 @@ MinFree = Annotated[
     ),
 ]
 
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
 _LONGEST: Final = timedelta(days=365_000)
 """A thousand years: a time before the year 1 cannot be told."""
-_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+T = TypeVar("T")
 
 
 def policy_of(
@@ -50,28 +53,31 @@ def policy_of(
     rejects: str | None,
     max_size: str | None,
     min_free: str | None,
+    *,
+    option: str = "--",
 ) -> "Policy":
-    """The policy that the options describe.
+    """The policy that the options describe, each of which is called as it is behind `option`.
 
     Raises:
         typer.BadParameter: one of them cannot be read.
     """
+    from logpipe.cli.sizes import parse_size
     from logpipe.record import SEVERITY_BY_LEVEL, STREAMS
     from logpipe.store.retention import Policy
 
-    by_stream = _limits("--stream", streams)
+    by_stream = _limits(f"{option}stream", streams)
     if unknown := set(by_stream) - set(STREAMS):
-        raise typer.BadParameter(f"--stream: {unknown.pop()} is none of {', '.join(STREAMS)}")
-    by_level = {name.upper(): span for name, span in _limits("--level", levels).items()}
+        raise typer.BadParameter(f"{option}stream: {unknown.pop()} is none of {', '.join(STREAMS)}")
+    by_level = {name.upper(): span for name, span in _limits(f"{option}level", levels).items()}
     if unknown := set(by_level) - set(SEVERITY_BY_LEVEL):
-        raise typer.BadParameter(f"--level: {unknown.pop()} is none of {', '.join(SEVERITY_BY_LEVEL)}")
+        raise typer.BadParameter(f"{option}level: {unknown.pop()} is none of {', '.join(SEVERITY_BY_LEVEL)}")
     return Policy(
         by_stream,
         by_level,
-        None if everything is None else _span("--all", everything),
-        None if rejects is None else _span("--rejects", rejects),
-        None if max_size is None else _size("--max-size", max_size),
-        None if min_free is None else _size("--min-free", min_free),
+        None if everything is None else _read(f"{option}all", everything, _parse_span),
+        None if rejects is None else _read(f"{option}rejects", rejects, _parse_span),
+        None if max_size is None else _read(f"{option}max-size", max_size, parse_size),
+        None if min_free is None else _read(f"{option}min-free", min_free, parse_size),
     )
 
 
@@ -99,37 +105,37 @@ def policy_of_rules(rules: list[str]) -> "Policy":
         single.get("rejects"),
         single.get("max-size"),
         single.get("min-free"),
+        option="--retain ",
     )
 
 
 def _limits(option: str, given: list[str] | None) -> Mapping[str, timedelta]:
+
     limits = {}
     for text in given or ():
         name, equals, span = text.partition("=")
         if not (name and equals):
             raise typer.BadParameter(f"{option} {text}: write it as NAME=SPAN, for example performance=7d")
-        limits[name] = _span(option, span)
+        limits[name] = _read(option, span, _parse_span)
     return limits
 
 
-def _span(option: str, text: str) -> timedelta:
-    from logpipe.cli.times import parse_span
+def _read(option: str, text: str, parse: Callable[[str], T]) -> T:
     from logpipe.errors import QueryError
 
     try:
-        span = parse_span(text)
+        return parse(text)
     except QueryError as error:
         raise typer.BadParameter(f"{option}: {error}") from None
+
+
+def _parse_span(text: str) -> timedelta:
+    from logpipe.cli.times import parse_span
+    from logpipe.errors import QueryError
+
+    span = parse_span(text)
     if span > _LONGEST:
-        raise typer.BadParameter(
-            f"{option}: {text} is longer than {_LONGEST.days:,} days; without this rule they are kept for ever"
+        raise QueryError(
+            f"{text} is longer than {_LONGEST.days:,} days", remedy="without this rule they are kept for ever"
         )
     return span
-
-
-def _size(option: str, text: str) -> int:
-    """Bytes; K, M, G and T are 1,024 times what stands before."""
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
-        raise typer.BadParameter(f"{option}: {text!r} is not a size; give one as 500M or 20GB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])

@@ -64,6 +64,9 @@ def test_what_was_removed_is_said(database: Path, logpipe: Run) -> None:
         (("--level", "LOUD=1d"), "LOUD is none of TRACE, DEBUG"),
         (("--stream", "perf=1d"), "perf is none of app, error, performance"),
         (("--max-size", "big"), "not a size"),
+        (("--max-size", "18"), "'18' has no unit; give a size as 500MB or 20GB"),
+        (("--max-size", "0MB"), "would leave nothing"),
+        (("--min-free", "5"), "--min-free: '5' has no unit"),
     ],
 )
 def test_slips_are_told(database: Path, logpipe: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -74,14 +77,28 @@ def test_slips_are_told(database: Path, logpipe: Run, arguments: tuple[str, ...]
 
 
 @pytest.mark.parametrize(
-    "rule", ["all", "all=", "level=2d", "level:LOUD=2d", "colour:red=2d", "max-size=big", "all=999999d"]
+    "rule",
+    [
+        "all",
+        "all=",
+        "all=9x",
+        "level=2d",
+        "level:LOUD=2d",
+        "colour:red=2d",
+        "max-size=big",
+        "max-size=20",
+        "all=999999d",
+        "min-free=0B",
+    ],
 )
 def test_slips_in_rules_are_told(database: Path, logpipe: Run, rule: str) -> None:
-    """Before anything is followed."""
-    assert logpipe("ingest", "--follow", "nowhere", "--retain", rule).returncode == 2
+    """Before anything is followed; the option at fault is the one that was given."""
+    done = logpipe("ingest", "--follow", "nowhere", "--retain", rule)
+    assert done.returncode == 2
+    assert "value: --retain" in " ".join(done.stderr.replace("│", " ").split())
 
 
 def test_rules_are_those_of_the_command() -> None:
     """`--retain` of ingest and the options of `logpipe retain` mean the same."""
-    rules = ["stream:performance=7d", "level:debug=2d", "all=90d", "rejects=1d", "max-size=20G", "min-free=1.5GB"]
-    assert policy_of_rules(rules) == policy_of(["performance=7d"], ["DEBUG=2d"], "90d", "1d", "20GB", "1536M")
+    rules = ["stream:performance=7d", "level:debug=2d", "all=90d", "rejects=1d", "max-size=20GB", "min-free=1.5GiB"]
+    assert policy_of_rules(rules) == policy_of(["performance=7d"], ["DEBUG=2d"], "90d", "1d", "20000MB", "1536MiB")
