@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 from logpipe.cli.retention import All, Levels, MaxSize, MinFree, Rejects, Streams, policy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from logpipe.store.retention import Share
+    from logpipe.store import Store
+    from logpipe.store.retention import Policy, Share
 
 
 def retain(
@@ -22,7 +24,7 @@ def retain(
     rejects: Rejects = None,
     max_size: MaxSize = None,
     min_free: MinFree = None,
-    dry_run: bool = typer.Option(False, "--dry-run", help="Say what would go for its age, and remove nothing."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Say what would go, and remove nothing."),
     as_json: Json = False,
 ) -> None:
     """Remove events and rejects that are past their age, then the oldest while the database is too large.
@@ -30,43 +32,81 @@ def retain(
     Ages count from now, by the events' own times: logpipe retain --stream performance=7d --level DEBUG=2d --all 90d
 
     Counts and latencies per minute stay, and verify stays clean: what was removed is entered in the table expired.
-    Freed blocks are used again; logpipe compact gives them back to the volume.
+    Freed blocks are used again; logpipe compact gives them back to the volume. Exit code 1 when too much is left.
     """
-    from logpipe.cli import interruption, output
+    from logpipe.cli import interruption
     from logpipe.store import Store
-    from logpipe.store.retention import excess_bytes, expiring
-    from logpipe.store.retention import retain as remove
-    from logpipe.store.volume import measure
 
     policy = policy_of(stream, level, everything, rejects, max_size, min_free)
     if policy.empty:
         raise typer.BadParameter("say what to keep, for example --all 90d")
     interruption.explain("what was removed stays removed, and the same command goes on from there")
-    now = datetime.now(UTC)
     with Store.open(db, read_only=dry_run, create=False, through_owner=True) as store:
-        before = measure(store)
-        shares = expiring(store, policy, now) if dry_run else _sum(remove(store, policy, now))
-        after = measure(store)
-        if as_json:
-            output.json_lines(_as_json(shares, dry_run=dry_run))
-            return
-        if shares:
-            output.table(
-                ("what", "stream", "level", "would go" if dry_run else "removed", "MB of logs"),
-                [(share.what, share.stream, share.level, share.count, share.bytes / 1e6) for share in shares],
-            )
-        count = sum(share.count for share in shares)
         if dry_run:
-            output.note(f"{count:,} rows would go for their age; the database holds {before.used / 1e6:,.1f} MB")
-            if over := excess_bytes(policy, before):
-                output.note(f"and the oldest events while it holds too much: {over / 1e6:,.1f} MB as it is now")
-            return
+            _foresee(store, policy, as_json=as_json)
+        else:
+            _remove(store, policy, as_json=as_json)
+
+
+def _foresee(store: "Store", policy: "Policy", *, as_json: bool) -> None:
+    from logpipe.cli import output
+    from logpipe.cli.sizes import shown_size
+    from logpipe.store.retention import excess_bytes, expiring, too_many
+    from logpipe.store.volume import measure
+
+    shares = expiring(store, policy, datetime.now(UTC))
+    volume = measure(store)
+    aged = sum(share.count for share in shares if share.what == "events")
+    oldest = max(0, too_many(store, policy) - aged)
+    if as_json:
+        output.json_lines(_as_json(shares, dry_run=True))
+        if oldest:
+            what = {"what": "oldest events", "stream": None, "level": None, "count": oldest, "bytes": None}
+            output.json_lines([what | {"removed": False}])
+        return
+    _table(shares, "would go")
+    count = sum(share.count for share in shares)
+    output.note(f"{plural(count, 'row')} would go for {'its' if count == 1 else 'their'} age")
+    if policy.limits_size:
         output.note(
-            f"{count:,} rows removed; the database holds {before.used / 1e6:,.1f} MB before and "
-            f"{after.used / 1e6:,.1f} MB after, in a file of {after.file / 1e6:,.1f} MB"
+            f"the database holds {shown_size(volume.used)}, {shown_size(excess_bytes(policy, volume))} too much: "
+            f"about {plural(oldest, 'event')} would go for that, the oldest"
         )
-        if over := excess_bytes(policy, after):
-            output.warning(f"it still holds {over / 1e6:,.1f} MB too much; logpipe stats says of what")
+
+
+def _remove(store: "Store", policy: "Policy", *, as_json: bool) -> None:
+    from logpipe.cli import output
+    from logpipe.cli.sizes import shown_size
+    from logpipe.store.retention import excess_bytes, retain
+    from logpipe.store.volume import measure
+
+    before = measure(store)
+    shares = _sum(retain(store, policy, datetime.now(UTC)))
+    after = measure(store)
+    if as_json:
+        output.json_lines(_as_json(shares, dry_run=False))
+    else:
+        _table(shares, "removed")
+        rows = plural(sum(share.count for share in shares), "row")
+        output.note(
+            f"{rows} removed; the database holds {shown_size(before.used)} before and {shown_size(after.used)} after, "
+            f"in a file of {shown_size(after.file)}"
+        )
+    if over := excess_bytes(policy, after):
+        events_left = store.execute("SELECT count(*) > 0 FROM events") == [(True,)]
+        why = "others use the database; run the command again" if events_left else "there is no event left to remove"
+        output.error(f"it still holds {shown_size(over)} too much: {why}")
+        raise typer.Exit(1)
+
+
+def _table(shares: "list[Share]", count: str) -> None:
+    from logpipe.cli import output
+
+    if shares:
+        output.table(
+            ("what", "stream", "level", count, "MB of logs"),
+            [(share.what, share.stream, share.level, share.count, share.bytes / 1e6) for share in shares],
+        )
 
 
 def _sum(pieces: "Iterable[list[Share]]") -> "list[Share]":

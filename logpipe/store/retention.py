@@ -12,14 +12,14 @@ from typing import Final
 from logpipe.errors import StoreError, StoreFull
 from logpipe.store import rollup
 from logpipe.store.database import ROW_GROUP, Store
+from logpipe.store.row_groups import RowGroups, row_groups, write_again
 from logpipe.store.volume import Volume, measure
 
 PIECE_EVENTS: Final = 250_000
 """A piece is whole minutes, and so may be larger where one minute is."""
 
-_LEAST_SHARE: Final = 0.1
-"""Blocks are freed when about a row group of events has gone: so much goes at least, or a tenth of fewer events."""
-_ROUNDS_IN_VAIN: Final = 3
+_LEAST_PART: Final = 20
+"""A row group of events goes at least, so that it is not done again for each few, or this part of fewer events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,25 @@ _EVERY: Final = _Condition("true", {})
 
 
 def expiring(store: Store, policy: Policy, now: datetime) -> list[Share]:
-    """What `retain` would remove for its age; nothing is changed. What goes by size is known only once it has gone."""
+    """What `retain` would remove for its age; nothing is changed. What goes by size: `too_many`."""
     aged = _aged(policy, now)
     rows = [] if aged is None else _shares(store, "events", "stream, level", aged)
     rejected = _rejected(policy, now)
     if rejected is not None:
         rows += _shares(store, "rejects", "NULL, NULL", rejected)
     return rows
+
+
+def too_many(store: Store, policy: Policy) -> int:
+    """About how many of the oldest events `shrink` would remove now; by how much room events take on average.
+
+    Raises:
+        StoreError: the store refused.
+    """
+    volume, groups = measure(store), row_groups(store)
+    if not (over := excess_bytes(policy, volume)):
+        return 0
+    return max(0, min(groups.events, _events_in(over, groups, volume) - groups.freeable))
 
 
 def excess_bytes(policy: Policy, volume: Volume) -> int:
@@ -220,15 +232,31 @@ def _remove_rejects(store: Store, condition: _Condition) -> list[Share]:
 def _shrink(store: Store, excess: Callable[[Volume], int]) -> Iterator[list[Share]]:
     """Remove the oldest events until the database is no larger than it may be.
 
-    Ends early where removing frees nothing, as while a long query still sees what was removed.
+    Ends early where nothing can be freed, as while a long query still sees what was removed.
     """
-    used, in_vain = None, 0
-    while reclaim(store) and in_vain < _ROUNDS_IN_VAIN:
+    if row_groups(store).unfreed:
+        _leave_something_to_write(store)
+    while reclaim(store):
         volume = measure(store)
-        in_vain = in_vain + 1 if used is not None and volume.used >= used else 0
-        used, over = volume.used, excess(volume)
-        [(events,)] = store.execute("SELECT count(*) FROM events")
-        if over <= 0 or not events:
+        groups, over = row_groups(store), excess(volume)
+        if over <= 0 or not groups.events:
             return
-        least = min(ROW_GROUP, events * _LEAST_SHARE)
-        yield from _remove(store, _EVERY, most=int(max(1, least, events * min(1.0, over / used))))
+        wanted = _events_in(over, groups, volume)
+        if groups.freeable < wanted:
+            least = min(ROW_GROUP, groups.events // _LEAST_PART)
+            yield from _remove(store, _EVERY, most=max(1, least, wanted - groups.freeable))
+        elif not write_again(store, wanted - groups.unfreed):
+            return
+
+
+def _leave_something_to_write(store: Store) -> None:
+    """A checkpoint that has nothing to write frees nothing either, not even what somebody saw until a moment ago."""
+    store.execute("INSERT INTO meta VALUES ('checkpoint', '')")
+    store.execute("DELETE FROM meta WHERE key = 'checkpoint'")  # not in one transaction, which would have done nothing
+
+
+def _events_in(size: int, groups: RowGroups, volume: Volume) -> int:
+    """How many events take so many bytes, by how many all of them take."""
+    of_all = groups.bytes or volume.used
+    rows = sum(group.rows for group in groups.groups)
+    return min(rows, -(-size * rows // max(1, of_all)))

@@ -30,7 +30,7 @@ def test_a_dry_run_removes_nothing(database: Path, logpipe: Run) -> None:
     done = logpipe("retain", "--level", "debug=1d", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "would go" in done.stdout
-    assert "5 rows would go for their age" in done.stderr
+    assert "5 rows would go for their age\n" in done.stderr
     with Store.open(database, read_only=True) as store:
         assert store.execute("SELECT count(*) FROM events") == [(20,)]
 
@@ -51,6 +51,27 @@ def test_what_was_removed_is_said(database: Path, logpipe: Run) -> None:
     checked = logpipe("verify")
     assert checked.returncode == 0
     assert "retention has removed 20 events and 0 rejects" in checked.stderr
+
+
+def test_what_would_go_for_the_size_is_estimated(database: Path, logpipe: Run) -> None:
+    """Besides what goes for its age, and as JSON too."""
+    done = logpipe("retain", "--max-size", "300KB", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "0 rows would go for their age\nthe database holds " in done.stderr
+    [told] = map(orjson.loads, logpipe("retain", "--max-size", "300KB", "--dry-run", "--json").stdout.splitlines())
+    assert told == {**told, "what": "oldest events", "removed": False}
+    assert 0 < told["count"] <= 20
+    assert f"about {told['count']} events would go for that, the oldest" in done.stderr
+    assert "0 bytes too much: about 0 events" in logpipe("retain", "--max-size", "1GB", "--dry-run").stderr
+
+
+def test_a_limit_that_cannot_be_held_is_an_error(database: Path, logpipe: Run) -> None:
+    """Also where the rows that went are told as JSON: without events there is still what counts them."""
+    done = logpipe("retain", "--max-size", "1KB", "--json")
+    assert done.returncode == 1
+    assert sum(orjson.loads(row)["count"] for row in done.stdout.splitlines()) == 20
+    assert "too much: there is no event left to remove" in done.stderr
+    assert logpipe("retain", "--max-size", "1KB").returncode == 1
 
 
 @pytest.mark.parametrize(

@@ -101,20 +101,57 @@ def test_events_of_impossible_times_can_go(store: Store) -> None:
     assert removed(store, Policy(default=400 * DAY)) == 1
 
 
-def test_the_oldest_go_while_the_database_is_too_large(tmp_path: Path) -> None:
-    """By the size of the data."""
+@pytest.fixture
+def large(tmp_path: Path) -> Store:
+    """Three row groups of events and a bit, a second each, the oldest first."""
     store = Store.open(tmp_path / "large.duckdb")
     store.execute(
         "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
         "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
-        "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(600000) AS numbers (i)"
+        "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(400000) AS numbers (i)"
     )
     retention.reclaim(store)
-    used = measure(store).used
-    wanted = used * 6 // 10
-    gone = removed(store, Policy(max_bytes=wanted))
-    assert used // 4 < measure(store).used <= wanted
-    assert store.execute("SELECT count(*), min(source_pos)::BIGINT FROM events") == [(600_000 - gone, gone * 100)]
+    return store
+
+
+@pytest.mark.parametrize("percent", [90, 60, 30, 12])
+def test_the_oldest_go_while_the_database_is_too_large(large: Store, percent: int) -> None:
+    """By the size of the data: no more than must, whether or not whole row groups go; an estimate comes near."""
+    used = measure(large).used
+    policy = Policy(max_bytes=used * percent // 100)
+    foreseen = retention.too_many(large, policy)
+    gone = removed(large, policy)
+    assert used * (percent - 7) // 100 < measure(large).used <= used * percent // 100
+    assert foreseen == pytest.approx(gone, abs=60_000)
+    assert retention.too_many(large, policy) == 0
+    assert large.execute("SELECT count(*), min(source_pos)::BIGINT FROM events") == [(400_000 - gone, gone * 100)]
+
+
+def test_events_that_stand_in_any_order_go_no_further_than_must(large: Store) -> None:
+    """The oldest are a few of each row group then: what is left of the groups is written again."""
+    large.execute("CREATE TEMP TABLE all_of_them AS FROM events")
+    large.execute("DELETE FROM events")
+    large.execute("INSERT INTO events FROM all_of_them ORDER BY hash(source_pos)")
+    retention.reclaim(large)
+    used = measure(large).used
+    gone = removed(large, Policy(max_bytes=used * 8 // 10))
+    assert used * 7 // 10 < measure(large).used <= used * 8 // 10
+    kept = "SELECT count(*), count(DISTINCT source_pos), min(source_pos)::BIGINT FROM events"
+    assert large.execute(kept) == [(400_000 - gone, 400_000 - gone, gone * 100)]
+
+
+def test_no_more_goes_while_somebody_still_sees_what_went(large: Store) -> None:
+    """Its room becomes free when that query has ended, and then only what is still too much goes."""
+    used = measure(large).used
+    with large.connection.cursor() as reader:
+        reader.begin()
+        reader.execute("SELECT count(*) FROM events").fetchall()
+        gone = removed(large, Policy(max_bytes=used * 6 // 10))
+        assert gone < 240_000
+        reader.rollback()
+    more = removed(large, Policy(max_bytes=used * 6 // 10))
+    assert gone + more < 240_000
+    assert measure(large).used <= used * 6 // 10
 
 
 def test_room_is_what_is_free_on_the_volume_and_in_the_file() -> None:
