@@ -11,6 +11,7 @@ def chosen(name: str | None) -> "tuple[str | None, dict[str, Format]]":
 
     Raises:
         InputError: a definition cannot be used.
+        SettingError: there is no folder of definitions where the variable says so.
     """
     from logpipe.ingest.formats.own import known_formats, read_format, with_own
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from logpipe.ingest.files.admission import refuse_what_is_no_log
-from logpipe.ingest.files.discovery import service_of
+from logpipe.ingest.files.discovery import refuse_what_is_no_file, service_of
 from logpipe.ingest.files.first_lines import DETECTION_BYTES, first_bytes, first_lines
 from logpipe.ingest.files.reader import TRANSCODED, Reader, compression_of
 from logpipe.ingest.formats import Detection, Format, detect, format_named, shares
@@ -40,6 +40,8 @@ def preview(path: str, options: Options, records: int) -> Preview:
     Raises:
         InputError: the file cannot be read, or is no log.
     """
+    if not os.path.isdir(path):
+        refuse_what_is_no_file(path, "formats -")
     with Reader(path, compression_of(path)) as reader:
         lines, head, modified = first_lines(reader), first_bytes(reader), reader.stat().st_mtime
     refuse_what_is_no_log(path, head, named=options.format is not None)

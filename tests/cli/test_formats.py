@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ expected = { line = 7 }
 
 @pytest.fixture(autouse=True)
 def _no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "formats").mkdir()
     monkeypatch.setenv("LOGPIPE_FORMATS", str(tmp_path / "formats"))
 
 
@@ -97,6 +99,32 @@ def test_ingest_reads_by_a_definition(tmp_path: Path, logpipe: Run, monkeypatch:
     assert logpipe("ingest", str(tmp_path / "b.log"), "--db", str(database)).returncode == 0
     formats = logpipe("sources", "--db", str(database), "--json").stdout
     assert [json.loads(line)["format"] for line in formats.splitlines()] == ["numbers", "numbers"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("test", "numbers.toml")])
+def test_a_pipe_is_refused_as_by_ingest(
+    tmp_path: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """It would be waited for, and could not be read twice."""
+    monkeypatch.chdir(tmp_path)
+    Path("numbers.toml").write_text(DEFINITION)
+    os.mkfifo("fifo")
+    done = logpipe("formats", *arguments, "fifo", folder=tmp_path)
+    assert done.returncode == 1
+    assert "fifo is no regular file" in done.stderr
+    assert "cat fifo | logpipe formats -" in done.stderr
+
+
+def test_a_folder_of_formats_that_is_not_there_is_told(
+    tmp_path: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the variable names it; the user's own need not be there."""
+    monkeypatch.setenv("LOGPIPE_FORMATS", str(tmp_path / "nowhere"))
+    done = logpipe("formats")
+    assert (done.returncode, f"no folder {tmp_path / 'nowhere'}" in done.stderr) == (1, True)
+    monkeypatch.delenv("LOGPIPE_FORMATS")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+    assert logpipe("formats").returncode == 0
 
 
 def test_the_service_is_that_of_an_ingest(tmp_path: Path, logpipe: Run) -> None:

@@ -132,12 +132,7 @@ def _expand(path: str, errors: list[InputError], families: _Families) -> list[tu
     if os.path.lexists(path):
         if not os.path.exists(path):
             raise InputError(f"{path} is a link to a missing file", remedy="mend the link", reason="missing")
-        if not os.path.isfile(path):
-            raise InputError(
-                f"{path} is no regular file: what was read of it could not be read again",
-                remedy=f"let another program read it: cat {path} | logpipe ingest -",
-                reason="not_a_file",
-            )
+        refuse_what_is_no_file(path, "ingest -")
         return [(path, True), *((name, False) for name in _rotated(path, families))]
     if glob.has_magic(path):
         matches = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
@@ -150,6 +145,20 @@ def _expand(path: str, errors: list[InputError], families: _Families) -> list[tu
         raise missing
     errors.append(missing)
     return [(name, False) for name in rotated]
+
+
+def refuse_what_is_no_file(path: str, command: str) -> None:
+    """A pipe, a socket, a device: `command` reads standard input instead.
+
+    Raises:
+        InputError: it is there, and no regular file.
+    """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(
+            f"{path} is no regular file: what was read of it could not be read again",
+            remedy=f"let another program read it: cat {path} | logpipe {command}",
+            reason="not_a_file",
+        )
 
 
 def _rotated(path: str, families: _Families) -> list[str]:

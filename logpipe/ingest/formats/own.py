@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 
-from logpipe.errors import InputError
+from logpipe.errors import InputError, SettingError
 from logpipe.ingest.formats import FORMATS
 from logpipe.ingest.formats.base import SQL_TYPES, Context, Format, text_literal
 from logpipe.ingest.formats.definition import Definition, Sample
@@ -86,13 +86,22 @@ def known_formats() -> dict[str, Format]:
 
     Raises:
         InputError: a definition cannot be used.
+        SettingError: there is no such folder.
     """
     return with_own([read_format(path) for path in sorted(folder().glob("*.toml"))])
 
 
 def folder() -> Path:
-    """Where definitions are looked for: `LOGPIPE_FORMATS`, else the user's configuration."""
+    """Where definitions are looked for: `LOGPIPE_FORMATS`, else the user's configuration, which need not be there.
+
+    Raises:
+        SettingError: the variable names no folder.
+    """
     if given := os.environ.get(FOLDER_VARIABLE):
+        if not os.path.isdir(given):
+            raise SettingError(
+                f"{FOLDER_VARIABLE}: there is no folder {given}", remedy="make it, or unset the variable"
+            )
         return Path(given)
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "logpipe" / "formats"
 
