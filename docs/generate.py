@@ -29,6 +29,7 @@ Written by `make docs` from the commands themselves; a test compares.
 
 Data goes to standard output, all else to standard error. Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above
 `--fail-on`, 4 rejects under `--strict`, 130 interrupted. Colours follow `NO_COLOR` and `FORCE_COLOR`.
+A table that is not for a terminal is 140 characters wide, or as wide as `COLUMNS` says.
 `logpipe --debug COMMAND` shows the traceback of an error.
 """
 
@@ -80,7 +81,7 @@ def with_samples(text: str) -> str:
 
 
 def _run(command: str, database: str) -> str:
-    environment = {**os.environ, "LOGPIPE_DB": database}
+    environment = {**os.environ, "LOGPIPE_DB": database, "COLUMNS": ""}
     done = subprocess.run([LOGPIPE, *shlex.split(command)], env=environment, capture_output=True, text=True, check=True)
     return f"{command}\n{done.stdout}"
 

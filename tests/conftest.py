@@ -18,6 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have modules compiled once: each process that a test starts would spend seconds on that again."""
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ["PYTHONPYCACHEPREFIX"] = str(config.rootpath / ".pytest_cache" / "bytecode")
+    os.environ.pop("COLUMNS", None)  # tables would be as wide as the terminal of whoever runs the tests
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ def console(*, stderr: bool = False) -> "Console":
 
     stream = sys.stderr if stderr else sys.stdout
     coloured = _colour_system(stream.isatty())
-    width = None if stream.isatty() else 140
+    told = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()  # Rich asks the terminal, or the variable
+    width = None if told else 140
     return Console(
         file=stream,
         no_color=not coloured,
@@ -40,9 +41,17 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def place(path: str) -> str:
-    """A file's path as a person would type it here: relative where the file is below the working folder."""
+    """A file's path as a person would type it here: relative where the file is below the working folder.
+
+    Control characters are escaped, so that it stays on its line.
+    """
+    from logpipe.ingest.stdin import was_standard_input
+
+    if was_standard_input(path):
+        return "standard input"
     relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
+    shown = path if relative.startswith("..") else relative
+    return _CONTROL_IN_NAME.sub(lambda found: found[0].encode("unicode_escape").decode(), shown)
 
 
 def error(sentence: str) -> None:
@@ -158,6 +167,7 @@ def _figure(value: float) -> str:
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL_IN_NAME = re.compile(rf"{_CONTROL.pattern}|[\t\n]")
 
 
 def harmless(text: str) -> str:

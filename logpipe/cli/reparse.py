@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 
@@ -27,7 +28,7 @@ def reparse(
 
     The files must still hold what was read, which their hashes tell; else nothing is changed. A source is replaced at
     once or not at all, keeps its number, and running this twice changes nothing more. Sources of which retention has
-    removed rows are left as they are.
+    removed rows are left as they are, and so is what was standard input.
     """
     from dataclasses import asdict
 
@@ -44,14 +45,17 @@ def reparse(
     interruption.explain("the source at work is as it was, and those before it are done")
     name, formats = chosen(log_format)
     options = Options(None, name, time_zone, formats=formats)
-    failed = False
+    failed, piped = False, 0
     with Store.open(db, create=False) as store:
         for source_id in sources_named(store, sources or []):
             try:
                 done = read_again(store, source_id, options, detect_format=detect)
             except InputError as error:
-                if error.reason == "unknown_format":
+                if error.reason in ("unknown_format", "unknown_time_zone"):
                     raise
+                if error.reason == "standard_input" and not sources:
+                    piped += 1
+                    continue
                 output.error(str(error))
                 failed = True
                 continue
@@ -60,8 +64,10 @@ def reparse(
                 continue
             (events_before, rejects_before), (events, rejects) = done.before, done.after
             output.note(
-                f"{output.place(done.path)} (source {source_id}, {done.format}): {events:,} events and {rejects:,} "
-                f"rejects, before {events_before:,} and {rejects_before:,}"
+                f"{output.place(done.path)} (source {source_id}, {done.format}): {plural(events, 'event')} and "
+                f"{plural(rejects, 'reject')}, before {events_before:,} and {rejects_before:,}"
             )
+    if piped:
+        output.note(f"{plural(piped, 'source')} left alone: standard input, of which no file was kept")
     if failed:
         raise typer.Exit(1)

@@ -17,6 +17,12 @@ from logpipe.ingest.files.reader import HEAD_BYTES, compression_of
 
 STDIN = "-"
 _PIECE = 1 << 20
+_FOLDER, _NAME = "logpipe-", "standard input"
+
+
+def was_standard_input(path: str) -> bool:
+    """Whether the source of this path came from standard input, by where a `Spool` puts its file."""
+    return Path(path).name == _NAME and Path(path).parent.name.startswith(_FOLDER)
 
 
 class Spool:
@@ -40,8 +46,8 @@ class Spool:
         """Why it could not be copied to its end."""
         self._ends = ends
         self._source = sys.stdin.fileno()  # past its buffer, whose lock would be held when the process ends
-        self._folder = tempfile.TemporaryDirectory(prefix="logpipe-")
-        self.path = Path(self._folder.name) / "standard input"
+        self._folder = tempfile.TemporaryDirectory(prefix=_FOLDER)
+        self.path = Path(self._folder.name) / _NAME
 
     def __enter__(self) -> Self:
         self.path.touch()

@@ -25,6 +25,7 @@ from logpipe.ingest.loading.intake import Intake, Portion
 from logpipe.ingest.loading.loader import insert
 from logpipe.ingest.loading.tuning import tune, untune
 from logpipe.ingest.options import Options, Summary
+from logpipe.ingest.stdin import was_standard_input
 from logpipe.ingest.telemetry import Telemetry
 from logpipe.store import Store, rollup
 from logpipe.store.duckdb_errors import translated
@@ -70,11 +71,18 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
     The format, and the time zone where `options` names one, are the source's from then on.
 
     Raises:
-        InputError: the file is not there, or not what was read, or some of the source has expired; nothing was changed.
+        InputError: it was standard input, the file is not there or not what was read, or some of the source has
+            expired; nothing was changed.
         StoreError: the store refused; nothing was changed.
     """
     source = next(source for source in load_sources(store) if source.source_id == source_id)
     options.check()
+    if was_standard_input(source.path):
+        raise InputError(
+            f"source {source_id} was standard input, of which no file was kept",
+            remedy="what is stored is all there is of it, and stays",
+            reason="standard_input",
+        )
     _refuse_expired(store, source)
     path = _verified_file(store, source)
     before = _counts(store, source_id)

@@ -1,0 +1,80 @@
+"""What commands show of sources, rejects and gaps, and the slips of whoever asks for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from logpipe.store import Store
+from tests.ingest.logs import line, rest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logpipe: Run) -> Path:
+    """The working folder, with a database of twenty events and a torn line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    Path("app.jsonl").write_bytes(b"".join(map(line, range(20))) + b'{"torn": \n')
+    rest(Path("app.jsonl"))
+    assert logpipe("ingest", "app.jsonl", folder=tmp_path).returncode == 0
+    return tmp_path
+
+
+def as_standard_input(folder: Path) -> str:
+    """The source, as if it had come from a pipe long ago."""
+    path = "/tmp/logpipe-abc123/standard input"
+    with Store.open(folder / "logs.duckdb") as store:
+        store.execute("UPDATE sources SET path = ?, family = ?, state = 'gone'", [path, path])
+    return path
+
+
+def test_standard_input_is_not_read_again(folder: Path, logpipe: Run) -> None:
+    """It is left alone with a note where all sources are meant, and an error where it is named."""
+    as_standard_input(folder)
+    Path("other.jsonl").write_bytes(line(5))
+    rest(Path("other.jsonl"))
+    logpipe("ingest", "other.jsonl", folder=folder)
+    done = logpipe("reparse", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "other.jsonl (source 2, logpipe): 1 event and 0 rejects" in done.stderr
+    assert "1 source left alone: standard input, of which no file was kept" in done.stderr
+    named = logpipe("reparse", "1", folder=folder)
+    assert (named.returncode, "source 1 was standard input" in named.stderr) == (1, True)
+
+
+def test_standard_input_is_listed_as_such(folder: Path, logpipe: Run) -> None:
+    """Programs are told the path by which the tables know it."""
+    path = as_standard_input(folder)
+    for command in ("sources", "stats", "rejects"):
+        shown = logpipe(command, folder=folder).stdout
+        assert "standard input" in shown
+        assert "logpipe-abc123" not in shown
+    assert orjson.loads(logpipe("sources", "--json", folder=folder).stdout)["path"] == path
+
+
+def test_names_of_files_stay_on_their_line(folder: Path, logpipe: Run) -> None:
+    """Whatever they are made of."""
+    path = Path("a\nb\tc\x1b[31m.jsonl")
+    path.write_bytes(line(7))
+    rest(path)
+    assert logpipe("ingest", str(path), folder=folder).returncode == 0
+    for command in ("sources", "stats"):
+        assert "a\\nb\\tc\\x1b[31m.jsonl" in logpipe(command, folder=folder).stdout
+
+
+def test_a_table_is_as_wide_as_columns_says(folder: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe, too, where it else has room for 140."""
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "── 1 ──" not in logpipe("sources", folder=folder).stdout
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "── 1 ──" in logpipe("sources", folder=folder).stdout
+
+
+def test_a_zone_that_is_not_there_is_wrong_usage(folder: Path, logpipe: Run) -> None:
+    """As for ingest."""
+    for command in (["ingest", "app.jsonl"], ["reparse"], ["rejects", "retry"]):
+        assert logpipe(*command, "--time-zone", "Nope/Zone", folder=folder).returncode == 2
