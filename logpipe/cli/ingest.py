@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, SHARE_AFTER_S, Database, Json
 from logpipe.cli.retention import policy_of_rules
 
@@ -185,6 +186,7 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from logpipe.cli import output
+    from logpipe.cli.sizes import shown_size
 
     for error in summary.errors:
         output.error(str(error))
@@ -197,14 +199,14 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
         output.json_lines([figures])
         return
     rate = f", {summary.lines / summary.seconds:,.0f} lines/s" if summary.seconds > 0.5 else ""
-    parts = [_number(summary.events, "event")]
-    parts += [f"{count:,} {name}" for count, name in _rest(summary) if count]
-    parts += [f"{_number(len(summary.errors), 'file')} with errors"] if summary.errors else []
+    parts = [plural(summary.events, "event")]
+    parts += _rest(summary)
+    parts += [f"{plural(len(summary.errors), 'file')} with errors"] if summary.errors else []
     kinds = [f"{summary.new_files:,} new"]
-    kinds += [_number(summary.copies, "copy", "copies")] if summary.copies else []
+    kinds += [plural(summary.copies, "copy", "copies")] if summary.copies else []
     sentence = (
-        f"{_number(summary.files, 'file')} ({', '.join(kinds)}), {_number(summary.lines, 'line')}, "
-        f"{summary.bytes / 1e6:,.1f} MB"
+        f"{plural(summary.files, 'file')} ({', '.join(kinds)}), {plural(summary.lines, 'line')}, "
+        f"{shown_size(summary.bytes)}"
         f"{rate}: {', '.join(parts)} -> {db}"
     )
     output.note(sentence)
@@ -213,25 +215,21 @@ def _report(summary: "Summary", db: str, *, as_json: bool) -> None:
     if summary.gaps:
         output.note(f"see what was lost, or may have been, with: logpipe gaps --db {db}")
     if summary.waiting_bytes:
-        output.note(
-            f"{summary.waiting_bytes:,} bytes wait for the end of their line (or for the file to rest a few seconds)"
-        )
+        waiting = plural(summary.waiting_bytes, "byte waits", "bytes wait")
+        output.note(f"{waiting} for the end of the line (or for the file to rest a few seconds)")
     sys.stderr.flush()
-
-
-def _number(count: int, thing: str, things: str | None = None) -> str:
-    return f"{count:,} {thing if count == 1 else things or f'{thing}s'}"
 
 
 def _sentences(troubles: "Sequence[LogpipeError]") -> list[str]:
     return [str(trouble) for trouble in troubles]
 
 
-def _rest(summary: "Summary") -> list[tuple[int, str]]:
-    return [
-        (summary.joined, "joined lines"),
-        (summary.blanks, "blank"),
-        (summary.rejects, "rejected"),
-        (summary.lost_bytes, "bytes lost"),
-        (summary.gaps, "gaps"),
+def _rest(summary: "Summary") -> list[str]:
+    counted = [
+        (summary.joined, "joined line", "joined lines"),
+        (summary.blanks, "blank", "blank"),
+        (summary.rejects, "rejected", "rejected"),
+        (summary.lost_bytes, "byte lost", "bytes lost"),
+        (summary.gaps, "gap", "gaps"),
     ]
+    return [plural(count, one, many) for count, one, many in counted if count]

@@ -2,6 +2,7 @@
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database
 
 app = typer.Typer(no_args_is_help=True, help="The counts and latencies per minute.")
@@ -25,6 +26,6 @@ def rebuild(db: Database = DEFAULT_DATABASE) -> None:
     interruption.explain("the minutes counted so far are right, and the others as they were")
     with Store.open(db, create=False, through_owner=True) as store:
         rebuilt = count_anew(store)
-    output.note(f"{rebuilt.minutes:,} minutes counted anew")
+    output.note(f"{plural(rebuilt.minutes, 'minute')} counted anew")
     if rebuilt.left:
-        output.note(f"{rebuilt.left:,} minutes left as they are: some of their events have expired")
+        output.note(f"{plural(rebuilt.left, 'minute')} left, since events of theirs have expired")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
@@ -37,17 +38,18 @@ def stats(
 
 def _show(found: "Stats", *, every: bool) -> None:
     from logpipe.cli import output
+    from logpipe.cli.sizes import shown_size
 
     volume = found.volume
     typer.echo(
-        f"{sum(row['events'] for row in found.streams):,} events of {len(found.sources):,} sources in "
-        f"{_mb(volume.used)} of a file of {_mb(volume.file)}"
-        + (f"; {_mb(volume.free)} free on its volume" if volume.free is not None else "")
+        f"{plural(sum(row['events'] for row in found.streams), 'event')} of {plural(len(found.sources), 'source')} in "
+        f"{shown_size(volume.used)} of a file of {shown_size(volume.file)}"
+        + (f"; {shown_size(volume.free)} free on its volume" if volume.free is not None else "")
     )
     behind = [row for row in found.sources if row["lag_bytes"]]
     longest = max((row["lag_s"] for row in behind), default=0.0)
     typer.echo(
-        f"{_mb(found.lag_bytes)} not read yet, {longest:,.0f} s behind" if behind else "nothing waits to be read"
+        f"{shown_size(found.lag_bytes)} not read yet, {longest:,.0f} s behind" if behind else "nothing waits to be read"
     )
     _table("streams", found.streams, ("stream", "events", "bytes", "oldest", "newest"))
     order = sorted(found.sources, key=lambda row: (-row["lag_bytes"], -row["gaps"], -(row["bytes"] or 0)))
@@ -55,7 +57,7 @@ def _show(found: "Stats", *, every: bool) -> None:
     columns = ("source_id", "file", "state", "bytes", "events", "rejects", "expired", "gaps", "lag_bytes", "lag_s")
     _table("sources", shown, columns)
     if len(shown) < len(order):
-        output.note(f"{len(order) - len(shown):,} more sources; --all shows them")
+        output.note(f"{plural(len(order) - len(shown), 'more source')}; --all shows them")
     _table("rejects", found.rejects, ("reason", "lines", "bytes", "latest"))
     _table("gaps", found.gaps, ("reason", "gaps", "bytes", "latest"))
     _table("roll-ups", found.rollups, ("table", "rows", "minutes", "oldest"))
@@ -70,7 +72,3 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
     typer.echo()
     names = [column.replace("_", " ") for column in columns]
     output.table(names, [[row[column] for column in columns] for row in rows], title=title)
-
-
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

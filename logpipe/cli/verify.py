@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 
@@ -13,6 +14,7 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
     Files that are still there are read again and compared with what was stored. Exit code 1 when anything disagrees.
     """
     from logpipe.cli import output
+    from logpipe.cli.sizes import shown_size
     from logpipe.ingest.audit.verify import verify as verify_store
     from logpipe.store import Store
 
@@ -22,21 +24,24 @@ def verify(db: Database = DEFAULT_DATABASE, as_json: Json = False) -> None:
         output.json_lines([asdict(verdict)])
     else:
         output.note(
-            f"{verdict.sources:,} sources, {verdict.files_read:,} files read again ({verdict.bytes_read / 1e6:,.1f} MB)"
+            f"{plural(verdict.sources, 'source')}, {plural(verdict.files_read, 'file')} read again "
+            f"({shown_size(verdict.bytes_read)})"
         )
         more = f" + {verdict.divided:,} more records in them" if verdict.divided else ""
         print_line = (
-            f"{verdict.lines:,} lines{more} = {verdict.events:,} events + {verdict.joined:,} joined + "
+            f"{plural(verdict.lines, 'line')}{more} = {plural(verdict.events, 'event')} + {verdict.joined:,} joined + "
             f"{verdict.blanks:,} blank + {verdict.rejects:,} rejected"
         )
         typer.echo(print_line)
         if verdict.expired_events or verdict.expired_rejects:
             output.note(
-                f"of these, retention has removed {verdict.expired_events:,} events and "
-                f"{verdict.expired_rejects:,} rejects"
+                f"of these, retention has removed {plural(verdict.expired_events, 'event')} and "
+                f"{plural(verdict.expired_rejects, 'reject')}"
             )
         if verdict.lost_bytes:
-            output.warning(f"{verdict.lost_bytes:,} bytes are known to be lost: FROM gaps")
+            output.warning(f"{plural(verdict.lost_bytes, 'byte is', 'bytes are')} known to be lost: logpipe gaps")
+        if verdict.open_gaps:
+            output.warning(f"{plural(verdict.open_gaps, 'gap')} without an end: logpipe gaps")
         for problem in verdict.problems:
             place = f"{output.place(problem.path)}: " if problem.path else ""
             output.error(f"{place}{problem.reason}: {problem.detail}")

@@ -34,7 +34,7 @@ def test_retention_and_rebuilding_go_through_the_owner(tmp_path: Path, logpipe: 
         assert rebuilt.returncode == 0, rebuilt.stderr
         until(lambda: events() == 1500)
         rebuilt = logpipe("rollup", "rebuild", "--db", str(database))
-        assert rebuilt.stderr.startswith("1 minutes counted anew"), rebuilt.stderr
+        assert rebuilt.stderr.startswith("1 minute counted anew"), rebuilt.stderr
         owner.terminate()
         assert owner.wait(30) == 0
     with Store.open(database) as store:

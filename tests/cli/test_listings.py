@@ -56,6 +56,18 @@ def test_standard_input_is_listed_as_such(folder: Path, logpipe: Run) -> None:
     assert orjson.loads(logpipe("sources", "--json", folder=folder).stdout)["path"] == path
 
 
+def test_verify_tells_of_gaps_without_an_end(folder: Path, logpipe: Run) -> None:
+    """Every line that was read is accounted for all the same."""
+    with Store.open(folder / "logs.duckdb") as store:
+        store.execute("INSERT INTO gaps VALUES (1, 10, NULL, 'damaged', now()), (1, 10, 11, 'overwritten', now())")
+    done = logpipe("verify", folder=folder)
+    assert done.returncode == 0
+    assert "1 source, 1 file read again" in done.stderr
+    assert "1 byte is known to be lost: logpipe gaps" in done.stderr
+    assert "1 gap without an end: logpipe gaps" in done.stderr
+    assert orjson.loads(logpipe("verify", "--json", folder=folder).stdout)["open_gaps"] == 1
+
+
 def test_names_of_files_stay_on_their_line(folder: Path, logpipe: Run) -> None:
     """Whatever they are made of."""
     path = Path("a\nb\tc\x1b[31m.jsonl")
@@ -72,6 +84,13 @@ def test_a_table_is_as_wide_as_columns_says(folder: Path, logpipe: Run, monkeypa
     assert "── 1 ──" not in logpipe("sources", folder=folder).stdout
     monkeypatch.setenv("COLUMNS", "60")
     assert "── 1 ──" in logpipe("sources", folder=folder).stdout
+
+
+def test_little_that_waits_is_told_in_bytes(folder: Path, logpipe: Run) -> None:
+    """As 0.0 MB it would be nothing."""
+    with Path("app.jsonl").open("ab") as file:
+        file.write(b"x" * 15)
+    assert "15 bytes not read yet, " in logpipe("stats", folder=folder).stdout
 
 
 def test_a_zone_that_is_not_there_is_wrong_usage(folder: Path, logpipe: Run) -> None:

@@ -37,6 +37,8 @@ class Verdict:
     """Of the events, those that retention has removed since."""
     expired_rejects: int
     lost_bytes: int
+    open_gaps: int
+    """Gaps without an end: from there on something may be missing."""
     problems: tuple[Problem, ...]
 
 
@@ -93,7 +95,8 @@ SELECT * FROM (SELECT count(*) AS sources FROM sources), (
     SELECT coalesce(sum(events), 0)::BIGINT AS expired_events, coalesce(sum(rejects), 0)::BIGINT AS expired_rejects
     FROM expired
 ), (
-    SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT AS lost_bytes
+    SELECT coalesce(sum(to_pos - from_pos), 0)::BIGINT AS lost_bytes,
+        count(*) FILTER (to_pos IS NULL) AS open_gaps
     FROM gaps
 )
 """

@@ -62,7 +62,7 @@ def test_the_command_for_people_and_for_programs(
     store.close()
     shown = logpipe("stats", "--db", store.url)
     assert shown.returncode == 0, shown.stderr
-    assert "1 events of 1 sources" in shown.stdout
+    assert "1 event of 1 source in " in shown.stdout
     assert "nothing waits to be read" in shown.stdout
     assert "rejects: none" in shown.stdout
     told = orjson.loads(logpipe("stats", "--json", "--db", store.url).stdout)
