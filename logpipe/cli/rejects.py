@@ -1,10 +1,14 @@
 """`logpipe rejects`: the lines that are no events."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from logpipe.cli.grammar import plural
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+
+if TYPE_CHECKING:
+    from logpipe.store import Store
 
 app = typer.Typer(help="The lines that are no events.")
 
@@ -42,6 +46,7 @@ def rejects(
     from logpipe.store import Store
 
     with Store.open(db, read_only=True) as store:
+        _check_reason(store, reason)
         if output_file is not None:
             with open_output(output_file) as file:
                 for line in rejected(store, reason=reason):
@@ -71,9 +76,9 @@ def rejects(
             [(output.place(path), why, count, first) for path, why, count, first in counts],
         )
         output.table(
-            ("file:byte", "reason", "line"),
+            ("file:byte", "reason", "detail", "line"),
             [
-                (f"{output.place(line.path)}:{line.source_pos}", line.detail or line.reason, line.raw[:200])
+                (f"{output.place(line.path)}:{line.source_pos}", line.reason, line.detail, line.raw[:200])
                 for line in lines
             ],
         )
@@ -105,10 +110,20 @@ def retry(
     interruption.explain("what became events so far is committed, and the same command goes on with the rest")
     name, formats = chosen(log_format)
     with Store.open(db, create=False) as store:
+        _check_reason(store, reason)
         done = parse_again(store, Options(None, name, time_zone, formats=formats), reason)
     if as_json:
         output.json_lines([asdict(done)])
         return
-    output.note(f"{done.tried:,} rejected lines tried again: {done.events:,} are events now")
+    are = "is an event" if done.events == 1 else "are events"
+    output.note(f"{plural(done.tried, 'rejected line')} tried again: {done.events:,} {are} now")
     if done.not_lines:
-        output.note(f"{done.not_lines:,} were not tried: what is kept of them is not the whole line")
+        output.note(f"{plural(done.not_lines, 'line was', 'lines were')} not tried: not all of it is kept")
+
+
+def _check_reason(store: "Store", reason: str | None) -> None:
+    from logpipe.ingest.audit.rejects import REASONS, reasons_in
+
+    known = reasons_in(store)
+    if reason is not None and reason not in (*REASONS, *known):
+        raise typer.BadParameter(f"--reason: {reason} is none of {', '.join(known or REASONS)}")

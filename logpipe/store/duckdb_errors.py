@@ -15,6 +15,7 @@ _UNOPENED: Final = re.compile(
     r"Cannot open file .*?: (Permission denied|No such file or directory|Read-only file system)"
 )
 _OWNER: Final = re.compile(r"\(PID (\d+)\)")
+_HELD: Final = "end that process, or, unless it follows logs, wait for it"
 _OPEN_HERE: Final = ("Unique file handle conflict", "different configuration than existing connections")
 
 
@@ -49,7 +50,7 @@ def translated(url: str) -> Iterator[None]:
         if "Could not set lock on file" in text or "Conflicting lock" in text:
             owner = _OWNER.search(text)
             holder = f"process {owner[1]}" if owner else "another process"
-            raise StoreLocked(f"{url} is in use by {holder}", remedy="end that process, or wait for it") from error
+            raise StoreLocked(f"{url} is in use by {holder}", remedy=_HELD) from error
         if any(sign in text for sign in _OPEN_HERE):
             raise StoreError(
                 f"{url} is open in this process already",

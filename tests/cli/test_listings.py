@@ -7,10 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from logpipe.store import Store
+from logpipe.store import Store, database
 from tests.ingest.logs import line, rest
+from tests.store.owners import following, until
 
 Run = Callable[..., Any]
+
+
+def plain(text: str) -> str:
+    """A message without the frame around it."""
+    return " ".join(text.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -56,6 +62,24 @@ def test_standard_input_is_listed_as_such(folder: Path, logpipe: Run) -> None:
     assert orjson.loads(logpipe("sources", "--json", folder=folder).stdout)["path"] == path
 
 
+def test_a_reason_that_nobody_has_is_wrong_usage(folder: Path, logpipe: Run) -> None:
+    """The reasons there are, are named; one that only this store has not is none the less one."""
+    for command in (["rejects"], ["rejects", "-o", "-"], ["rejects", "retry"]):
+        done = logpipe(*command, "--reason", "malformed", folder=folder)
+        assert done.returncode == 2
+        assert "malformed is none of malformed_json" in plain(done.stderr)
+        assert logpipe(*command, "--reason", "hole", folder=folder).returncode == 0
+
+
+def test_rejects_are_shown_with_reason_and_detail(folder: Path, logpipe: Run) -> None:
+    """Each under its own name."""
+    with Store.open(folder / "logs.duckdb") as store:
+        store.execute("UPDATE rejects SET reason = 'unterminated', detail = 'malformed_json'")
+    heads = [row.split() for row in logpipe("rejects", folder=folder).stdout.splitlines() if row.startswith("file")]
+    assert heads[1] == ["file:byte", "reason", "detail", "line"]
+    assert 'unterminated   malformed_json   {"torn":' in logpipe("rejects", folder=folder).stdout
+
+
 def test_verify_tells_of_gaps_without_an_end(folder: Path, logpipe: Run) -> None:
     """Every line that was read is accounted for all the same."""
     with Store.open(folder / "logs.duckdb") as store:
@@ -97,3 +121,14 @@ def test_a_zone_that_is_not_there_is_wrong_usage(folder: Path, logpipe: Run) -> 
     """As for ingest."""
     for command in (["ingest", "app.jsonl"], ["reparse"], ["rejects", "retry"]):
         assert logpipe(*command, "--time-zone", "Nope/Zone", folder=folder).returncode == 2
+
+
+def test_nobody_is_told_to_wait_for_what_follows(folder: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not end by itself."""
+    monkeypatch.setattr(database, "WAIT_S", 0.1)
+    (folder / "logs").mkdir()
+    with following(folder / "logs.duckdb", folder / "logs") as owner:
+        until((folder / "logs.duckdb.run").exists)
+        done = logpipe("compact", folder=folder)
+    assert done.returncode == 1
+    assert f"in use by process {owner.pid}; end that process, or, unless it follows logs, wait for it" in done.stderr

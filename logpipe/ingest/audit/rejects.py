@@ -2,10 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from logpipe.store import Store
 
 _FETCH = 1000
+
+
+REASONS: Final = (
+    *(
+        "malformed_json",
+        "not_an_object",
+        "line_too_long",
+        "continues_taken_line",
+        "unterminated",
+        "hole",
+        "unconvertible",
+    ),
+)
+"""Why lines are rejected; docs/ingest.md says what each means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +34,11 @@ class RejectedLine:
     reason: str
     detail: str | None
     raw: bytes
+
+
+def reasons_in(store: Store) -> list[str]:
+    """The reasons for which the store holds rejects."""
+    return [reason for (reason,) in store.execute("SELECT DISTINCT reason FROM rejects ORDER BY reason")]
 
 
 def count_by_reason(store: Store, reason: str | None = None) -> list[tuple[str, str, int, int]]:
