@@ -31,13 +31,14 @@ class FormatChoice:
     def again(self, source: Source, reader: Reader) -> None:
         """Look again at a file that had fewer lines than are looked at, each time it has twice as many.
 
-        Else what a program says before its first record would make plain text of all that follows.
+        Else what a program says before its first record would make plain text of all that follows. While nothing was
+        taken, each time: its only line may have been half a line.
         """
         enough = source.judged_lines >= SAMPLE_LINES or source.offset >= DETECTION_BYTES
         if source.format_chosen or enough or format_named(source.format, self._options.formats) is None:
             return
         lines = first_lines(reader)
-        if len(lines) < 2 * source.judged_lines:
+        if source.offset and len(lines) < 2 * source.judged_lines:
             return
         found, before = detect(lines, self._options.formats), source.format
         source.judged_lines = found.lines

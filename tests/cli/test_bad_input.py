@@ -113,7 +113,7 @@ def test_files_that_only_repeat_another_are_counted(folder: Path) -> None:
         log.write_text("Backup finished successfully: 1234 files copied to /mnt/backup/home, no errors\n")
         rest(log, 100 - day)
     done = run(folder, "ingest", ".")
-    assert "3 files (3 new, 2 copies), 1 line, 0.0 MB: 1 event" in done.stderr
+    assert "3 files (3 new, 2 copies), 1 line, 79 bytes: 1 event" in done.stderr
     again = json.loads(run(folder, "ingest", ".", "--json").stdout)
     assert (again["files"], again["copies"], again["events"]) == (3, 2, 0)
 
