@@ -108,7 +108,9 @@ def with_word(line: bytes, number: int, rng: random.Random) -> bytes:
     """The line with a word somewhere in it, but not within a character, an escape, or what a format may leave out."""
     at = rng.randrange(len(line.rstrip(b"\r\n")) + 1)
     before = line[:at]
-    odd = not before.isascii() or b"\0" in before or b"\x1b" in before or (REPEATED in line and REPEATED not in before)
+    begin = before.rfind(b"\n") + 1  # a change may have made two lines of it
+    repeated = REPEATED in line[begin:].partition(b"\n")[0] and REPEATED not in before[begin:]
+    odd = not before.isascii() or b"\0" in before or b"\x1b" in before or repeated
     return line if odd else before + (b"qz%06dk" % number).translate(LETTERS) + line[at:]
 
 
