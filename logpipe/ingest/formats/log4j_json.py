@@ -14,6 +14,9 @@ _INSTANT = (
     " + coalesce(TRY_CAST(json_extract_string({}, '$.nanoOfSecond') AS BIGINT), 0) // 1000))"
 )
 
+_NUMBERS = "('0', '5000', '10000', '20000', '30000', '40000')"
+"""Of logback's own levels, which say no more than their names."""
+
 
 def _is_record(line: Mapping[str, object]) -> bool:
     named = {"loggerName", "logger_name", "Logger"} & line.keys()
@@ -41,5 +44,5 @@ LOG4J_JSON = JsonFormat(
         exception_stacktrace=candidates("thrown.extendedStackTrace", "stack_trace", "Exception.StackTrace"),
     ),
     marks=_is_record,
-    redundant={"level_value": "level IS NOT NULL"},
+    redundant={"level_value": f"level IS NOT NULL AND json_extract_string(json, '$.level_value') IN {_NUMBERS}"},
 )

@@ -39,7 +39,7 @@ LOGURU_JSON = JsonFormat(
     marks=_is_record,
     redundant={
         "text": f"message IS NOT NULL AND (exception_stacktrace IS NOT NULL OR {_NO_EXCEPTION})",
-        "record.time.timestamp": "ts IS NOT NULL",
+        "record.time.timestamp": "ts IS NOT NULL AND json_type(json, '$.record.time.timestamp') <> 'VARCHAR'",
         "record.level.no": "level IS NOT NULL AND json_extract_string(json, '$.record.level.no') IN"
         " ('5', '10', '20', '25', '30', '40', '50')",
         "record.level.icon": "level IS NOT NULL AND length(json_extract_string(json, '$.record.level.icon')) <= 2",

@@ -1,9 +1,13 @@
 """Monolog's JsonFormatter, of Laravel and Symfony: https://seldaek.github.io/monolog/"""
 
 from collections.abc import Mapping
+from typing import Final
 
 from logpipe.ingest.formats.generic_json import spelled
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
+
+_NUMBERS: Final = "('100', '200', '250', '300', '400', '500', '550', '600')"
+"""Of Monolog's own levels, which say no more than their names."""
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
@@ -21,5 +25,5 @@ MONOLOG_JSON = JsonFormat(
         exception_message=candidates("context.exception.message"),
     ),
     marks=_is_record,
-    redundant={"level": "level IS NOT NULL"},
+    redundant={"level": f"level IS NOT NULL AND json_extract_string(json, '$.level') IN {_NUMBERS}"},
 )
