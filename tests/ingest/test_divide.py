@@ -222,3 +222,11 @@ def test_a_line_that_swells_too_much_is_left_as_it_is(monkeypatch: pytest.Monkey
 def test_what_would_lose_something_is_left_as_it_is(line: bytes) -> None:
     """A resource without records, a member that no record has, a torn line: then it is one record, whole."""
     assert OTLP_JSON.parts(line) == []
+
+
+@pytest.mark.parametrize("behind", ["x", "}", ',"a":1}', '{"Records":[]}'])
+def test_what_stands_behind_a_whole_object_is_not_lost(behind: str) -> None:
+    """As where a line was torn, and another went on in it: then it is no JSON, and one reject."""
+    delivery, request = '{"Records":[{"a":1}]}', '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]}'
+    assert len(CLOUDTRAIL.parts(f"{delivery} ".encode())) == len(OTLP_JSON.parts(f"{request} ".encode())) == 1
+    assert CLOUDTRAIL.parts((delivery + behind).encode()) == OTLP_JSON.parts((request + behind).encode()) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from logpipe.ingest.formats.generic_json import spelled
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
-from logpipe.ingest.formats.parts import Part, elements, members, parts_of
+from logpipe.ingest.formats.parts import Part, elements, members_of_line, parts_of
 
 
 class CloudTrail(JsonFormat):
@@ -19,7 +19,7 @@ class CloudTrail(JsonFormat):
 
 
 def _records(text: str) -> Iterator[tuple[int, str]]:
-    delivery = members(text)
+    delivery = members_of_line(text)
     if delivery.keys() != {"Records"}:
         raise ValueError(text)
     for start, end in elements(text, delivery["Records"][0]):

@@ -15,7 +15,7 @@ from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
 from logpipe.ingest.formats.levels import opentelemetry_level_sql
 from logpipe.ingest.formats.otel_console import RECORD_COLUMNS, identifier
-from logpipe.ingest.formats.parts import Part, elements, members, parts_of
+from logpipe.ingest.formats.parts import Part, elements, members, members_of_line, parts_of
 from logpipe.ingest.formats.times import instant_sql
 
 _QUOTED_INTEGER: Final = re.compile(r'"(-?(?:0|[1-9]\d*))"')
@@ -34,7 +34,7 @@ class OtlpJson(JsonFormat):
 
 def _records(text: str) -> Iterator[tuple[int, str]]:
     """Each record with what stands around it; one resource or scope without any, and the line is left as it is."""
-    request = members(text)
+    request = members_of_line(text)
     if request.keys() != {"resourceLogs"}:
         raise ValueError(text)
     for resource_logs, _ in _some(elements(text, request["resourceLogs"][0])):

@@ -51,6 +51,19 @@ def parts_of(cut: Callable[[str], Iterator[tuple[int, str]]], line: bytes) -> li
     return parts
 
 
+def members_of_line(text: str) -> dict[str, tuple[int, int]]:
+    """The members of an object that is all of a line.
+
+    Raises:
+        ValueError: it is no object, has a key twice or none, or something stands behind it.
+    """
+    found = members(text)
+    end = max((end for _, end in found.values()), default=0)
+    if text[end:].strip(" \t\r\n") != "}":
+        raise ValueError(text[end:])
+    return found
+
+
 def members(text: str, at: int = 0) -> dict[str, tuple[int, int]]:
     """Where the values of an object begin and end, by key; the object begins at `at`, blanks apart.
 

@@ -105,12 +105,10 @@ def replace_one(data: bytearray, pattern: re.Pattern[bytes], text: bytes, rng: r
 
 
 def with_word(line: bytes, number: int, rng: random.Random) -> bytes:
-    """The line with a word somewhere in it, but not within a character, an escape, or what a format may leave out."""
+    """The line with a word somewhere in it, but not within a character or an escape."""
     at = rng.randrange(len(line.rstrip(b"\r\n")) + 1)
     before = line[:at]
-    begin = before.rfind(b"\n") + 1  # a change may have made two lines of it
-    repeated = REPEATED in line[begin:].partition(b"\n")[0] and REPEATED not in before[begin:]
-    odd = not before.isascii() or b"\0" in before or b"\x1b" in before or repeated
+    odd = not before.isascii() or b"\0" in before or b"\x1b" in before
     return line if odd else before + (b"qz%06dk" % number).translate(LETTERS) + line[at:]
 
 
@@ -136,7 +134,7 @@ def complaints(log: bytes, name: str, folder: Path) -> Iterator[str]:
                 yield f"{summary.bytes} bytes of {len(log)} were taken"
             kept = rows_of(store)
             transcoded = log[:2] in (b"\xff\xfe", b"\xfe\xff") and b"\0" in log  # other text than it looks
-            lost = set() if transcoded else set(WORD.findall(COLOURED.sub(b"", log))) - set(WORD.findall(kept))
+            lost = set() if transcoded else told_once(log) - set(WORD.findall(kept))
             yield from (f"{word!r} is lost" for word in sorted(lost))
             if zlib.crc32(log) % 4 == 0:
                 with Store.open(":memory:") as again:
@@ -148,6 +146,12 @@ def complaints(log: bytes, name: str, folder: Path) -> Iterator[str]:
     share = format_.claims([line for line in log.decode("utf-8", "replace").split("\n") if line.strip()])
     if not 0 <= share <= 1:
         yield f"a share of {share}"
+
+
+def told_once(log: bytes) -> set[bytes]:
+    """The words of a log, without those in what a format may leave out, since it stands in the line once more."""
+    lines = (line.partition(REPEATED) for line in COLOURED.sub(b"", log).split(b"\n"))
+    return {word for before, repeated, after in lines for word in WORD.findall(after if repeated else before)}
 
 
 def rows_of(store: Store) -> bytes:
