@@ -15,8 +15,10 @@ MAX_OPERATIONS_PER_SERVICE = 500
 """Operations of a service that are counted by name; what comes later is counted as `other`."""
 
 COUNTS = "batch_counts"
+"""The temporary table of what is being counted."""
+
 LATENCIES = "batch_latencies"
-"""The temporary tables of what is being counted."""
+"""What is being timed, where a statement needs it more than once."""
 
 MINUTE_US = 60_000_000
 MINUTE = f"make_timestamptz(epoch_us(ts) // {MINUTE_US} * {MINUTE_US})"
@@ -81,7 +83,6 @@ CREATE OR REPLACE TEMP TABLE named_groups AS
 SELECT "group", {_NAMES} FROM (SELECT {{nulls}}, {{keys}}, "group" FROM {{relation}})
 """
 _OF_GROUPS = 'SELECT * EXCLUDE ("group") FROM {relation} JOIN named_groups USING ("group")'
-_LATENCIES_OF_GROUPS = _OF_GROUPS.format(relation=f'(SELECT "group", {_BUCKETS} FROM {{relation}} GROUP BY "group")')
 
 # What each event counts for by itself.
 _EACH = "SELECT *, 1 AS events, coalesce(http_status >= 500, false)::INTEGER AS server_errors FROM {relation}"
@@ -139,7 +140,10 @@ SELECT * EXCLUDE (operation, events, sum_ms, max_ms), 'other' AS operation, sum(
 FROM ({_UNLISTED.format(histograms=_PAST_THE_CAP.format(cells=LATENCIES))})
 GROUP BY ALL
 """
-_BOUNDED_LATENCIES = _BOUNDED.format(cells=LATENCIES, others=_LISTED.format(latencies=_OTHER_LATENCIES))
+_BOUNDED_LATENCIES = f"""
+WITH {LATENCIES} AS MATERIALIZED ({{latencies}})
+{_BOUNDED.format(cells=LATENCIES, others=_LISTED.format(latencies=_OTHER_LATENCIES))}
+"""
 
 
 def _grouped(statement: str, relation: str, bucket_us: int, empty: Container[str] = ()) -> str:
@@ -158,7 +162,7 @@ class GroupedEvents:
     counts: str
     """`stream`, `level`, `severity`, `events`, `server_errors` and `bytes`."""
     latencies: str
-    """`bucket`, `events`, `sum_ms` and `max_ms`."""
+    """`buckets`, as they stand in `latency_histogram`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +187,16 @@ def cells(
     Columns that are NULL throughout may be named as `empty`: grouping by them would cost time and change nothing. The
     connection's table `operations` must hold what the store's does, and has the new ones afterwards.
     """
-    counts, latencies = [], []
+    selections = []
     if grouped:
         connection.execute(_grouped(_NAMED_GROUPS, grouped.groups, MINUTE_US, empty))
-        counts.append(_OF_GROUPS.format(relation=grouped.counts))
-        latencies.append(_LATENCIES_OF_GROUPS.format(relation=grouped.latencies))
+        selections.append((_OF_GROUPS.format(relation=grouped.counts), _OF_GROUPS.format(relation=grouped.latencies)))
     if single:
-        counts.append(_grouped(_COUNTS, _EACH.format(relation=single), MINUTE_US, empty))
-        latencies.append(_grouped(_LATENCIES, _EACH_TIMED.format(relation=single), MINUTE_US, empty))
-    _count(connection, " UNION ALL BY NAME ".join(counts), " UNION ALL BY NAME ".join(latencies))
+        selections.append(_of_each(single, MINUTE_US, empty))
+    counts, latencies = (" UNION ALL BY NAME ".join(parts) for parts in zip(*selections, strict=True))
+    _count(connection, counts)
     operations, past_the_cap = _enter_operations(connection)
-    found, timed = (to_arrow(connection.execute(statement)) for statement in _bounded(past_the_cap))
+    found, timed = (to_arrow(connection.execute(rows)) for rows in _bounded(past_the_cap, latencies))
     _forget(connection)
     return Cells(found, timed, operations)
 
@@ -221,9 +224,11 @@ def _any_unknown(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(unknown)
 
 
-def _bounded(past_the_cap: bool) -> tuple[str, str]:
+def _bounded(past_the_cap: bool, latencies: str) -> tuple[str, str]:
     """The SELECTs of the counts and latencies, with operations past the cap as `other`."""
-    return (_BOUNDED_COUNTS, _BOUNDED_LATENCIES) if past_the_cap else (f"FROM {COUNTS}", f"FROM {LATENCIES}")
+    if past_the_cap:
+        return _BOUNDED_COUNTS, _BOUNDED_LATENCIES.format(latencies=latencies)
+    return f"FROM {COUNTS}", latencies
 
 
 def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
@@ -231,9 +236,10 @@ def roll_up(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
 
     The cost follows the rows of `relation`, not those of the store.
     """
-    _count_each(connection, relation, MINUTE_US)
+    counts, latencies = _of_each(relation, MINUTE_US)
+    _count(connection, counts)
     _, past_the_cap = _enter_operations(connection)
-    counts, latencies = _bounded(past_the_cap)
+    counts, latencies = _bounded(past_the_cap, latencies)
     connection.execute(f"INSERT INTO rollup_minute BY NAME {counts}")
     connection.execute(f"INSERT INTO latency_histogram BY NAME {latencies}")
     _forget(connection)
@@ -247,10 +253,11 @@ def roll_up_briefly(
     For stretches too short for minutes; the column `minute` holds the beginning of the bucket. The store is not
     written.
     """
-    _count_each(connection, relation, bucket_us)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {_BOUNDED_COUNTS}")
-    flat = _UNLISTED.format(histograms=_BOUNDED_LATENCIES)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {flat}")
+    counted, timed = _of_each(relation, bucket_us)
+    _count(connection, counted)
+    counted, timed = _bounded(True, timed)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {counted}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_UNLISTED.format(histograms=timed)}")
     _forget(connection)
 
 
@@ -259,19 +266,15 @@ def histograms(latencies: str) -> str:
     return _LISTED.format(latencies=latencies)
 
 
-def _count_each(connection: duckdb.DuckDBPyConnection, relation: str, bucket_us: int) -> None:
-    _count(
-        connection,
-        _grouped(_COUNTS, _EACH.format(relation=relation), bucket_us),
-        _grouped(_LATENCIES, _EACH_TIMED.format(relation=relation), bucket_us),
-    )
+def _of_each(relation: str, bucket_us: int, empty: Container[str] = ()) -> tuple[str, str]:
+    """The SELECTs of what single events add, counts and latencies."""
+    counts = _grouped(_COUNTS, _EACH.format(relation=relation), bucket_us, empty)
+    return counts, _grouped(_LATENCIES, _EACH_TIMED.format(relation=relation), bucket_us, empty)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, counts: str, latencies: str) -> None:
-    for name, selection in ((COUNTS, counts), (LATENCIES, latencies)):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {selection}")
+def _count(connection: duckdb.DuckDBPyConnection, counts: str) -> None:
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {COUNTS} AS {counts}")
 
 
 def _forget(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"DROP TABLE {COUNTS}")
-    connection.execute(f"DROP TABLE {LATENCIES}")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from logpipe.ingest.formats.json_format import JsonFormat, candidates
 from logpipe.ingest.formats.json_select import Candidate
-from logpipe.ingest.formats.traceback import traceback_sql
+from logpipe.ingest.formats.traceback import HEADER, traceback_sql
 from logpipe.record import FIELDS
 
 
@@ -29,6 +29,9 @@ _OF_RECORD = {
 }
 
 _NO_EXCEPTION = "coalesce(json_type(json, '$.record.exception'), 'NULL') = 'NULL'"
+_TEXT = "json_extract_string(json, '$.text')"
+_BEFORE_HEADER = f"substr({_TEXT}, 1, strpos({_TEXT}, '{HEADER}') - 1)"
+_BEFORE_TRACEBACK = rf"regexp_replace({_BEFORE_HEADER}, '  \+ Exception Group $', '')"
 
 LOGURU_JSON = JsonFormat(
     name="loguru_json",
@@ -38,7 +41,7 @@ LOGURU_JSON = JsonFormat(
     },
     marks=_is_record,
     redundant={
-        "text": f"message IS NOT NULL AND (exception_stacktrace IS NOT NULL OR {_NO_EXCEPTION})",
+        "text": f"message IS NOT NULL AND ({_NO_EXCEPTION} OR ends_with({_BEFORE_TRACEBACK}, message || chr(10)))",
         "record.time.timestamp": "ts IS NOT NULL AND json_type(json, '$.record.time.timestamp') <> 'VARCHAR'",
         "record.level.no": "level IS NOT NULL AND json_extract_string(json, '$.record.level.no') IN"
         " ('5', '10', '20', '25', '30', '40', '50')",
