@@ -32,6 +32,22 @@ _NO_EXCEPTION = "coalesce(json_type(json, '$.record.exception'), 'NULL') = 'NULL
 _TEXT = "json_extract_string(json, '$.text')"
 _BEFORE_HEADER = f"substr({_TEXT}, 1, strpos({_TEXT}, '{HEADER}') - 1)"
 _BEFORE_TRACEBACK = rf"regexp_replace({_BEFORE_HEADER}, '  \+ Exception Group $', '')"
+_WITHOUT_TRACEBACK = f"CASE WHEN {_NO_EXCEPTION} THEN {_TEXT} ELSE {_BEFORE_TRACEBACK} END"
+
+
+def _of(path: str) -> str:
+    return f"json_extract_string(json, '$.record.{path}')"
+
+
+_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \| "
+_BEHIND_TIME = (
+    f"concat({_of('level.name')}, repeat(' ', 8 - length({_of('level.name')})), ' | ', {_of('name')}, ':',"
+    f" {_of('function')}, ':', {_of('line')}, ' - ', {_of('message')}, chr(10))"
+)
+_IS_RECORD_ONCE_MORE = (
+    f"message IS NOT NULL AND regexp_matches({_TEXT}, '{_TIME}') AND substr({_WITHOUT_TRACEBACK}, 27) = {_BEHIND_TIME}"
+)
+"""Whether `text` is what loguru's own format makes of the record; another one may say more, and stays."""
 
 LOGURU_JSON = JsonFormat(
     name="loguru_json",
@@ -41,7 +57,7 @@ LOGURU_JSON = JsonFormat(
     },
     marks=_is_record,
     redundant={
-        "text": f"message IS NOT NULL AND ({_NO_EXCEPTION} OR ends_with({_BEFORE_TRACEBACK}, message || chr(10)))",
+        "text": _IS_RECORD_ONCE_MORE,
         "record.time.timestamp": "ts IS NOT NULL AND json_type(json, '$.record.time.timestamp') <> 'VARCHAR'",
         "record.level.no": "level IS NOT NULL AND json_extract_string(json, '$.record.level.no') IN"
         " ('5', '10', '20', '25', '30', '40', '50')",

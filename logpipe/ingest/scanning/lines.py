@@ -1,6 +1,6 @@
 """Bytes to records: where lines begin and end, which of them join, and a zero-copy Arrow column of their text.
 
-Python sees chunks, never lines: NumPy finds the newlines, and the column's strings are views into the chunk itself.
+Python sees chunks, never lines: C finds these, and the column's strings are views into the chunk itself.
 Only lines that need mending (bad UTF-8, a run of NULs) are handled one by one.
 """
 
@@ -8,6 +8,7 @@ import base64
 import ctypes
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +20,10 @@ from logpipe.ingest.scanning.native import address, library
 Positions = npt.NDArray[np.int64]
 
 NEWLINE = 10
-_RETURN = 13
-_WHITE = np.frombuffer(b" \t\r\v\f", np.uint8)
 _BOM = b"\xef\xbb\xbf"
 
 _ALL = slice(None)
+_NONE = (np.empty(0, np.int64),) * 5
 _INLINE = 12
 _DEEPEST = 50_000
 _VALIDATED_TOGETHER = 256
@@ -116,6 +116,16 @@ class Records:
         return pa.Array.from_buffers(pa.string_view(), len(views), buffers)
 
 
+class _Found(ctypes.Structure):
+    """As in `scan.c`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("line_starts", "blank_starts", "starts", "ends", "lengths")),
+        *((name, ctypes.c_int64) for name in ("room", "lines", "records", "blanks")),
+        ("bits", ctypes.c_uint8),
+    )
+
+
 def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Records:
     """The lines of `data`, blank ones left out; the last may lack its newline.
 
@@ -123,52 +133,31 @@ def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Recor
     beginning of the file, where a byte-order mark may stand.
     """
     octets = np.frombuffer(data, np.uint8)
-    ends, is_ascii = _newlines(octets, most)
-    if len(ends) == most:
-        data, octets = data[: ends[-1] + 1], octets[: ends[-1] + 1]
-    size = len(octets)
-    if size and octets[-1] != NEWLINE:
-        ends = np.append(ends, size)
-    starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else np.empty(0, np.int64)
-    lengths = np.diff(np.append(starts, size))
-    line_starts = starts.copy()
-    if at_start and size >= len(_BOM) and data[: len(_BOM)] == _BOM:
-        starts[0] += len(_BOM)
-    ends = ends - ((ends > starts) & (octets[ends - 1] == _RETURN))
-    written = ~_blank(octets, starts, ends)
-    places = (starts[written], ends[written], lengths[written], line_starts, line_starts[~written])
-    return Records(data, *places, is_ascii=is_ascii)
-
-
-def _newlines(octets: npt.NDArray[np.uint8], most: int) -> tuple[Positions, bool]:
-    """Where the first `most` of them are, and whether what they end, or all where there are fewer, is ASCII."""
-    found, bits = list[Positions](), ctypes.c_uint8()
-    begin, room = 0, min(most, len(octets) // 64 + 64)
-    while True:
-        places = np.empty(room, np.int64)
-        count = library().logpipe_newlines(
-            *(address(octets), ctypes.c_int64(len(octets)), ctypes.c_int64(begin)),
-            *(address(places), ctypes.c_int64(room), ctypes.byref(bits)),
+    parts = list[Sequence[Positions]]()
+    end, bits, room = 0, 0, len(octets) // 64 + 64
+    skip = len(_BOM) if at_start and data[: len(_BOM)] == _BOM else 0
+    while end < len(octets) and most:
+        line_starts, blank_starts, starts, ends, lengths = room_for = np.empty((5, min(room, most)), np.int64)
+        found = _Found(*map(address, room_for), len(line_starts))
+        end = library().logpipe_lines(
+            *(address(octets), ctypes.c_int64(len(octets)), ctypes.c_int64(end), ctypes.c_int64(skip)),
+            ctypes.byref(found),
         )
-        found.append(places[:count])
-        most -= count
-        if count < room or not most:
-            return np.concatenate(found) if len(found) > 1 else found[0], bits.value < 0x80
-        begin, room = int(places[-1]) + 1, min(most, 4 * room)
+        records = slice(found.records)
+        parts.append(
+            (starts[records], ends[records], lengths[records], line_starts[: found.lines], blank_starts[: found.blanks])
+        )
+        most, bits, skip, room = most - found.lines, bits | found.bits, 0, 4 * room
+    starts, ends, lengths, line_starts, blank_starts = (
+        np.concatenate(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts or [_NONE], strict=True)
+    )
+    return Records(data[:end], starts, ends, lengths, line_starts, blank_starts, is_ascii=bits < 0x80)
 
 
 def _between(positions: Positions, begin: int, end: int) -> Positions:
     """Those from `begin` up to `end`, counted from `begin`; positions are in order."""
     first, last = np.searchsorted(positions, (begin, end))
     return positions[first:last] - begin
-
-
-def _blank(octets: npt.NDArray[np.uint8], starts: Positions, ends: Positions) -> npt.NDArray[np.bool_]:
-    blank = ends <= starts
-    suspects = np.flatnonzero(~blank & np.isin(octets[np.minimum(starts, len(octets) - 1)], _WHITE))
-    for index in suspects:
-        blank[index] = not octets[starts[index] : ends[index]].tobytes().strip()
-    return blank
 
 
 def join(records: Records, begins: npt.NDArray[np.bool_]) -> Records:

@@ -95,18 +95,40 @@ static uint8_t bits_of(const uint8_t *at, const uint8_t *end) {
     return (uint8_t)(bits | bits >> 8);
 }
 
-/* The places of newlines in `data` from `from` on, as many as there is `room` for. `bits` gets those that any byte up
- * to the last of them has, or, where there are no more, any byte up to the end. */
-int64_t logpipe_newlines(
-    const uint8_t *data, int64_t size, int64_t from, int64_t *places, int64_t room, uint8_t *bits) {
-    int64_t found = 0;
-    const uint8_t *end = data + size;
-    for (const uint8_t *at = data + from; found < room; at++) {
-        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-        *bits |= bits_of(at, newline == NULL ? end : newline);
-        if (newline == NULL) break;
-        at = newline;
-        places[found++] = at - data;
+static bool is_blank(const uint8_t *at, const uint8_t *end) {
+    while (at < end && (*at == ' ' || (*at >= '\t' && *at <= '\r'))) at++;
+    return at == end;
+}
+
+/* Lines, of which those that are not blank are records so far. As in `lines.py`. */
+typedef struct {
+    int64_t *line_starts, *blank_starts;
+    int64_t *starts, *ends; /* of the text of a record */
+    int64_t *lengths;       /* of its line, with the newline */
+    int64_t room;           /* for so many lines */
+    int64_t lines, records, blanks;
+    uint8_t bits; /* that any byte of them has */
+} Found;
+
+/* The next lines of `data` from `from` on, the first `skip` bytes of which belong to no text; the last line may lack its
+ * newline. Returns where the next one begins. */
+int64_t logpipe_lines(const uint8_t *data, int64_t size, int64_t from, int64_t skip, Found *found) {
+    const uint8_t *at = data + from, *end = data + size;
+    found->lines = found->records = found->blanks = 0;
+    for (; at < end && found->lines < found->room; skip = 0) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at)), *text = at + skip;
+        const uint8_t *stop = newline == NULL ? end : newline, *next = newline == NULL ? end : newline + 1;
+        found->bits |= bits_of(at, stop);
+        if (stop > text && stop[-1] == '\r') stop--;
+        found->line_starts[found->lines++] = at - data;
+        if (is_blank(text, stop)) {
+            found->blank_starts[found->blanks++] = at - data;
+        } else {
+            found->starts[found->records] = text - data;
+            found->ends[found->records] = stop - data;
+            found->lengths[found->records++] = next - at;
+        }
+        at = next;
     }
-    return found;
+    return at - data;
 }

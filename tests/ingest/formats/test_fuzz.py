@@ -34,8 +34,6 @@ LINES_A_ROUND = 6000 if SECONDS else 300
 WORD = re.compile(rb"qz[a-j]{6}k")
 LETTERS = bytes.maketrans(b"0123456789", b"abcdefghij")
 """For a format may take it that times differ by digits."""
-REPEATED = b'"record": {'
-"""Where loguru's `text` ends, in which the record stands once more."""
 COLOURED = re.compile(rb"\x1b[^\n]*")
 NUMBER = re.compile(rb"\d+")
 TOKEN = re.compile(rb'[^\s"\[\](){}<>,:;=|]+|"[^"]*"')
@@ -134,7 +132,7 @@ def complaints(log: bytes, name: str, folder: Path) -> Iterator[str]:
                 yield f"{summary.bytes} bytes of {len(log)} were taken"
             kept = rows_of(store)
             transcoded = log[:2] in (b"\xff\xfe", b"\xfe\xff") and b"\0" in log  # other text than it looks
-            lost = set() if transcoded else told_once(log) - set(WORD.findall(kept))
+            lost = set() if transcoded else set(WORD.findall(COLOURED.sub(b"", log))) - set(WORD.findall(kept))
             yield from (f"{word!r} is lost" for word in sorted(lost))
             if zlib.crc32(log) % 4 == 0:
                 with Store.open(":memory:") as again:
@@ -146,12 +144,6 @@ def complaints(log: bytes, name: str, folder: Path) -> Iterator[str]:
     share = format_.claims([line for line in log.decode("utf-8", "replace").split("\n") if line.strip()])
     if not 0 <= share <= 1:
         yield f"a share of {share}"
-
-
-def told_once(log: bytes) -> set[bytes]:
-    """The words of a log, without those in what a format may leave out, since it stands in the line once more."""
-    lines = (line.partition(REPEATED) for line in COLOURED.sub(b"", log).split(b"\n"))
-    return {word for before, repeated, after in lines for word in WORD.findall(after if repeated else before)}
 
 
 def rows_of(store: Store) -> bytes:
