@@ -103,10 +103,11 @@ class Intake:
         clock = Clock(self._converter.convert)
         try:
             with closing(self._batches(portions, clock)) as batches:
-                for entry in self._loaded(batches):
-                    sources[entry.span.source_id].advance(entry.span)
-                    self._telemetry.count(entry.span, entry.rejects, clock.committed())
-                    self._count(entry)
+                for entries in self._loaded(batches):
+                    for entry in entries:
+                        sources[entry.span.source_id].advance(entry.span)
+                        self._telemetry.count(entry.span, entry.rejects, clock.committed())
+                        self._count(entry)
                     self._store.drop_cache()
         except Exception:
             with suppress(duckdb.Error):  # the handle may be dead; then this one is not used again
@@ -124,8 +125,8 @@ class Intake:
             with closing(ahead(chunks) if long else chunks) as read:
                 yield from map(clock, read)
 
-    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
-        """What was committed of the batches, once it is in the store."""
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Sequence[Entry]]:
+        """What was committed of the batches, transaction by transaction, once it is in the store."""
         return loaded(self._store, batches, self._converter.count)
 
     def _count(self, entry: Entry) -> None:

@@ -38,8 +38,8 @@ _ENTERED_TOGETHER = 64
 Count = Callable[[Sequence[Uncounted]], rollup.Cells]
 
 
-def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[Entry, None, None]:
-    """Commit the batches, as many in one transaction as make a row group, and say what was committed.
+def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[Sequence[Entry], None, None]:
+    """Commit the batches, as many in one transaction as make a row group, and say of each what was committed.
 
     In their order, so that what is in the store has no holes. When `batches` fails, those before it are committed.
 
@@ -60,14 +60,14 @@ def loaded(store: Store, batches: Iterator[Batch], count: Count) -> Generator[En
                     break
                 if not loading or loading[-1].full:
                     while loading and _are_many(loading):
-                        yield from loading.popleft().committed()
+                        yield loading.popleft().committed()
                     loading.append(_Load(store, pool, loading[-1] if loading else None))
                 loading[-1].insert(batch, count)
                 del batch  # it is large
             if loading:
                 loading[-1].finish(count)
             while loading:
-                yield from loading.popleft().committed()
+                yield loading.popleft().committed()
         finally:
             for load in loading:
                 load.abandon()
@@ -150,7 +150,7 @@ class _Load:
         self._uncounted.clear()
         self._give(cells)
 
-    def committed(self) -> list[Entry]:
+    def committed(self) -> Sequence[Entry]:
         """What was committed, once it is."""
         if self._failure is not None:
             raise self._failure
@@ -195,10 +195,11 @@ def _load(store: Store, next_item: Callable[[], Batch | rollup.Cells | None], be
             run = _Run(item, next_item)
             entries += run.insert(connection)
             item = run.after
+        if item is not None:
+            rollup.add(connection, item)
         if item is None or (before is not None and before.exception() is not None):
             raise StoreError("what came before was not committed", reason="abandoned")
         _enter(connection, entries)
-        rollup.add(connection, item)
 
 
 class _Run:

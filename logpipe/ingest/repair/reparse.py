@@ -196,10 +196,10 @@ class _Again(Intake):
     def _take(self, portions: Sequence[Portion]) -> None:
         self._take_once(portions)
 
-    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Entry]:
+    def _loaded(self, batches: Iterator[Batch]) -> Iterator[Sequence[Entry]]:
         for batch in batches:
             cells = self._converter.count([batch.uncounted])
             with self._store.transaction() as connection:
                 insert(connection, batch)
                 rollup.add(connection, cells)
-            yield batch.entry
+            yield [batch.entry]
