@@ -20,7 +20,7 @@ from logpipe.ingest.files.source import Head, Source
 from logpipe.ingest.files.sources import Sources
 from logpipe.ingest.format_choice import FormatChoice
 from logpipe.ingest.loading.intake import LONG_BYTES, Intake, Portion, unexpected
-from logpipe.ingest.loading.tuning import tune, untune
+from logpipe.ingest.loading.tuning import tune
 from logpipe.ingest.losses import Losses
 from logpipe.ingest.options import Options, Progress, Summary
 from logpipe.ingest.telemetry import Telemetry
@@ -48,7 +48,8 @@ log = logging.getLogger(__name__)
 def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
     """Bring the files behind `paths` into the store; what is there already is not read again.
 
-    A file that cannot be read is an error of the summary, and the others go on.
+    A file that cannot be read is an error of the summary, and the others go on. The store is set for loading, and stays
+    so: each of its queries runs on one thread until it is opened again.
 
     Raises:
         StoreFull: what was committed is safe, and the next ingest goes on from there.
@@ -123,9 +124,7 @@ class Ingester:
         return free_bytes(self._store.url)
 
     def close(self) -> None:
-        """Close the files, and leave the store as it was found."""
         self.files.close_all()
-        untune(self._store)
 
     def sweep(self, files: Iterable[LogFile], *, last: bool = False) -> None:
         """Take in what is new in each file; errors of single files go to the summary.

@@ -1,9 +1,7 @@
-"""Settings of the store for the time of loading."""
+"""Settings of a store into which is loaded."""
 
-from contextlib import suppress
 from typing import Final
 
-from logpipe.errors import StoreError
 from logpipe.store import Store
 
 _SETTINGS: Final = {
@@ -14,7 +12,8 @@ _SETTINGS: Final = {
 }
 """Each statement runs on the thread that gave it alone, for the other processor makes the next rows meanwhile. So its
 rows keep their order; yet DuckDB plans an insert as for many threads, each of which compresses what it inserted by
-itself, and not within the commit, where there is room for one only."""
+itself, and not within the commit, where there is room for one only. A store keeps them until it is closed: to take the
+threads back would cost DuckDB a walk through all of its memory."""
 
 
 def tune(store: Store) -> None:
@@ -24,10 +23,3 @@ def tune(store: Store) -> None:
     """
     for name, value in _SETTINGS.items():
         store.execute(f"SET {name} = {value}")
-
-
-def untune(store: Store) -> None:
-    """Leave the store as it was found, unless it is shared, or refuses."""
-    with suppress(StoreError):
-        for name in reversed(_SETTINGS):
-            store.execute(f"RESET {name}")

@@ -23,7 +23,7 @@ from logpipe.ingest.formats import detect
 from logpipe.ingest.loading.chunk import Batch, Entry
 from logpipe.ingest.loading.intake import Intake, Portion
 from logpipe.ingest.loading.loader import insert
-from logpipe.ingest.loading.tuning import tune, untune
+from logpipe.ingest.loading.tuning import tune
 from logpipe.ingest.options import Options, Summary
 from logpipe.ingest.stdin import was_standard_input
 from logpipe.ingest.telemetry import Telemetry
@@ -93,15 +93,12 @@ def reparse(store: Store, source_id: int, options: Options, *, detect_format: bo
             source.format, source.format_chosen = options.format, True
         source.time_zone = options.time_zone or source.time_zone
         tune(store)
-        try:
-            with store.transaction() as connection, withdrawn(connection, source_id):
-                connection.execute(
-                    "UPDATE sources SET format = ?, format_chosen = ?, time_zone = ? WHERE source_id = ?",
-                    [source.format, source.format_chosen, source.time_zone, source_id],
-                )
-                _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
-        finally:
-            untune(store)
+        with store.transaction() as connection, withdrawn(connection, source_id):
+            connection.execute(
+                "UPDATE sources SET format = ?, format_chosen = ?, time_zone = ? WHERE source_id = ?",
+                [source.format, source.format_chosen, source.time_zone, source_id],
+            )
+            _take_again(_Within(connection, store.url, read_only=False), reader, source, options)
     return Reparsed(source_id, source.path, source.format, before, _counts(store, source_id))
 
 

@@ -52,8 +52,8 @@ class Records:
     """Attributes that say what was mended, by index."""
     divided: int = 0
     """Records beyond the first of their line."""
-    is_ascii: bool = False
-    """Whether `data` is known to be nothing else."""
+    is_plain: bool = False
+    """Whether `data` is known to be ASCII without a NUL in front of any line, so that there is nothing to mend."""
 
     @property
     def lines(self) -> int:
@@ -84,7 +84,7 @@ class Records:
             self.lengths[first:last],
             _between(self.line_starts, begin, end),
             _between(self.blank_starts, begin, end),
-            is_ascii=self.is_ascii,
+            is_plain=self.is_plain,
         )
 
     def text(self, index: int) -> bytes:
@@ -151,7 +151,7 @@ def split(data: memoryview, *, at_start: bool, most: int = sys.maxsize) -> Recor
     starts, ends, lengths, line_starts, blank_starts = (
         np.concatenate(pieces) if len(pieces) > 1 else pieces[0] for pieces in zip(*parts or [_NONE], strict=True)
     )
-    return Records(data[:end], starts, ends, lengths, line_starts, blank_starts, is_ascii=bits < 0x80)
+    return Records(data[:end], starts, ends, lengths, line_starts, blank_starts, is_plain=bits < 0x80)
 
 
 def _between(positions: Positions, begin: int, end: int) -> Positions:
@@ -171,7 +171,7 @@ def join(records: Records, begins: npt.NDArray[np.bool_]) -> Records:
     starts, ends = records.starts[firsts], records.ends[lasts]
     lengths = records.starts[lasts] + records.lengths[lasts] - starts
     places = (starts, ends, lengths, records.line_starts, records.blank_starts)
-    return Records(records.data, *places, is_ascii=records.is_ascii)
+    return Records(records.data, *places, is_plain=records.is_plain)
 
 
 def mend(records: Records) -> None:
@@ -179,9 +179,9 @@ def mend(records: Records) -> None:
 
     The bytes as they stood go into the notes, in base64, so that nothing is lost.
     """
-    _strip_nuls(records)
-    if records.is_ascii:
+    if records.is_plain:
         return
+    _strip_nuls(records)
     column = records.column()
     for first in range(0, len(column), _VALIDATED_TOGETHER):
         piece = column[first : first + _VALIDATED_TOGETHER]

@@ -107,7 +107,7 @@ typedef struct {
     int64_t *lengths;       /* of its line, with the newline */
     int64_t room;           /* for so many lines */
     int64_t lines, records, blanks;
-    uint8_t bits; /* that any byte of them has */
+    uint8_t bits; /* that any byte of them has; of a NUL in front of a text the highest */
 } Found;
 
 /* The next lines of `data` from `from` on, the first `skip` bytes of which belong to no text; the last line may lack its
@@ -124,6 +124,7 @@ int64_t logpipe_lines(const uint8_t *data, int64_t size, int64_t from, int64_t s
         if (is_blank(text, stop)) {
             found->blank_starts[found->blanks++] = at - data;
         } else {
+            if (*text == 0) found->bits |= 0x80;
             found->starts[found->records] = text - data;
             found->ends[found->records] = stop - data;
             found->lengths[found->records++] = next - at;
