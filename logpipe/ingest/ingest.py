@@ -48,8 +48,8 @@ log = logging.getLogger(__name__)
 def ingest(store: Store, paths: Iterable[str], options: Options, progress: Progress | None = None) -> Summary:
     """Bring the files behind `paths` into the store; what is there already is not read again.
 
-    A file that cannot be read is an error of the summary, and the others go on. The store is set for loading, and stays
-    so: each of its queries runs on one thread until it is opened again.
+    A file that cannot be read is an error of the summary, and the others go on. The database is set for loading, and
+    stays so while this process has it open: each query runs on one thread, and rows come in no order but an asked one.
 
     Raises:
         StoreFull: what was committed is safe, and the next ingest goes on from there.

@@ -39,14 +39,13 @@ def _of(path: str) -> str:
     return f"json_extract_string(json, '$.record.{path}')"
 
 
-_TIME = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \| "
-_BEHIND_TIME = (
-    f"concat({_of('level.name')}, repeat(' ', 8 - length({_of('level.name')})), ' | ', {_of('name')}, ':',"
-    f" {_of('function')}, ':', {_of('line')}, ' - ', {_of('message')}, chr(10))"
+_REPR = _of("time.repr")
+_TIME = f"CASE WHEN {_REPR}[20:20] = '.' THEN {_REPR}[:23] ELSE {_REPR}[:19] || '.000' END"
+_FORMATTED = (
+    f"concat({_TIME}, ' | ', {_of('level.name')}, repeat(' ', 8 - length({_of('level.name')})), ' | ',"
+    f" {_of('name')}, ':', {_of('function')}, ':', {_of('line')}, ' - ', {_of('message')}, chr(10))"
 )
-_IS_RECORD_ONCE_MORE = (
-    f"message IS NOT NULL AND regexp_matches({_TEXT}, '{_TIME}') AND substr({_WITHOUT_TRACEBACK}, 27) = {_BEHIND_TIME}"
-)
+_IS_RECORD_ONCE_MORE = f"message IS NOT NULL AND {_WITHOUT_TRACEBACK} = {_FORMATTED}"
 """Whether `text` is what loguru's own format makes of the record; another one may say more, and stays."""
 
 LOGURU_JSON = JsonFormat(

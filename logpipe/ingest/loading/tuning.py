@@ -12,8 +12,8 @@ _SETTINGS: Final = {
 }
 """Each statement runs on the thread that gave it alone, for the other processor makes the next rows meanwhile. So its
 rows keep their order; yet DuckDB plans an insert as for many threads, each of which compresses what it inserted by
-itself, and not within the commit, where there is room for one only. A store keeps them until it is closed: to take the
-threads back would cost DuckDB a walk through all of its memory."""
+itself, and not within the commit, where there is room for one only. The database keeps them as long as this process has
+it open: to take the threads back would cost DuckDB a walk through all of its memory."""
 
 
 def tune(store: Store) -> None:

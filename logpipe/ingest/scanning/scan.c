@@ -107,7 +107,7 @@ typedef struct {
     int64_t *lengths;       /* of its line, with the newline */
     int64_t room;           /* for so many lines */
     int64_t lines, records, blanks;
-    uint8_t bits; /* that any byte of them has; of a NUL in front of a text the highest */
+    uint8_t bits; /* that any byte of them has; the highest also where a text begins with a NUL */
 } Found;
 
 /* The next lines of `data` from `from` on, the first `skip` bytes of which belong to no text; the last line may lack its
