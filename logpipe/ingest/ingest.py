@@ -33,9 +33,6 @@ SWEEP_S = 1.0
 _SLICE_BYTES = 2 * CHUNK_BYTES
 """So much of a file with more than that is read in one sweep while following, so that the others have their turn."""
 
-_MOST_TOGETHER = 64
-"""So many files at most are loaded in one transaction, so that no line waits long for those of others."""
-
 MOST_LOOKS = 5
 """How often to look again at the end because files changed their names under the sweep: the next ingest looks, too."""
 
@@ -217,7 +214,8 @@ class Ingester:
             if late and (self._last or pending > _SLICE_BYTES):
                 self.behind = True
                 continue
-            if group and (file.family in group or len(group) == _MOST_TOGETHER or size + pending > LONG_BYTES):
+            full = len(group) == self.files.most_together or size + pending > LONG_BYTES
+            if group and (full or file.family in group):
                 yield list(group.values())
                 group, size = {}, 0
             if not self._is_idle(file, matches[file]):

@@ -15,7 +15,10 @@ ROTATE_WAIT_S = 60.0
 """How long a file that has lost its name is kept at least: its writer may not have noticed yet."""
 
 MOST_OPEN = 1024
-"""So many files are kept open at most, and no more than half of what the process may open (RLIMIT_NOFILE)."""
+"""So many files are kept open at most, if the process may open as many: see `OpenFiles.most_together`."""
+
+_MOST_TOGETHER = 64
+"""So many files at most are loaded in one transaction, so that no line waits long for those of others."""
 
 _DRAINED_TWICE = 2
 _MAGIC_BYTES = 6
@@ -35,11 +38,15 @@ class OpenFiles:
     """The files being followed. Compressed files do not grow line by line, and are open until they are read."""
 
     def __init__(self, *, keep: bool) -> None:
-        """`keep` is for following; a single ingest opens one file at a time."""
+        """`keep` is for following; a single ingest opens files for reading alone."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.most_together = max(1, min(_MOST_TOGETHER, limit // 8))
+        """So many files may be read at a time. With those that are kept they are no more than half of what the process
+        may open (RLIMIT_NOFILE): DuckDB ends it where it cannot open a file of its own."""
         self.given_up: list[tuple[LogFile, bytes]] = []
         """Files without a name that were closed before they were read, for want of room, and how they begin."""
         self._kept: dict[tuple[int, int], _Kept] = {}
-        self._most = min(MOST_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2) if keep else 0
+        self._most = min(MOST_OPEN, limit // 2 - self.most_together) if keep else 0
 
     @contextmanager
     def reader(self, file: LogFile) -> Iterator[Reader]:
