@@ -1,6 +1,7 @@
 """The front end for loguru: its records become the same lines, without its own formatting."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from logpipe.emit import context
@@ -23,21 +24,27 @@ def install(take: Take, level: str) -> Callable[[], None]:
 
     Other sinks that the application added stay.
     """
+    _remove(0)  # the number of the default sink
+    return listen(take, level)
+
+
+def listen(take: Take, level: str) -> Callable[[], None]:
+    """Has loguru hand its records to `take`, too; gives the way back."""
     from loguru import logger
 
     def emit(record: "Record") -> bool:
         take(from_loguru, record)
         return False  # a filter that refuses spares loguru's formatting, which would cost as much again
 
-    def remove(sink: int) -> None:
-        try:
-            logger.remove(sink)
-        except ValueError:  # the application removed it
-            return
-
-    remove(0)  # the number of the default sink
     sink = logger.add(lambda _message: None, level=LEVELS[level], filter=emit, format="", catch=True)
-    return lambda: remove(sink)
+    return lambda: _remove(sink)
+
+
+def _remove(sink: int) -> None:
+    from loguru import logger
+
+    with suppress(ValueError):  # the application removed it
+        logger.remove(sink)
 
 
 def from_loguru(record: "Record", resource: Resource) -> Entry:

@@ -1,0 +1,166 @@
+"""What the code under test logged, as objects to assert on.
+
+    def test_an_order_is_logged(logged):
+        place_order(total=42)
+        assert logged.one(event="order_placed").total == 42
+        logged.none(level="ERROR")
+
+The fixture `logged` is there wherever logpipe and pytest are installed.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import pytest
+
+if TYPE_CHECKING:
+    from logpipe.emit.entry import Resource
+    from logpipe.emit.values import Entry
+
+_T = TypeVar("_T")
+
+_MOST_SHOWN = 20
+_NOT_SHOWN = frozenset(
+    {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
+    | {"exception_stacktrace", "module", "function", "line", "process", "thread", "instance", "seq"}
+)
+
+
+class Record(dict[str, Any]):
+    """One record, as a reader of its line gets it; its fields are attributes, too, where no method has their name."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the record has no {name}, but {', '.join(self)}") from None
+
+
+class Logged(Sequence[Record]):
+    """The records so far, in the order in which they were made.
+
+    Records are asked for by their fields: by a value, by a compiled pattern that is to be found in a text, or by `...`
+    for one that is there, whatever it is.
+    """
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        return f"logged were:{_listed(self._records)}"
+
+    @property
+    def messages(self) -> list[str]:
+        """Of all records."""
+        return [record["message"] for record in self._records]
+
+    def all(self, **fields: object) -> list[Record]:
+        """The records with these fields; all of them without any."""
+        return [record for record in self._records if _has(record, fields)]
+
+    def one(self, **fields: object) -> Record:
+        """The only record with these fields.
+
+        Raises:
+            AssertionError: there is none, or more than one; it says what was logged.
+        """
+        found = self.all(**fields)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise AssertionError(f"{len(found)} records{_wanted(fields)}, where one should be:{_listed(found)}")
+        raise AssertionError(f"no record{_wanted(fields)}; logged were:{_listed(self._records)}")
+
+    def none(self, **fields: object) -> None:
+        """
+        Raises:
+            AssertionError: there is a record with these fields, or any at all.
+        """
+        found = self.all(**fields)
+        if found:
+            count = "a record" if len(found) == 1 else f"{len(found)} records"
+            raise AssertionError(f"{count}{_wanted(fields)}, where none should be:{_listed(found)}")
+
+    def clear(self) -> None:
+        """Forget the records so far."""
+        self._records.clear()
+
+
+def _has(record: Record, fields: dict[str, object]) -> bool:
+    return all(name in record and _matches(record[name], wanted) for name, wanted in fields.items())
+
+
+def _matches(value: object, wanted: object) -> bool:
+    if isinstance(wanted, re.Pattern):
+        return isinstance(value, str) and wanted.search(value) is not None
+    return wanted is ... or value == wanted
+
+
+def _wanted(fields: dict[str, object]) -> str:
+    return " with " + ", ".join(f"{name}={wanted!r}" for name, wanted in fields.items()) if fields else ""
+
+
+def _listed(records: Sequence[Record]) -> str:
+    shown = [_shown(record) for record in records[:_MOST_SHOWN]]
+    if len(records) > _MOST_SHOWN:
+        shown.append(f"and {len(records) - _MOST_SHOWN} more")
+    return "".join(f"\n  {line}" for line in shown) or "\n  nothing"
+
+
+def _shown(record: Record) -> str:
+    fields = [f"{name}={value!r}" for name, value in record.items() if name not in _NOT_SHOWN]
+    return " ".join([f"{record['level']} {record.get('logger', '')}: {record['message']}", *fields])
+
+
+@contextmanager
+def capture() -> Iterator[Logged]:
+    """What `logging`, loguru, `log_performance` and `log_business_event` write inside, of any level.
+
+    Nothing need be set up, and no file is written; where something is, both happen.
+    """
+    import orjson
+
+    from logpipe.emit import loguru_sink
+    from logpipe.emit.entry import Resource
+    from logpipe.emit.levels import LEVELS
+    from logpipe.emit.settings import load
+    from logpipe.emit.stdlib import LogpipeHandler
+    from logpipe.emit.values import render
+
+    settings, logged, root = load({}), Logged(), logging.getLogger()
+    resource = Resource(settings)
+
+    def take(build: "Callable[[_T, Resource], Entry]", source: _T) -> None:
+        line = render(build(source, resource), settings.max_line_bytes)
+        logged._records.append(Record(orjson.loads(line)))  # as a reader gets it
+
+    handler, level = LogpipeHandler(take), root.level
+    root.addHandler(handler)
+    root.setLevel(LEVELS["TRACE"])
+    stop = loguru_sink.listen(take, "TRACE")
+    try:
+        yield logged
+    finally:
+        stop()
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+@pytest.fixture
+def logged() -> Iterator[Logged]:
+    """The records that the test has logged so far."""
+    with capture() as records:
+        yield records
