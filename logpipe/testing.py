@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _MOST_SHOWN = 20
-_NOT_SHOWN = frozenset(
-    {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
-    | {"exception_stacktrace", "module", "function", "line", "process", "thread", "instance", "seq"}
-)
 
 
 class Record(dict[str, Any]):
@@ -121,7 +117,10 @@ def _listed(records: Sequence[Record]) -> str:
 
 
 def _shown(record: Record) -> str:
-    fields = [f"{name}={value!r}" for name, value in record.items() if name not in _NOT_SHOWN]
+    from logpipe.emit.entry import RESERVED
+
+    hidden = RESERVED | {"exception_stacktrace"}
+    fields = [f"{name}={value!r}" for name, value in record.items() if name not in hidden]
     return " ".join([f"{record['level']} {record.get('logger', '')}: {record['message']}", *fields])
 
 

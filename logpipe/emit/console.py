@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final, TextIO
 
+from logpipe.emit.entry import RESERVED_WHEN_RAISED
 from logpipe.emit.values import Entry
 from logpipe.record import KEYS
 
@@ -18,12 +19,7 @@ _COLOURS: Final = {
     "ERROR": "\x1b[31m",
     "CRITICAL": "\x1b[1;31m",
 }
-_HIDDEN: Final = frozenset(
-    {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
-    | {"exception_type", "exception_message", "exception_stacktrace"}
-    | {"module", "function", "line", "process", "thread", "instance", "seq"}
-)
-_SHOWN_FIRST: Final = tuple(key for key in KEYS if key not in _HIDDEN)
+_SHOWN_FIRST: Final = tuple(key for key in KEYS if key not in RESERVED_WHEN_RAISED)
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _WITHIN: Final = "\n    "  # so that a line of a message cannot pass for a record
 _CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 ExceptionInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 _EXCEPTION: Final = frozenset({"exception_type", "exception_message", "exception_stacktrace"})
-_RESERVED: Final = frozenset(
+RESERVED: Final = frozenset(
     {"timestamp", "level", "stream", "service", "environment", "version", "host", "logger", "message", "template"}
     | {"module", "function", "line", "process", "thread", "instance", "seq"}
 )
-_RESERVED_WHEN_RAISED: Final = _RESERVED | _EXCEPTION
+"""The names that the emitter fills."""
+
+RESERVED_WHEN_RAISED: Final = RESERVED | _EXCEPTION
 _ERROR_LEVELS: Final = ("ERROR", "CRITICAL")
 
 
@@ -93,7 +95,7 @@ def compose(
     raised: what `describe` says of an exception
     place:  module, function, line, process, thread, instance, seq
     """
-    fields, attributes = _sort(given, _RESERVED_WHEN_RAISED if raised else _RESERVED) if given else ({}, {})
+    fields, attributes = _sort(given, RESERVED_WHEN_RAISED if raised else RESERVED) if given else ({}, {})
     entry = head
     if "event" in fields:
         entry["event"] = fields.pop("event")
@@ -180,5 +182,5 @@ _CONVERT: Final[dict[str, Callable[[object], object | None]]] = {
     "DOUBLE": _double,
     "USMALLINT": _status,
 }
-_CALLERS: Final = {field.key: _CONVERT[field.sql_type] for field in FIELDS if field.key not in _RESERVED}
+_CALLERS: Final = {field.key: _CONVERT[field.sql_type] for field in FIELDS if field.key not in RESERVED}
 """The fields that a caller may give, in the record's order, each with what makes a value fit it (None: it cannot)."""

@@ -72,8 +72,8 @@ def test_exceptions_and_outcomes_are_fields(logged: Logged) -> None:
     assert (failed.exception_type, failed.exception_message) == ("ValueError", "no money")
 
 
-def test_capturing_gives_back_what_was_there(capfd: pytest.CaptureFixture[str]) -> None:
-    """The root logger and loguru's own sinks are as before, also after a failure."""
+def test_capturing_gives_back_what_was_there() -> None:
+    """The root logger is as before, also after a failure."""
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     with pytest.raises(ZeroDivisionError), capture():
@@ -82,6 +82,19 @@ def test_capturing_gives_back_what_was_there(capfd: pytest.CaptureFixture[str]) 
     with capture() as outer, capture() as inner:
         get_logger().info("both")
     assert outer.messages == inner.messages == ["both"]
+
+
+def test_sinks_of_loguru_stay() -> None:
+    """Its default one, too, which a setup takes away; and nothing is captured any more."""
+    code = (
+        "from loguru import logger; from logpipe.testing import capture\n"
+        "with capture() as logged: logger.info('inside')\n"
+        "logger.info('outside'); print(logged.messages)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['inside']\n"
+    assert "inside" in done.stderr
+    assert "outside" in done.stderr
 
 
 def test_the_fixture_is_there_without_an_import(tmp_path: Path) -> None:
