@@ -17,6 +17,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
+from logpipe.emit.file_names import rotated_path
+
 _BATCH_BYTES: Final = 256 << 10
 _HEAD: Final = len('{"timestamp":"2026-01-02T03:04:05')
 
@@ -207,22 +209,14 @@ class AppendFile:
 
     def _rotate(self) -> bool:
         """Renames the file, whose lock is held; False where that is not possible, and the file goes on growing."""
-        moment_us = round(time.time() * 1_000_000)
         try:
-            while (target := self._rotated_path(moment_us)).exists() or Path(f"{target}.gz").exists():
-                moment_us += 1
-            self.path.rename(target)
+            self.path.rename(rotated_path(self.path, time.time()))
         except OSError:
             self._rotate_at = float("inf") if self._period_s is None else time.time() + 60
             return False
         self._close()
         self._rotated()
         return True
-
-    def _rotated_path(self, moment_us: int) -> Path:
-        seconds, microseconds = divmod(moment_us, 1_000_000)
-        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
-        return self.path.with_name(f"{self.path.stem}.{moment}.{microseconds:06d}Z-{os.getpid()}{self.path.suffix}")
 
 
 def _first_time(fd: int, status: os.stat_result) -> float:

@@ -6,19 +6,17 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
-from logpipe.emit.append_file import AppendFile
 from logpipe.emit.console import Console
 from logpipe.emit.drops import Drops
 from logpipe.emit.entry import Resource, compose, timestamp
+from logpipe.emit.files import open_files
 from logpipe.emit.housekeeping import Housekeeping
-from logpipe.emit.settings import PERIODS, Settings
+from logpipe.emit.settings import Settings
 from logpipe.emit.values import Entry, render
-from logpipe.record import APP, EMITTED_STREAMS
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from logpipe.record import APP
 
 _T = TypeVar("_T")
 
@@ -32,25 +30,25 @@ class Emitter:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         folder = settings.log_dir / settings.service
-        self.paths: dict[str, Path] = {stream: folder / f"{stream}.jsonl" for stream in EMITTED_STREAMS}
         self._resource = Resource(settings)
         self._console = Console(settings.console)
         self._drops = Drops()
         self._housekeeping = Housekeeping(
-            folder, compress=settings.compress, keep_files=settings.keep_files, keep_days=settings.keep_days
+            folder,
+            compress=settings.compress,
+            keep_files=settings.keep_files,
+            keep_days=settings.keep_days,
+            keep_bytes=settings.keep_bytes,
+            ours=lambda: self.paths.values(),  # noqa: PLW0108 - there are none yet
         )
-        self._files = {
-            stream: AppendFile(
-                path,
-                max_bytes=settings.max_bytes,
-                period_s=PERIODS[settings.rotate_every],
-                lost=partial(self._drops.count, stream),
-                rotated=self._housekeeping.wake,
-            )
-            for stream, path in self.paths.items()
-        }
+        self._files = open_files(settings, folder, lost=self._drops.count, rotated=self._housekeeping.wake)
         self._nesting = threading.local()
         _follow_forks(self)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The file of each stream."""
+        return {stream: file.path for stream, file in self._files.items()}
 
     def open(self) -> None:
         """Makes the files, and has what an earlier process left rotated compressed; a folder that refuses is said."""
@@ -97,12 +95,20 @@ class Emitter:
         self.flush()
         for file in self._files.values():
             file.close()
+        self._housekeeping.wake()  # a file of this process alone is final now
         self._housekeeping.finish(timeout_s=60)
 
     def _write(self, entry: Entry) -> None:
         line = render(entry, self.settings.max_line_bytes)
-        self._files[str(entry["stream"])].append(line)
+        self._append(str(entry["stream"]), line)
         self._console.show(entry, line)
+
+    def _append(self, stream: str, line: bytes) -> None:
+        try:
+            if self._files[stream].append(line):
+                self._housekeeping.wake()
+        except OSError as error:
+            self._drops.count(stream, (line,), error)
 
     def _write_stand_in(self, error: Exception) -> None:
         """A record in place of one that could not be built: that it was made is known at least."""
@@ -122,7 +128,7 @@ class Emitter:
         )
         line = render(entry, self.settings.max_line_bytes)
         self._drops.reporting(line, counts)
-        self._files[APP].append(line)
+        self._append(APP, line)
 
     def _own(self, event: str, message: str, fields: dict[str, object]) -> Entry:
         """A record of the emitter's own."""

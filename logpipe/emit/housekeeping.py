@@ -1,40 +1,46 @@
-"""Rotated files: their names, their compression, and how long they are kept."""
+"""What becomes of files that nobody writes to any more: they get a final name, are compressed, and expire."""
 
 import fcntl
 import os
-import re
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from logpipe.record import EMITTED_STREAMS
+from logpipe.emit.compression import PART, replace_by_compressed
+from logpipe.emit.file_names import Rotated, is_own, parse_rotated, rotated_path
 
-_NAME: Final = re.compile(rf"({'|'.join(EMITTED_STREAMS)})\.(\d{{8}}T\d{{6}}\.\d{{6}})Z-\d+\.jsonl(\.gz)?")
 _LOCK: Final = ".housekeeping.lock"
-_PART: Final = ".part"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rotated:
-    path: Path
-    stream: str
-    at: float
-    compressed: bool
+_NICENESS: Final = 10
 
 
 class Housekeeping:
-    """Compresses and deletes the rotated files of one folder, one process at a time, in a thread of its own."""
+    """Compresses and deletes the rotated files of one folder, one process at a time, in a thread of its own.
 
-    def __init__(self, folder: Path, *, compress: bool, keep_files: int, keep_days: int) -> None:
+    compress: gzip, zstd or none
+    keep_files: of each log; keep_days: by the time in their names; keep_bytes: altogether; 0 keeps all
+    ours: the files that this process writes at present
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        compress: str,
+        keep_files: int,
+        keep_days: int,
+        keep_bytes: int,
+        ours: Callable[[], Collection[Path]],
+    ) -> None:
         self._folder = folder
         self._compress = compress
         self._keep_files = keep_files
         self._keep_days = keep_days
+        self._keep_bytes = keep_bytes
+        self._ours = ours
         self._begin()
 
     def _begin(self) -> None:
@@ -47,7 +53,7 @@ class Housekeeping:
         self._again = True
         if self._thread is not None and self._thread.is_alive():
             return
-        thread = threading.Thread(target=self._work, name="logpipe-housekeeping", daemon=True)
+        thread = threading.Thread(target=self._work_aside, name="logpipe-housekeeping", daemon=True)
         with suppress(RuntimeError):  # the interpreter ends, or has no room for a thread: the next rotation sees to it
             thread.start()
             self._thread = thread
@@ -65,6 +71,11 @@ class Housekeeping:
             os.close(self._lock_fd)
         self._begin()
 
+    def _work_aside(self) -> None:
+        with suppress(OSError):  # Linux has a niceness for each thread; the application's own stays as it is
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        self._work()
+
     def _work(self) -> None:
         with suppress(OSError):  # a full or vanished disk: the files stay as they are until the next time
             while self._again:
@@ -75,13 +86,14 @@ class Housekeeping:
         with self._alone() as alone:
             if not alone:
                 return
-            for part in self._folder.glob(f".*{_PART}"):  # of a process that was killed
+            for part in self._folder.glob(f".*{PART}"):  # of a process that was killed
                 part.unlink(missing_ok=True)
+            self._finish_files_of_the_dead()
             self._expire()
-            if self._compress:
-                for file in self._rotated():
-                    if not file.compressed:
-                        _gzip(file.path)
+            try:
+                self._compress_rotated()
+            finally:
+                self._expire_by_bytes()  # of what is compressed by now; where that fails, the disk may be full
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -99,49 +111,54 @@ class Housekeeping:
             if fd is not None:
                 os.close(fd)
 
+    def _finish_files_of_the_dead(self) -> None:
+        found = [path for name in os.listdir(self._folder) if is_own(path := self._folder / name)]
+        ours = self._ours()  # after the listing: what is made from now on is not in it
+        for path in found:
+            if path not in ours:
+                with suppress(OSError):  # in use, gone meanwhile, or on a file system without locks
+                    _finish_if_dead(path)
+
+    def _compress_rotated(self) -> None:
+        if self._compress == "none":
+            return
+        for file in self._rotated():
+            if not file.compressed:
+                replace_by_compressed(file.path, self._compress)
+
     def _expire(self) -> None:
         oldest = time.time() - self._keep_days * 86400 if self._keep_days else float("-inf")
-        kept = dict.fromkeys(EMITTED_STREAMS, 0)
+        kept: Counter[str] = Counter()
         for file in self._rotated():
-            kept[file.stream] += 1
-            if file.at < oldest or (self._keep_files and kept[file.stream] > self._keep_files):
+            kept[file.log] += 1
+            if file.at < oldest or (self._keep_files and kept[file.log] > self._keep_files):
                 file.path.unlink(missing_ok=True)
 
-    def _rotated(self) -> list[_Rotated]:
+    def _expire_by_bytes(self) -> None:
+        total = 0
+        for file in self._rotated() if self._keep_bytes else ():
+            with suppress(FileNotFoundError):
+                total += file.path.stat().st_size
+                if total > self._keep_bytes:
+                    file.path.unlink()
+
+    def _rotated(self) -> list[Rotated]:
         """The rotated files, the newest first."""
-        files = [file for name in os.listdir(self._folder) if (file := _parse(self._folder / name))]
+        files = [file for name in os.listdir(self._folder) if (file := parse_rotated(self._folder / name))]
         return sorted(files, key=lambda file: (file.at, file.path.name), reverse=True)
 
 
-def _parse(path: Path) -> _Rotated | None:
-    match = _NAME.fullmatch(path.name)
-    if not match:
-        return None
+def _finish_if_dead(path: Path) -> None:
+    """Gives the file of a process that ended a final name, by the time of its last line; raises OSError if it lives."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # NFS grants an exclusive lock only to who may write
     try:
-        at = datetime.strptime(match[2], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
-    return _Rotated(path, match[1], at, match[3] is not None)
-
-
-def _gzip(path: Path) -> None:
-    """Replaces a file that nobody writes to by its gzip, which appears whole or not at all."""
-    import gzip
-    import shutil
-
-    part = path.with_name(f".{path.name}{_PART}")
-    target = path.with_name(f"{path.name}.gz")
-    try:
-        with path.open("rb") as source, part.open("wb") as sink:
-            with gzip.GzipFile(path.name, "wb", 6, sink, mtime=0) as compressed:
-                shutil.copyfileobj(source, compressed, 1 << 20)
-            sink.flush()
-            os.fsync(sink.fileno())
-        status = path.stat()
-        os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
-        part.rename(target)
-    except FileNotFoundError:  # deleted meanwhile, by hand or by an external retention
-        return
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = os.fstat(fd)
+        if not os.path.samestat(status, path.stat()):
+            return  # rotated a moment ago
+        if status.st_size:
+            path.rename(rotated_path(path, status.st_mtime))
+        else:
+            path.unlink()
     finally:
-        part.unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+        os.close(fd)

@@ -1,6 +1,7 @@
 """What `setup_logging` installs, and how it is taken back."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logpipe.emit import loguru_sink, uncaught
@@ -11,7 +12,6 @@ from logpipe.emit.stdlib import LogpipeHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 class Logging:
@@ -20,10 +20,13 @@ class Logging:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._emitter = Emitter(settings)
-        self.paths: dict[str, Path] = self._emitter.paths
-        """The file of each stream."""
         self._handler = _RootHandler(self, self._emitter)
         self._undo: list[Callable[[], None]] = []
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The file of each stream, as this process writes it at present."""
+        return self._emitter.paths
 
     def install(self) -> None:
         """Takes the place of an earlier setup."""

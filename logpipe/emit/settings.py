@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from logpipe.emit.compression import has_zstd
 from logpipe.emit.levels import LEVELS, level_of
 from logpipe.errors import SettingError
 
@@ -82,11 +83,25 @@ def _count(value: object) -> int:
     return number
 
 
-def _period(value: object) -> str:
-    name = _text(value).strip().lower()
-    if name not in PERIODS:
-        raise ValueError
+def _total(value: object) -> int:
+    return 0 if value in (0, "0") and not isinstance(value, bool) else _size(value)
+
+
+def _compression(value: object) -> str:
+    name = _one_of("gzip", "zstd", "none")(value)
+    if name == "zstd" and not has_zstd():
+        raise SettingError("this Python cannot compress by zstd", remedy="install logpipe[zstd], or give gzip")
     return name
+
+
+def _one_of(*names: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        name = _text(value).strip().lower()
+        if name not in names:
+            raise ValueError
+        return name
+
+    return parse
 
 
 def _setting(
@@ -135,11 +150,21 @@ class Settings:
     host: str = _setting("", _text, "a text", "name of the machine; by default the system's", "LOGPIPE_HOST")
     max_bytes: int = _setting(100 << 20, _size, _SIZE, "size at which a file is rotated, in bytes", "LOGPIPE_MAX_BYTES")
     rotate_every: str = _setting(
-        "day", _period, "never, hour or day", "rotate at the end of each UTC hour or day too", "LOGPIPE_ROTATE_EVERY"
+        "day",
+        _one_of(*PERIODS),
+        "never, hour or day",
+        "rotate at the end of each UTC hour or day too",
+        "LOGPIPE_ROTATE_EVERY",
     )
-    compress: bool = _setting(True, _flag, _FLAG, "gzip rotated files", "LOGPIPE_COMPRESS")
+    compress: str = _setting(
+        "gzip",
+        _compression,
+        "gzip, zstd or none",
+        "how rotated files are compressed; `zstd` needs `logpipe[zstd]` before Python 3.14",
+        "LOGPIPE_COMPRESS",
+    )
     keep_files: int = _setting(
-        100, _count, _NUMBER, "rotated files kept of each stream; 0 keeps all", "LOGPIPE_KEEP_FILES"
+        100, _count, _NUMBER, "rotated files kept of each file that is written; 0 keeps all", "LOGPIPE_KEEP_FILES"
     )
     keep_days: int = _setting(
         30, _count, _NUMBER, "days for which rotated files are kept; 0 keeps them for ever", "LOGPIPE_KEEP_DAYS"
@@ -149,6 +174,20 @@ class Settings:
     )
     uncaught: bool = _setting(True, _flag, _FLAG, "log exceptions that nothing caught", "LOGPIPE_UNCAUGHT")
     loguru: bool = _setting(True, _flag, _FLAG, "take loguru's records too", "LOGPIPE_LOGURU")
+    keep_bytes: int = _setting(
+        0,
+        _total,
+        f"0 or {_SIZE}",
+        "bytes of rotated files kept altogether, the oldest going first; 0 keeps all",
+        "LOGPIPE_KEEP_BYTES",
+    )
+    layout: str = _setting(
+        "shared",
+        _one_of("shared", "per_process"),
+        "shared or per_process",
+        "whether the processes of a service share its files, or each writes its own, as on network file systems",
+        "LOGPIPE_LAYOUT",
+    )
 
 
 def load(given: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Settings:

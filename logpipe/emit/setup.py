@@ -21,12 +21,14 @@ def setup_logging(
     host: str | None = None,
     max_bytes: int | str | None = None,
     rotate_every: str | None = None,
-    compress: bool | None = None,
+    compress: str | None = None,
     keep_files: int | None = None,
     keep_days: int | None = None,
     max_line_bytes: int | str | None = None,
     uncaught: bool | None = None,
     loguru: bool | None = None,
+    keep_bytes: int | str | None = None,
+    layout: str | None = None,
 ) -> "Logging":
     """Has `logging` and loguru write to `<log_dir>/<service>/{app,error,performance,business}.jsonl`.
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ from typing import Any
 import pytest
 
 from logpipe import Logging, setup_logging
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".zst": zstd.decompress}
 
 Record = dict[str, Any]  # a JSON object
 
@@ -64,9 +72,9 @@ def written(tmp_path: Path) -> Callable[..., list[Record]]:
     def read(stream: str = "*", service: str = "shop") -> list[Record]:
         records = []
         for path in (tmp_path / service).glob(f"{stream}.*"):
-            if path.name.startswith(".") or (path.suffix != ".gz" and path.with_name(f"{path.name}.gz").exists()):
+            if path.name.startswith(".") or any(path.with_name(path.name + suffix).exists() for suffix in DECOMPRESS):
                 continue
-            data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            data = DECOMPRESS.get(path.suffix, bytes)(path.read_bytes())
             assert data == b"" or data.endswith(b"\n"), f"{path.name} ends in the middle of a line"
             records += [json.loads(line) for line in data.splitlines()]
         return sorted(records, key=lambda record: (record["instance"], record["seq"]))

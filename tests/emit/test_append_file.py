@@ -320,11 +320,11 @@ def test_files_rotate_when_the_period_ends(
     """By the clock of `time.time`, which also names the rotated file; a new process goes by the file's first record."""
     now = 1_767_322_790.0  # 2026-01-02 02:59:50 UTC
     monkeypatch.setattr(time, "time", lambda: now)
-    start(rotate_every="hour", compress=False, keep_days=0)
+    start(rotate_every="hour", compress="none", keep_days=0)
     get_logger().info("one")
     now += 9
     get_logger().info("two")
-    start(rotate_every="hour", compress=False, keep_days=0)
+    start(rotate_every="hour", compress="none", keep_days=0)
     now += 1
     get_logger().info("three")
     assert [record["timestamp"] for record in written("app") if record["message"] == "three"] == [

@@ -1,6 +1,11 @@
 """Rotated files are compressed and kept for as long as is wanted."""
 
 import gzip
+import os
+import random
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from logpipe import Logging, get_logger
+from logpipe.errors import SettingError
 
 Start = Callable[..., Logging]
 Written = Callable[..., list[dict[str, object]]]
@@ -39,7 +45,7 @@ def test_rotated_files_are_gzipped_and_hold_every_record(start: Start, tmp_path:
 
 def test_compression_can_be_off(start: Start, tmp_path: Path) -> None:
     """Then rotated files stay as they are."""
-    logging = start(max_bytes=4096, compress=False)
+    logging = start(max_bytes=4096, compress="none")
     fill(10)
     logging.close()
     assert {path.suffix for path in rotated(tmp_path)} == {".jsonl"}
@@ -96,3 +102,166 @@ def test_what_a_killed_process_left_is_finished_by_the_next(start: Start, tmp_pa
     assert gzip.decompress((folder / f"{name}.gz").read_bytes()) == b"{}\n"
     assert not (folder / f".{name}.part").exists()
     assert not (folder / name).exists()
+
+
+def final(folder: Path, name: str, size: int) -> Path:
+    """A rotated file of random bytes, so that its compressed size is about the same."""
+    (folder / "shop").mkdir(exist_ok=True)
+    path = folder / "shop" / name
+    path.write_bytes(random.Random(name).randbytes(size))
+    return path
+
+
+def test_rotated_files_can_be_zstd(start: Start, tmp_path: Path, written: Written) -> None:
+    """Which holds every record too."""
+    logging = start(max_bytes=4096, compress="zstd")
+    fill(50)
+    logging.close()
+    assert {path.suffix for path in rotated(tmp_path)} == {".zst"}
+    assert [record["message"] for record in written("app")] == [f"record {number}" for number in range(50)]
+
+
+def test_zstd_where_it_is_not_installed_is_said_at_the_setup(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install."""
+    if sys.version_info >= (3, 14):
+        pytest.skip("this Python always has it")
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    with pytest.raises(SettingError, match=r"install logpipe\[zstd\]"):
+        start(compress="zstd")
+
+
+def test_what_was_compressed_otherwise_stays_as_it_is(start: Start, tmp_path: Path) -> None:
+    """A change of the setting is for files that are rotated later; all count for retention."""
+    oldest = final(tmp_path, "app.20260101T000000.000000Z-1.jsonl.gz", 10)
+    second = final(tmp_path, "app.20260102T000000.000000Z-1.jsonl.gz", 10)
+    newest = final(tmp_path, "app.20260103T000000.000000Z-1.jsonl.zst", 10)
+    start(compress="zstd", keep_files=2, keep_days=0).close()
+    assert rotated(tmp_path) == [second, newest]
+    start(compress="none", keep_files=1, keep_days=0).close()
+    assert rotated(tmp_path) == [newest]
+    assert not oldest.exists()
+
+
+def test_the_oldest_files_go_when_all_are_too_large(start: Start, tmp_path: Path) -> None:
+    """Of all streams together, by the size that they have on the disk when they were compressed."""
+    newest = final(tmp_path, "app.20260103T000000.000000Z-1.jsonl.gz", 4000)
+    second = final(tmp_path, "error.20260102T000000.000000Z-1.jsonl.zst", 4000)
+    oldest = final(tmp_path, "business.20260101T000000.000000Z-1.jsonl", 4000)
+    start(keep_bytes=9000, keep_days=0).close()
+    assert newest.exists()
+    assert second.exists()
+    assert not list(oldest.parent.glob("business.2*"))
+
+
+def test_nothing_goes_for_its_size_before_it_is_compressed(start: Start, tmp_path: Path) -> None:
+    """A large file may be a small one soon."""
+    path = final(tmp_path, "app.20260101T000000.000000Z-1.jsonl", 0)
+    path.write_bytes(b"{}\n" * 100_000)
+    start(keep_bytes=4096, keep_days=0).close()
+    assert path.with_name(f"{path.name}.gz").exists()
+
+
+def test_the_newest_files_are_kept_of_each_process_that_writes_alone(start: Start, tmp_path: Path) -> None:
+    """Many short processes do not push out what a long one wrote."""
+    for process in range(5):
+        final(tmp_path, f"app.p{process}-abcdef.20260101T000000.000000Z-{process}.jsonl.gz", 10)
+    for day in range(1, 6):
+        final(tmp_path, f"app.p9-ghijkl.2026010{day}T000000.000000Z-9.jsonl.gz", 10)
+    start(keep_files=2, keep_days=0).close()
+    assert sorted(path.name for path in (tmp_path / "shop").glob("app.p*")) == [
+        *(f"app.p{process}-abcdef.20260101T000000.000000Z-{process}.jsonl.gz" for process in range(5)),
+        *(f"app.p9-ghijkl.2026010{day}T000000.000000Z-9.jsonl.gz" for day in (4, 5)),
+    ]
+
+
+def test_a_line_that_comes_late_is_compressed_too(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that nothing kept from a rotated file: what it writes under the compression is not thrown away."""
+    path = final(tmp_path, "app.20260101T000000.000000Z-1.jsonl", 0)
+    path.write_bytes(b"early\n")
+    rename, fsync = Path.rename, os.fsync
+
+    def late_fsync(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        with path.open("ab") as file:
+            file.write(b"late\n")
+
+    def late_rename(part: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "rename", rename)
+        with path.open("ab") as file:
+            file.write(b"later\n")
+        return rename(part, target)
+
+    monkeypatch.setattr(os, "fsync", late_fsync)
+    monkeypatch.setattr(Path, "rename", late_rename)
+    start(keep_days=0).close()
+    assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == b"early\nlate\nlater\n"
+    assert not path.exists()
+
+
+def test_a_file_that_is_written_on_and_on_stays(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until somebody looks who finds it at rest; nothing half is left beside it."""
+    path = final(tmp_path, "app.20260101T000000.000000Z-1.jsonl", 0)
+    path.write_bytes(b"early\n")
+
+    def write_on(descriptor: int) -> None:
+        with path.open("ab") as file:
+            file.write(b"late\n")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", write_on)
+        start(keep_days=0).close()
+    late = path.read_bytes()
+    assert late.startswith(b"early\nlate\n")
+    assert not list(path.parent.glob("*.gz"))
+    assert not list(path.parent.glob(".*.part"))
+    start(keep_days=0).close()
+    assert gzip.decompress(path.with_name(f"{path.name}.gz").read_bytes()) == late
+
+
+def test_compression_leaves_the_application_its_priority(start: Start, tmp_path: Path) -> None:
+    """Only the thread that compresses is nice."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    seen: list[int] = []
+    compressing = threading.Event()
+
+    def look(frame: object, event: str, argument: object) -> None:
+        if getattr(getattr(frame, "f_code", None), "co_name", "") == "replace_by_compressed":
+            seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            compressing.set()
+
+    final(tmp_path, "app.20260101T000000.000000Z-1.jsonl", 10)
+    threading.setprofile(look)
+    try:
+        start(keep_days=0)
+        assert compressing.wait(30)
+    finally:
+        threading.setprofile(None)
+    assert seen[0] == before + 10
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+WRITER = """
+import sys
+from logpipe import setup_logging, get_logger
+folder, name = sys.argv[1:]
+logging = setup_logging(service="shop", log_dir=folder, console=False, loguru=False, max_bytes=20_000,
+    keep_files=4, keep_bytes=12_000, compress="gzip")
+for number in range(1500):
+    get_logger().info("record %d", number, extra={"padding": str(hash((name, number)))})
+logging.close()
+"""
+
+
+def test_four_processes_keep_house_in_one_folder(tmp_path: Path, start: Start) -> None:
+    """One at a time: no error, nothing half, and in the end no more than is to be kept."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    writers = [subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE) for number in range(4)]
+    assert [writer.communicate()[1] for writer in writers] == [b""] * 4
+    start(max_bytes=20_000, keep_files=4, keep_bytes=12_000).close()
+    files = rotated(tmp_path)
+    assert 0 < len(files) <= 4
+    assert sum(path.stat().st_size for path in files) <= 12_000
+    assert all(gzip.decompress(path.read_bytes()).endswith(b"\n") for path in files)
+    assert not list((tmp_path / "shop").glob(".*.part"))

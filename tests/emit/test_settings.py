@@ -33,7 +33,10 @@ def test_an_argument_wins_over_a_variable_and_a_variable_over_the_default() -> N
         ("max_bytes", "2 MiB", 2 << 20),
         ("rotate_every", "Hour", "hour"),
         ("keep_files", "7", 7),
-        ("compress", "off", False),
+        ("compress", "ZSTD", "zstd"),
+        ("keep_bytes", "10G", 10 << 30),
+        ("keep_bytes", "0", 0),
+        ("layout", "Per_Process", "per_process"),
     ],
 )
 def test_values_may_be_spelled_as_people_do(name: str, value: object, expected: object) -> None:
@@ -57,6 +60,10 @@ def test_values_may_be_spelled_as_people_do(name: str, value: object, expected: 
         ("keep_files", -1),
         ("keep_days", "many"),
         ("compress", "perhaps"),
+        ("compress", True),
+        ("keep_bytes", "some"),
+        ("keep_bytes", False),
+        ("layout", "scattered"),
         ("environment", 5),
     ],
 )
