@@ -126,13 +126,13 @@ def _shown(record: Record) -> str:
 
 @contextmanager
 def capture() -> Iterator[Logged]:
-    """What `logging`, loguru, `log_performance` and `log_business_event` write inside, of any level.
+    """What `logging`, loguru, structlog, `log_performance` and `log_business_event` write inside, of any level.
 
     Nothing need be set up, and no file is written; where something is, both happen.
     """
     import orjson
 
-    from logpipe.emit import loguru_sink
+    from logpipe.emit import loguru_sink, takers
     from logpipe.emit.entry import Resource
     from logpipe.emit.levels import LEVELS
     from logpipe.emit.settings import load
@@ -149,11 +149,12 @@ def capture() -> Iterator[Logged]:
     handler, level = LogpipeHandler(take), root.level
     root.addHandler(handler)
     root.setLevel(LEVELS["TRACE"])
-    stop = loguru_sink.listen(take, "TRACE")
+    stops = loguru_sink.listen(take, "TRACE"), takers.listen(take, "TRACE")
     try:
         yield logged
     finally:
-        stop()
+        for stop in stops:
+            stop()
         root.setLevel(level)
         root.removeHandler(handler)
 

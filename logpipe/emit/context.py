@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from logpipe.emit import tracing
+
 _NOTHING: Final[Mapping[str, object]] = {}
 _FIELDS: Final[ContextVar[Mapping[str, object]]] = ContextVar("logpipe_context", default=_NOTHING)
 
@@ -22,6 +24,15 @@ def log_context(**fields: object) -> Iterator[None]:
         _FIELDS.reset(token)
 
 
-def current() -> Mapping[str, object]:
-    """The fields of the contexts around the caller."""
-    return _FIELDS.get()
+def around(given: dict[str, object], span: Mapping[str, object] | None = None) -> dict[str, object]:
+    """What is given, over the fields of the contexts around the caller, over the ids of the active span.
+
+    `span` are ids in place of the active span's. Where a trace's id is given, a span's stay away: they would be of
+    another trace.
+    """
+    fields = _FIELDS.get()
+    if "trace_id" in given or "trace_id" in fields:
+        span = _NOTHING
+    elif span is None:
+        span = tracing.ids()
+    return {**span, **fields, **given} if span or fields else given

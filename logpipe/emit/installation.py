@@ -2,9 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from logpipe.emit import loguru_sink, uncaught
+from logpipe.emit import loguru_sink, takers, uncaught
 from logpipe.emit.emitter import Emitter
 from logpipe.emit.levels import LEVELS
 from logpipe.emit.settings import Settings
@@ -20,7 +20,7 @@ class Logging:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._emitter = Emitter(settings)
-        self._handler = _RootHandler(self, self._emitter)
+        self._handler = _RootHandler(self._emitter)
         self._undo: list[Callable[[], None]] = []
 
     @property
@@ -31,14 +31,15 @@ class Logging:
     def install(self) -> None:
         """Takes the place of an earlier setup."""
         root = logging.getLogger()
-        for handler in root.handlers[:]:
-            if isinstance(handler, _RootHandler):
-                handler.logging.close()
+        for earlier in _INSTALLED[:]:  # a dictConfig may have taken its handler away, and left all else
+            earlier.close()
+        _INSTALLED.append(self)
         level = root.level
         self._emitter.open()
         root.addHandler(self._handler)
         root.setLevel(LEVELS[self.settings.level])
         self._undo.append(lambda: root.setLevel(level))
+        self._undo.append(takers.listen(self._emitter.take, self.settings.level))
         if self.settings.loguru:
             self._undo.append(loguru_sink.install(self._emitter.take, self.settings.level))
         if self.settings.uncaught:
@@ -50,16 +51,20 @@ class Logging:
 
     def close(self) -> None:
         """Undoes the setup, waits for the compression of rotated files, and closes the files."""
+        if self in _INSTALLED:
+            _INSTALLED.remove(self)
         logging.getLogger().removeHandler(self._handler)
         while self._undo:
             self._undo.pop()()
         self._emitter.close()
 
 
+_INSTALLED: Final[list[Logging]] = []
+
+
 class _RootHandler(LogpipeHandler):
-    def __init__(self, logging: Logging, emitter: Emitter) -> None:
+    def __init__(self, emitter: Emitter) -> None:
         super().__init__(emitter.take)
-        self.logging = logging
         self._emitter = emitter
 
     def flush(self) -> None:

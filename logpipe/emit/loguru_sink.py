@@ -52,7 +52,7 @@ def from_loguru(record: "Record", resource: Resource) -> Entry:
     number, name = record["level"].no, record["level"].name
     level = level_of(number)
     extra: Mapping[str, object] = record["extra"]
-    given: dict[str, object] = {**context.current(), **extra}
+    given = context.around(dict(extra))
     if name != level:
         given["level_name"] = name
     raised = record["exception"]

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from logpipe.emit import context
+from logpipe.emit import context, tracing
 from logpipe.emit.entry import Call, Resource, compose, describe, stream_of, timestamp
 from logpipe.emit.levels import LEVELS, level_of
+from logpipe.emit.structlog_event import take_exception, take_message
 from logpipe.emit.values import Entry, text
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
@@ -14,6 +15,8 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "asctime",
     "taskName",
     "color_message",  # uvicorn's second copy of the message
+    "otelServiceName",  # of OpenTelemetry's factory of LogRecords, as is what follows
+    "otelTraceSampled",
     "logpipe_call",
 }
 _LEVEL_BY_NUMBER: Final = {number: name for name, number in LEVELS.items()}
@@ -45,8 +48,8 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     call: Call | None = attributes.get("logpipe_call")
     level = _LEVEL_BY_NUMBER.get(record.levelno) or level_of(record.levelno)
     given: dict[str, object] = {key: value for key, value in attributes.items() if key not in _STANDARD}
-    if around := context.current():
-        given = {**around, **given}
+    if "level" in given or "logger" in given:
+        _forget_echoes(record, given)
     if record.levelno not in _LEVEL_BY_NUMBER:
         given["level_name"] = record.levelname
     if record.stack_info:
@@ -54,9 +57,13 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     if call is not None:
         given.update(call.fields)
     message, template = _message(record, given)
+    given = context.around(given, tracing.carried(given) if "otelTraceID" in given else None)
     raised = describe(record.exc_info) if record.exc_info else None
     if raised is None and record.exc_text:  # a QueueHandler rendered it in another process
         raised = {"exception_stacktrace": record.exc_text}
+    if isinstance(record.msg, dict):
+        theirs = take_exception(given)
+        raised = raised or theirs
     head: Entry = {
         "timestamp": timestamp(record.created),
         "level": level,
@@ -71,6 +78,10 @@ def _message(record: logging.LogRecord, given: dict[str, object]) -> tuple[str, 
     """The message and, where arguments were put into it, its template; a message that is a dict is fields."""
     if isinstance(record.msg, dict):
         given.update(record.msg)
+        _forget_echoes(record, given)
+        if isinstance(given.get("_logger"), logging.Logger) and given.pop("_name", None):
+            del given["_logger"]  # both of structlog's ProcessorFormatter.wrap_for_formatter
+            return take_message(given)
         return text(given.pop("message", given.get("event", ""))), None
     if not record.args:
         return text(record.msg), None
@@ -80,6 +91,13 @@ def _message(record: logging.LogRecord, given: dict[str, object]) -> tuple[str, 
     except Exception as error:  # noqa: BLE001 - formatting runs the application's code
         given["format_error"] = text(error)
         return f"{template} {text(record.args)}", template
+
+
+def _forget_echoes(record: logging.LogRecord, given: dict[str, object]) -> None:
+    """Without what structlog's `add_log_level` and `add_logger_name` say of the record once more."""
+    for key, said in (("level", record.levelname.lower()), ("logger", record.name)):
+        if isinstance(given.get(key), str) and given[key] == said:
+            del given[key]
 
 
 def _place(record: logging.LogRecord, resource: Resource) -> Entry:
