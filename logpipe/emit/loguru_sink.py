@@ -32,12 +32,31 @@ def listen(take: Take, level: str) -> Callable[[], None]:
     """Has loguru hand its records to `take`, too; gives the way back."""
     from loguru import logger
 
-    def emit(record: "Record") -> bool:
-        take(from_loguru, record)
-        return False  # a filter that refuses spares loguru's formatting, which would cost as much again
-
-    sink = logger.add(lambda _message: None, level=LEVELS[level], filter=emit, format="", catch=True)
+    sink = logger.add(_write_nothing, level=LEVELS[level], filter=_Filter(take), format="", catch=True)
     return lambda: _remove(sink)
+
+
+class _Filter:
+    """Takes each record, and refuses it: that spares loguru's formatting, which would cost as much again.
+
+    loguru's logger is pickled for processes that are spawned; the copy takes nothing, as such a process sets up for
+    itself.
+    """
+
+    def __init__(self, take: Take | None = None) -> None:
+        self._take = take
+
+    def __call__(self, record: "Record") -> bool:
+        if self._take is not None:
+            self._take(from_loguru, record)
+        return False
+
+    def __reduce__(self) -> tuple[type["_Filter"], tuple[()]]:
+        return _Filter, ()
+
+
+def _write_nothing(_message: object) -> None:
+    """The sink behind a filter that lets nothing through."""
 
 
 def _remove(sink: int) -> None:

@@ -80,3 +80,15 @@ def written(tmp_path: Path) -> Callable[..., list[Record]]:
         return sorted(records, key=lambda record: (record["instance"], record["seq"]))
 
     return read
+
+
+@pytest.fixture
+def example() -> Callable[[str], str]:
+    """The first Python of a section of docs/emit.md."""
+    document = (Path(__file__).parents[2] / "docs" / "emit.md").read_text()
+
+    def find(section: str) -> str:
+        _, rest = document.split(f"\n## {section}\n")
+        return rest.split("```python\n")[1].split("```")[0]
+
+    return find

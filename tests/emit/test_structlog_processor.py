@@ -302,12 +302,9 @@ def test_structlog_over_logging_writes_a_good_record(
         assert {"event", "level_", "logger_", "exc_info", "_logger", "_name"}.isdisjoint(record)
 
 
-def test_the_recipe_of_the_documents_writes_a_record(tmp_path: Path) -> None:
+def test_the_recipe_of_the_documents_writes_a_record(tmp_path: Path, example: Callable[[str], str]) -> None:
     """It works as it stands."""
-    document = (Path(__file__).parents[2] / "docs" / "emit.md").read_text()
-    (_, section) = document.split("\n## structlog\n")
-    code = section.split("```python\n")[1].split("```")[0]
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", example("structlog")], cwd=tmp_path, check=True, capture_output=True)
     (line,) = (tmp_path / "logs" / "shop" / "app.jsonl").read_text().splitlines()
     assert '"logger":"shop.cart","message":"cart is large"' in line
     assert '"request_id":"r-1"' in line
