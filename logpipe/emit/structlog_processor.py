@@ -1,5 +1,6 @@
 """The front end for structlog: a processor that ends the chain and writes the same lines."""
 
+import logging
 import os
 import sys
 import threading
@@ -91,7 +92,7 @@ def _take_name(logger: object, given: dict[str, object]) -> str | None:
         if isinstance(given.get(key), str):
             return text(given.pop(key))
     name = getattr(logger, "name", None)
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and logger is not logging.root else None
 
 
 def _place(frame: FrameType, resource: Resource) -> Entry:

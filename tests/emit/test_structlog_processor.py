@@ -45,7 +45,7 @@ def configure(*processors: structlog.typing.Processor, **settings: Any) -> None:
     recipe: dict[str, Any] = {
         "processors": [structlog.contextvars.merge_contextvars, *processors, logpipe.structlog_processor],
         "wrapper_class": structlog.make_filtering_bound_logger(logging.INFO),
-        "logger_factory": structlog.stdlib.LoggerFactory(),
+        "logger_factory": logging.getLogger,
         "cache_logger_on_first_use": True,
     }
     structlog.configure(**recipe | settings)
@@ -125,7 +125,11 @@ def test_processors_that_structlog_recommends_say_nothing_twice(shop: Logging, w
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
     ]
-    configure(*recommended, wrapper_class=structlog.stdlib.BoundLogger)
+    configure(
+        *recommended,
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
     try:
         int("x")
     except ValueError:
@@ -184,11 +188,13 @@ def test_fields_of_the_emitter_are_kept_beside_its_own(log: Any, written: Writte
 
 
 def test_without_a_name_the_logger_is_the_module(shop: Logging, written: Written) -> None:
-    """structlog's own factories do not know names."""
+    """structlog's own factories do not know names, and the root logger has none."""
+    configure()
+    structlog.get_logger().info("m")
     configure(logger_factory=structlog.PrintLoggerFactory())
     structlog.get_logger().info("m")
     structlog.get_logger().info("m", logger_name="other")
-    assert [record["logger"] for record in written()] == [__name__, "other"]
+    assert [record["logger"] for record in written()] == [__name__, __name__, "other"]
 
 
 def test_nothing_hostile_raises(log: Any, written: Written) -> None:
