@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from logpipe.emit import stacktrace
 from logpipe.emit.values import Entry, text
 from logpipe.record import APP, ERROR, FIELDS
 
@@ -117,7 +118,7 @@ def describe(info: ExceptionInfo) -> Entry | None:
     if kind is None:
         return None
     try:
-        stack = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
+        stack = stacktrace.render(kind, error, trace)
     except Exception:  # noqa: BLE001 - formatting runs the __str__ of the application's exceptions
         stack = "".join(traceback.format_tb(trace)).rstrip("\n")
     return {"exception_type": type_name(kind), "exception_message": _said(error), "exception_stacktrace": stack}
