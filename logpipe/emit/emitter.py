@@ -7,16 +7,19 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from logpipe.emit.console import Console
 from logpipe.emit.drops import Drops
-from logpipe.emit.entry import Resource, compose, timestamp
+from logpipe.emit.entry import Resource, compose, stream_of, timestamp
 from logpipe.emit.files import open_files
 from logpipe.emit.housekeeping import Housekeeping
 from logpipe.emit.settings import Settings
 from logpipe.emit.values import Entry, render
 from logpipe.record import APP
+
+if TYPE_CHECKING:
+    from logpipe.emit.admission import Admission
 
 _T = TypeVar("_T")
 
@@ -31,6 +34,7 @@ class Emitter:
         self.settings = settings
         folder = settings.log_dir / settings.service
         self._resource = Resource(settings)
+        self.admission = _admission(self)
         self._console = Console(settings.console)
         self._drops = Drops()
         self._housekeeping = Housekeeping(
@@ -67,7 +71,10 @@ class Emitter:
             return
         self._nesting.depth = depth + 1
         try:
-            self._write(build(source, self._resource))
+            if self.admission is None:
+                self._write(build(source, self._resource))
+            else:
+                self.admission.take(build, source)
         except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on and the record is accounted for
             self._write_stand_in(error)
         finally:
@@ -77,7 +84,9 @@ class Emitter:
             self._report_drops(now=False)
 
     def report(self) -> None:
-        """Says what was dropped, in a record if there is room, and on standard error."""
+        """Says what was left out and what was dropped, in records if there is room, and on standard error."""
+        if self.admission is not None:
+            self.admission.report()
         self._report_drops(now=True)
         self._drops.notice()
 
@@ -92,6 +101,8 @@ class Emitter:
 
     def close(self) -> None:
         """Flushes, finishes compressing, and lets go of the files. A later record opens its file again."""
+        if self.admission is not None:
+            self.admission.close()
         self.flush()
         for file in self._files.values():
             file.close()
@@ -109,6 +120,30 @@ class Emitter:
                 self._housekeeping.wake()
         except OSError as error:
             self._drops.count(stream, (line,), error)
+
+    def write_admitted(self, entry: Entry) -> None:
+        """Numbers and writes a record that was built before it was known whether it is written."""
+        try:
+            entry["instance"], entry["seq"] = self._resource.instance, self._resource.next_seq()
+            self._write(entry)
+        except Exception as error:  # noqa: BLE001 - as in `take`
+            self._write_stand_in(error)
+
+    def tell(
+        self,
+        event: str,
+        message: str,
+        fields: dict[str, object],
+        *,
+        level: str = "WARNING",
+        logger: str = "logpipe",
+        template: str | None = None,
+    ) -> None:
+        """Writes a record of the emitter's own."""
+        try:
+            self._write(self._own(event, message, fields, level=level, logger=logger, template=template))
+        except Exception as error:  # noqa: BLE001 - as in `take`
+            self._drops.count(stream_of(level), (b"",), error)
 
     def _write_stand_in(self, error: Exception) -> None:
         """A record in place of one that could not be built: that it was made is known at least."""
@@ -130,14 +165,23 @@ class Emitter:
         self._drops.reporting(line, counts)
         self._append(APP, line)
 
-    def _own(self, event: str, message: str, fields: dict[str, object]) -> Entry:
+    def _own(
+        self,
+        event: str,
+        message: str,
+        fields: dict[str, object],
+        *,
+        level: str = "WARNING",
+        logger: str = "logpipe",
+        template: str | None = None,
+    ) -> Entry:
         """A record of the emitter's own."""
         resource = self._resource
-        head: Entry = {"timestamp": timestamp(time.time()), "level": "WARNING", "stream": APP, **resource.fields}
-        head["logger"] = "logpipe"
+        head: Entry = {"timestamp": timestamp(time.time()), "level": level, "stream": stream_of(level)}
+        head |= {**resource.fields, "logger": logger}
         place: Entry = {"process": os.getpid(), "thread": threading.current_thread().name}
         place |= {"instance": resource.instance, "seq": resource.next_seq()}
-        return compose(head, message, None, {"event": event, **fields}, None, place)
+        return compose(head, message, template, {"event": event, **fields}, None, place)
 
     def _before_fork(self) -> None:
         for file in self._files.values():
@@ -149,9 +193,21 @@ class Emitter:
 
     def _after_fork_in_child(self) -> None:
         self._drops.after_fork_in_child()
+        if self.admission is not None:
+            self.admission.after_fork_in_child()
         self._housekeeping.after_fork_in_child()
         for file in self._files.values():
             file.after_fork_in_child()
+
+
+def _admission(emitter: Emitter) -> "Admission | None":
+    """What the settings ask for; None where all that the loggers let through is written."""
+    settings = emitter.settings
+    if not (settings.sample or settings.tail or settings.repeat_limit):
+        return None
+    from logpipe.emit.admission import Admission, Unnumbered
+
+    return Admission(settings, Unnumbered(emitter._resource), emitter.write_admitted, emitter.tell)
 
 
 def _follow_forks(emitter: Emitter) -> None:

@@ -37,11 +37,13 @@ class Logging:
         level = root.level
         self._emitter.open()
         root.addHandler(self._handler)
-        root.setLevel(LEVELS[self.settings.level])
+        root.setLevel(LEVELS[self.settings.lowest_level])
         self._undo.append(lambda: root.setLevel(level))
-        self._undo.append(takers.listen(self._emitter.take, self.settings.level))
+        self._undo.append(takers.listen(self._emitter.take, self.settings.lowest_level))
+        if self._emitter.admission is not None:
+            self._undo.append(self._emitter.admission.install())
         if self.settings.loguru:
-            self._undo.append(loguru_sink.install(self._emitter.take, self.settings.level))
+            self._undo.append(loguru_sink.install(self._emitter.take, self.settings.lowest_level))
         if self.settings.uncaught:
             self._undo.append(uncaught.install())
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from logpipe.emit.compression import has_zstd
 from logpipe.emit.levels import LEVELS, level_of
+from logpipe.emit.rates import rates_of
 from logpipe.errors import SettingError
 
 PERIODS: Final = {"never": None, "hour": 3600, "day": 86400}
@@ -104,6 +105,20 @@ def _one_of(*names: str) -> Callable[[object], str]:
     return parse
 
 
+def _positive(value: object) -> int:
+    number = _count(value)
+    if number == 0:
+        raise ValueError
+    return number
+
+
+def _seconds(value: object) -> float:
+    number = float(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
+        raise ValueError
+    return float(number)
+
+
 def _setting(
     default: object, parse: Callable[[object], object], expects: str, meaning: str, *variables: str
 ) -> Any:  # Any, as `dataclasses.field` itself is typed
@@ -114,6 +129,9 @@ def _setting(
 _SIZE = "a number of bytes of 4096 or more, such as 1000000, 64K, 100M or 1G"
 _FLAG = "true or false"
 _NUMBER = "a whole number of 0 or more"
+_RATES = "rates from 0 to 1 by level, logger or logger@level, such as DEBUG=0.1,shop.cache=0.01,shop.http@INFO=0.5"
+_LEVEL = "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"
+_POSITIVE = "a whole number of 1 or more"
 _NAME = "a name of letters, digits, '.', '_' and '-', at most 100 long"
 
 
@@ -127,7 +145,7 @@ class Settings:
     level: str = _setting(
         "INFO",
         _level,
-        "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL",
+        _LEVEL,
         "the lowest level that is written; business and performance records are always written",
         "LOGPIPE_LEVEL",
         "LOG_LEVEL",
@@ -188,6 +206,44 @@ class Settings:
         "whether the processes of a service share its files, or each writes its own, as on network file systems",
         "LOGPIPE_LAYOUT",
     )
+    sample: Mapping[str, float] | None = _setting(
+        None, rates_of, _RATES, "share of records that is written, by level, logger or logger@level", "LOGPIPE_SAMPLE"
+    )
+    sample_key: str = _setting(
+        "request_id",
+        _name,
+        _NAME,
+        "field that tells requests apart, for `sample` and `tail`; where it is missing, `trace_id`",
+        "LOGPIPE_SAMPLE_KEY",
+    )
+    tail: str | None = _setting(
+        None,
+        _level,
+        _LEVEL,
+        "level from which a request's records are written all the same if it fails",
+        "LOGPIPE_TAIL",
+    )
+    tail_records: int = _setting(
+        200, _positive, _POSITIVE, "records that are held of one request for `tail`", "LOGPIPE_TAIL_RECORDS"
+    )
+    tail_bytes: int = _setting(
+        16 << 20, _size, _SIZE, "memory for what is held of all requests, in bytes", "LOGPIPE_TAIL_BYTES"
+    )
+    repeat_limit: int | None = _setting(
+        None,
+        _positive,
+        _POSITIVE,
+        "records of one message that are written in a window; further ones are counted and told",
+        "LOGPIPE_REPEAT_LIMIT",
+    )
+    repeat_window_s: float = _setting(
+        60.0, _seconds, "a number of seconds above 0", "length of that window, in seconds", "LOGPIPE_REPEAT_WINDOW_S"
+    )
+
+    @property
+    def lowest_level(self) -> str:
+        """What the loggers must let through."""
+        return self.level if self.tail is None else min(self.level, self.tail, key=LEVELS.__getitem__)
 
 
 def load(given: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Settings:

@@ -4,6 +4,7 @@ The call loads what it needs: a library that only logs does not pay for files an
 """
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ def setup_logging(
     loguru: bool | None = None,
     keep_bytes: int | str | None = None,
     layout: str | None = None,
+    sample: Mapping[str, float] | str | None = None,
+    sample_key: str | None = None,
+    tail: str | int | None = None,
+    tail_records: int | None = None,
+    tail_bytes: int | str | None = None,
+    repeat_limit: int | None = None,
+    repeat_window_s: float | None = None,
 ) -> "Logging":
     """Has `logging` and loguru write to `<log_dir>/<service>/{app,error,performance,business}.jsonl`.
 
