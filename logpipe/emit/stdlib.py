@@ -19,6 +19,7 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "otelTraceSampled",
     "logpipe_call",
 }
+_TRACE: Final = "\nTraceback (most recent call last):\n"
 _LEVEL_BY_NUMBER: Final = {number: name for name, number in LEVELS.items()}
 
 
@@ -61,6 +62,9 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     raised = describe(record.exc_info) if record.exc_info else None
     if raised is None and record.exc_text:  # a QueueHandler rendered it in another process
         raised = {"exception_stacktrace": record.exc_text}
+    if record.args is None and _TRACE in message:  # another QueueHandler put it there
+        message, _, stack = message.partition(_TRACE)
+        raised = {"exception_stacktrace": _TRACE[1:] + stack}
     if isinstance(record.msg, dict):
         theirs = take_exception(given)
         raised = raised or theirs

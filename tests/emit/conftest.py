@@ -92,3 +92,13 @@ def example() -> Callable[[str], str]:
         return rest.split("```python\n")[1].split("```")[0]
 
     return find
+
+
+@pytest.fixture
+def log() -> Iterator[logging.Logger]:
+    """A logger of a tree of its own, left as it was found."""
+    logger = logging.getLogger("tests.beside.logger")
+    yield logger
+    logger.handlers.clear()
+    logger.propagate, logger.disabled = True, False
+    logger.setLevel(logging.NOTSET)
