@@ -26,6 +26,13 @@ def test_setup_without_loguru_does_not_load_it() -> None:
     assert "loguru" not in modules_after(code)
 
 
+def test_setup_loads_no_front_end_that_the_application_does_not_use() -> None:
+    """structlog and OpenTelemetry need not even be installed."""
+    code = "import logpipe, tempfile; logpipe.setup_logging(log_dir=tempfile.mkdtemp(), console=False)\n"
+    code += "logpipe.get_logger().error('m')"
+    assert {"structlog", "opentelemetry", "pythonjsonlogger"}.isdisjoint(modules_after(code))
+
+
 def test_importing_configures_nothing() -> None:
     """No handler, no level, no hook, no thread."""
     code = """

@@ -143,6 +143,21 @@ def test_processors_that_structlog_recommends_say_nothing_twice(shop: Logging, w
     assert {"level_", "logger_", "positional_args", "exception", "stack_info"}.isdisjoint(record)
 
 
+def test_arguments_are_put_into_the_message(shop: Logging, written: Written) -> None:
+    """As `logging` does it, with the message before them kept; what does not fit loses nothing."""
+    configure(wrapper_class=structlog.stdlib.BoundLogger)
+    log = structlog.get_logger("shop.cart")
+    log.info("%s of %s", 1, 2)
+    log.info("cart %(cart)s", {"cart": 7})
+    log.info("%d items", "many")
+    assert [(record["message"], record["template"]) for record in written()] == [
+        ("1 of 2", "%s of %s"),
+        ("cart 7", "cart %(cart)s"),
+        ("%d items ('many',)", "%d items"),
+    ]
+    assert "TypeError" in written()[2]["format_error"]
+
+
 @pytest.mark.parametrize("make", [lambda e: e, lambda e: (type(e), e, e.__traceback__), lambda e: True])
 def test_an_exception_is_given_as_structlog_takes_it(log: Any, written: Written, make: Callable[[Any], object]) -> None:
     """An exception, what `sys.exc_info` gives, or true."""
@@ -256,8 +271,9 @@ def test_threads_and_seq(log: Any, written: Written) -> None:
 def test_the_fixture_has_structlogs_records(logged: Logged, log: Any, written: Written) -> None:
     """Where structlog's chain ends with the processor; a setup gets them, too."""
     log.info("m", item=7)
-    assert logged.one(logger="shop.cart").item == 7
-    assert len(written()) == 1
+    captured, (record,) = logged.one(logger="shop.cart"), written()
+    assert (captured.message, captured.item, captured.line) == ("m", 7, record["line"])
+    assert (record["message"], record["item"]) == ("m", 7)
 
 
 def test_the_processor_can_be_pickled() -> None:
