@@ -245,6 +245,18 @@ def test_before_the_setup_and_after_it_nothing_happens(
     assert capsys.readouterr() == ("", "")
 
 
+def test_repetitions_are_counted_as_those_of_logging(start: Start, written: Written) -> None:
+    """What the setup decides on records holds for structlog's, too."""
+    configure()
+    log = structlog.get_logger("shop.cart")
+    start(repeat_limit=2).flush()
+    for _ in range(5):
+        log.warning("again")
+    start(service="other")
+    assert [record["message"] for record in written()] == ["again", "again", "again … repeated 3 more times"]
+    assert written()[-1]["logger"] == "shop.cart"
+
+
 def test_setting_up_again_writes_once(start: Start, written: Written) -> None:
     """Cached loggers go to the last setup."""
     configure()
