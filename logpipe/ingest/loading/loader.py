@@ -11,6 +11,7 @@ from itertools import chain
 from queue import Empty, Full, Queue
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from logpipe.errors import StoreError
@@ -99,7 +100,22 @@ class _Columns:
 
 
 def _as_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return column if column.type == kind else column.cast(kind)
+    if column.type == kind:
+        return column
+    if column.type == pa.string_view():
+        column = pa.chunked_array(map(_without_what_null_hides, column.chunks), column.type)
+    return column.cast(kind)
+
+
+def _without_what_null_hides(chunk: pa.Array) -> pa.Array:
+    """The views, those of NULLs empty: the scanner leaves there what the memory held, and PyArrow's cast follows it."""
+    if not chunk.null_count:
+        return chunk
+    valid, views, *texts = chunk.buffers()
+    cleared = np.frombuffer(views, np.int32).reshape(-1, 4)[: chunk.offset + len(chunk)].copy()
+    cleared[chunk.offset :][chunk.is_null().to_numpy(zero_copy_only=False)] = 0
+    buffers = [valid, pa.py_buffer(cleared), *texts]
+    return pa.Array.from_buffers(chunk.type, len(chunk), buffers, offset=chunk.offset)
 
 
 class _Load:

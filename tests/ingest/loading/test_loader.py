@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from logpipe.ingest.audit.verify import verify
@@ -111,3 +113,12 @@ def test_the_ledger_is_numbered_in_the_order_of_commits(
     assert [step for step in done if step != "inserted"] == ["entered", "committed"] * 2
     [(numbers,)] = store.execute("SELECT list(ledger_id ORDER BY from_pos) FROM ledger")
     assert numbers == sorted(numbers)
+
+
+def test_a_column_that_files_bring_in_two_types_of_text_is_widened() -> None:
+    """Whatever the memory holds where a text is NULL: PyArrow's own cast would follow it, and end the process."""
+    views = np.array([[1, ord("7"), 0, 0], [-5, 0, 0, 0], [1, ord("8"), 0, 0]], np.int32)
+    valid = np.packbits([1, 0, 1], bitorder="little")
+    texts = pa.Array.from_buffers(pa.string_view(), 3, [pa.py_buffer(valid), pa.py_buffer(views)])
+    for column, expected in ((texts, ["7", None, "8"]), (texts[1:], [None, "8"]), (texts[:1], ["7"])):
+        assert loader._as_type(pa.chunked_array([column]), pa.string()).to_pylist() == expected
