@@ -5,13 +5,13 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench eval-formats fuzz-formats chaos docs clean
+.PHONY: help setup demo demo-real test lint type bench bench-emit eval-formats fuzz-formats chaos chaos-emit docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
-$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanning/*.[ch])
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanning/*.[ch] logpipe/emit/native/*.[ch])
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
 	$(BIN)/uv sync --quiet --locked --all-extras --inexact
 	touch $@
@@ -38,6 +38,9 @@ type: $(STAMP) ## mypy, strict, over code and tests
 bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
 
+bench-emit: $(STAMP) ## what a record costs an application, beside other loggers; one table: make bench-emit ARGS="plain"
+	$(BIN)/python benchmarks/emit.py $(ARGS)
+
 eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: make eval-formats ARGS="--failures 9"
 	$(BIN)/python benchmarks/eval_formats.py $(ARGS)
 
@@ -52,5 +55,8 @@ chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, 
 	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 LOGPIPE_CONFORMANCE_SCALE=1 \
 		$(BIN)/pytest -n 2 tests/ingest/test_kill.py tests/ingest/test_identity.py tests/ingest/conformance
 
+chaos-emit: $(STAMP) ## the emitter's probes at full size, and servers that log under load, killed and reloaded (long)
+	LOGPIPE_CHAOS_SECONDS=$${LOGPIPE_CHAOS_SECONDS:-60} $(BIN)/pytest -m long -p no:randomly tests/emit
+
 clean: ## remove what the targets made
-	rm -rf .venv logpipe/ingest/scanning/_scanner.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv logpipe/ingest/scanning/_scanner.so logpipe/emit/_native.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,7 @@
-"""Compiles the scanners when the package is built, also in place for an editable install.
+"""Compiles what is in C, ingest's scanners and the emitter's extension, when the package is built; also in place.
 
-With the system's C compiler, or, where there is none, with Zig's, which comes as a wheel.
+With the system's C compiler, or, where there is none, with Zig's, which comes as a wheel. The extension needs Python's
+headers; where there are none it is left out, and the emitter does in Python what it can, see docs/emit.md.
 """
 
 import shutil
@@ -15,7 +16,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLDER = Path("logpipe/ingest/scanning")
 SOURCES = ("scan.c", "json.c", "access.c", "groups.c")
 LIBRARY = FOLDER / "_scanner.so"
-FLAGS = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+FLAGS = ("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+EMIT = Path("logpipe/emit")
+EXTENSION = EMIT / "_native.so"
 ZIG = "ziglang==0.15.2"
 
 
@@ -27,13 +30,25 @@ class ScannerHook(BuildHookInterface):  # type: ignore[type-arg]
         return [] if shutil.which("cc") else [ZIG]
 
     def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and say that the wheel is for this platform, but for any Python."""
+        """Compile, and say for what the wheel is: this platform, and this Python if the extension is in it."""
         if self.target_name != "wheel":
             return
         root = Path(self.root)
-        compiler = ["cc"] if shutil.which("cc") else [sys.executable, "-m", "ziglang", "cc"]
-        sources = [root / FOLDER / source for source in SOURCES]
-        subprocess.run([*compiler, *FLAGS, "-o", root / LIBRARY, *sources, "-lm"], check=True)  # noqa: S603 - our own command
+        compile_library(root, LIBRARY, [root / FOLDER / source for source in SOURCES], "-std=c11", "-O3")
         build_data["artifacts"].append(str(LIBRARY))
+        python, abi = "py3", "none"
+        headers = Path(sysconfig.get_paths()["include"])
+        (root / EXTENSION).unlink(missing_ok=True)
+        if (headers / "Python.h").exists():
+            sources = sorted((root / EMIT / "native").glob("*.c"))
+            compile_library(root, EXTENSION, sources, "-std=gnu11", "-O2", "-pthread", f"-I{headers}")
+            build_data["artifacts"].append(str(EXTENSION))
+            python = abi = f"cp{sys.version_info.major}{sys.version_info.minor}"
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        build_data["tag"] = f"{python}-{abi}-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+
+def compile_library(root: Path, library: Path, sources: list[Path], *flags: str) -> None:
+    """Make a shared library of C sources."""
+    compiler = ["cc"] if shutil.which("cc") else [sys.executable, "-m", "ziglang", "cc"]
+    subprocess.run([*compiler, *FLAGS, *flags, "-o", root / library, *sources, "-lm"], check=True)  # noqa: S603 - our own command

@@ -13,7 +13,7 @@ from logpipe.errors import LogpipeError, SettingError
 if TYPE_CHECKING:
     from logpipe.emit.formatter import JsonFormatter
     from logpipe.emit.installation import Logging
-    from logpipe.emit.structlog_processor import structlog_processor
+    from logpipe.emit.structlog_processor import structlog_bound_logger, structlog_processor
 
 __all__ = [
     "JsonFormatter",
@@ -25,6 +25,7 @@ __all__ = [
     "log_context",
     "log_performance",
     "setup_logging",
+    "structlog_bound_logger",
     "structlog_processor",
     "timed",
 ]
@@ -39,8 +40,8 @@ def __getattr__(name: str) -> object:
         from logpipe.emit.installation import Logging
 
         return Logging
-    if name == "structlog_processor":  # so is structlog
-        from logpipe.emit.structlog_processor import structlog_processor
+    if name in ("structlog_bound_logger", "structlog_processor"):  # so is structlog
+        from logpipe.emit import structlog_processor
 
-        return structlog_processor
+        return getattr(structlog_processor, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

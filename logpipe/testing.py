@@ -135,15 +135,16 @@ def capture() -> Iterator[Logged]:
     from logpipe.emit import loguru_sink, takers
     from logpipe.emit.entry import Resource
     from logpipe.emit.levels import LEVELS
+    from logpipe.emit.redaction import Redaction
     from logpipe.emit.settings import load
     from logpipe.emit.stdlib import LogpipeHandler
-    from logpipe.emit.values import render
 
     settings, logged, root = load({}), Logged(), logging.getLogger()
     resource = Resource(settings)
+    redaction = Redaction(keys=settings.redact_keys, patterns=settings.redact_patterns, enabled=settings.redact)
 
     def take(build: "Callable[[_T, Resource], Entry]", source: _T) -> None:
-        line = render(build(source, resource), settings.max_line_bytes)
+        _, line = redaction.render(build(source, resource), settings.max_line_bytes)
         logged._records.append(Record(orjson.loads(line)))  # as a reader gets it
 
     handler, level = LogpipeHandler(take), root.level

@@ -3,10 +3,12 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, TextIO
 
 from logpipe.emit.entry import RESERVED_WHEN_RAISED
+from logpipe.emit.outlet import Outlet
 from logpipe.emit.values import Entry
 from logpipe.record import KEYS
 
@@ -28,23 +30,43 @@ _CONTAINER_MARKS: Final = ("/.dockerenv", "/run/.containerenv")
 class Console:
     """Writes each record to standard error as text, or to standard output as its JSON line; never raises."""
 
-    def __init__(self, style: str, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, style: str, tell: Callable[[int], None], environ: Mapping[str, str] = os.environ) -> None:
+        """tell: called with how many lines were not shown because nobody read"""
         self.style = _style(style, environ)
         self._colour = _wants_colour(sys.stderr, environ)
+        self._error, output = Outlet("stderr", tell), Outlet("stdout", tell)
+        self._outlets = (self._error, output)
+        self._outlet = output if self.style == "json" else self._error
+        self.show_line = self._outlet.write
+        """Writes a record's line of JSON."""
 
     def show(self, entry: Entry, line: bytes) -> None:
         """Writes the record, if this console is on."""
-        if self.style == "off":
-            return
-        try:
-            if self.style == "json":
-                stream, words = sys.stdout, line.decode()
-            else:
-                stream, words = sys.stderr, _for_people(entry, colour=self._colour)
-            stream.write(words)  # looked up each time: a program may replace it, and one write is one line
-            stream.flush()
-        except Exception:  # noqa: BLE001, S110 - a closed pipe or an odd encoding; the record is in its file
-            pass
+        if self.style == "json":
+            self.show_line(line)
+        elif self.style != "off":
+            with suppress(Exception):  # a value whose __str__ raises; the record is in its file
+                self._outlet.write(_for_people(entry, colour=self._colour))
+
+    def say(self, words: str) -> None:
+        """Writes a line of text that is no record to standard error, also where this console is off."""
+        with suppress(Exception):
+            self._error.write(words)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the last line was shown."""
+        return self._outlet.is_read
+
+    def finish(self) -> None:
+        """Shows what is begun, if somebody reads, and tells what was not shown."""
+        for outlet in self._outlets:
+            outlet.finish()
+
+    def after_fork_in_child(self) -> None:
+        """What waits, and what was not shown, is the parent's."""
+        for outlet in self._outlets:
+            outlet.after_fork_in_child()
 
 
 def _style(style: str, environ: Mapping[str, str]) -> str:

@@ -3,28 +3,27 @@
 import os
 import threading
 import time
-import weakref
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from logpipe.emit.console import Console
 from logpipe.emit.drops import Drops
 from logpipe.emit.entry import Resource, compose, stream_of, timestamp
+from logpipe.emit.fast_path import SYNCED, fast_path, writer_of
 from logpipe.emit.files import open_files
+from logpipe.emit.forks import follow_forks
 from logpipe.emit.housekeeping import Housekeeping
+from logpipe.emit.nesting import counter_of_nesting
+from logpipe.emit.redaction import Redaction
 from logpipe.emit.settings import Settings
-from logpipe.emit.values import Entry, render
+from logpipe.emit.values import Entry
 from logpipe.record import APP
 
 if TYPE_CHECKING:
     from logpipe.emit.admission import Admission
 
 _T = TypeVar("_T")
-
-_MAX_NESTING: Final = 8
-"""Records that are made while one is rendered: a signal handler's are fine, a __str__ that logs itself is not."""
 
 
 class Emitter:
@@ -35,8 +34,11 @@ class Emitter:
         folder = settings.log_dir / settings.service
         self._resource = Resource(settings)
         self.admission = _admission(self)
-        self._console = Console(settings.console)
-        self._drops = Drops()
+        self._redaction = Redaction(
+            keys=settings.redact_keys, patterns=settings.redact_patterns, enabled=settings.redact
+        )
+        self._console = Console(settings.console, self._tell_unshown)
+        self._drops = Drops(self._console.say)
         self._housekeeping = Housekeeping(
             folder,
             compress=settings.compress,
@@ -45,9 +47,18 @@ class Emitter:
             keep_bytes=settings.keep_bytes,
             ours=lambda: self.paths.values(),  # noqa: PLW0108 - there are none yet
         )
-        self._files = open_files(settings, folder, lost=self._drops.count, rotated=self._housekeeping.wake)
-        self._nesting = threading.local()
-        _follow_forks(self)
+        self._files = open_files(settings, folder, lost=self.lose)
+        self._synced = SYNCED[settings.durability]
+        self._within = counter_of_nesting()
+        self.writer = (
+            None
+            if self.admission
+            else writer_of(self, settings, self._resource, self._files, self._console, self._redaction)
+        )
+        self._fast: Mapping[Callable[..., Entry], Callable[[Any], bool]] = fast_path(self.writer)
+        if self.writer is not None:
+            self._resource.count_by(self.writer)
+        follow_forks(self)
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -65,11 +76,15 @@ class Emitter:
 
     def take(self, build: Callable[[_T, Resource], Entry], source: _T) -> None:
         """Builds the record of a front end's source and writes it."""
-        depth = getattr(self._nesting, "depth", 0)
-        if depth >= _MAX_NESTING:
-            self._drops.count(APP, (b"",), RecursionError("a value logs while it is logged"))
+        fast = self._fast.get(build)
+        if fast is not None and fast(source):
             return
-        self._nesting.depth = depth + 1
+        if not self._within(self._build, build, source):
+            self.lose_nested()
+        elif self._drops.waiting:
+            self.attend()
+
+    def _build(self, build: Callable[[_T, Resource], Entry], source: _T) -> None:
         try:
             if self.admission is None:
                 self._write(build(source, self._resource))
@@ -77,27 +92,41 @@ class Emitter:
                 self.admission.take(build, source)
         except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on and the record is accounted for
             self._write_stand_in(error)
-        finally:
-            self._nesting.depth = depth
-        if self._drops.waiting:
-            self._drops.notice()
-            self._report_drops(now=False)
+
+    def lose(self, stream: str, lines: Sequence[bytes], error: BaseException) -> None:
+        """Counts lines that could not be written."""
+        self._drops.count(stream, lines, error)
+        if self.writer is not None:
+            self.writer.attention = True
+
+    def lose_nested(self) -> None:
+        """Counts a record that was made while another one was, and so on."""
+        self.lose(APP, (b"",), RecursionError("a value logs while it is logged"))
+
+    def attend(self) -> None:
+        """Says what was dropped, if it is time to."""
+        self._drops.notice()
+        self._report_drops(now=False)
+        if self.writer is not None:
+            self.writer.attention = self._drops.waiting
+
+    def rotated(self) -> None:
+        """Has the file that was rotated seen to."""
+        self._housekeeping.wake()
 
     def report(self) -> None:
         """Says what was left out and what was dropped, in records if there is room, and on standard error."""
         if self.admission is not None:
             self.admission.report()
+        self._console.finish()
         self._report_drops(now=True)
         self._drops.notice()
 
     def flush(self) -> None:
         """Says what was dropped, and waits until what was written is on the disk."""
         self.report()
-        for file in self._files.values():
-            try:
-                file.sync()
-            except OSError as error:
-                self._drops.warn(error)
+        for stream in self._files:
+            self.sync(stream)
 
     def close(self) -> None:
         """Flushes, finishes compressing, and lets go of the files. A later record opens its file again."""
@@ -110,16 +139,26 @@ class Emitter:
         self._housekeeping.finish(timeout_s=60)
 
     def _write(self, entry: Entry) -> None:
-        line = render(entry, self.settings.max_line_bytes)
-        self._append(str(entry["stream"]), line)
+        entry, line = self._redaction.render(entry, self.settings.max_line_bytes)
+        self._append(str(entry["stream"]), line, sync=entry["level"] in self._synced)
         self._console.show(entry, line)
 
-    def _append(self, stream: str, line: bytes) -> None:
+    def _append(self, stream: str, line: bytes, *, sync: bool = False) -> None:
         try:
             if self._files[stream].append(line):
-                self._housekeeping.wake()
+                self.rotated()
         except OSError as error:
-            self._drops.count(stream, (line,), error)
+            self.lose(stream, (line,), error)
+            return
+        if sync:
+            self.sync(stream)
+
+    def sync(self, stream: str) -> None:
+        """Waits until what was written to a stream is on the disk."""
+        try:
+            self._files[stream].sync()
+        except OSError as error:
+            self._drops.warn(error)
 
     def write_admitted(self, entry: Entry) -> None:
         """Numbers and writes a record that was built before it was known whether it is written."""
@@ -143,26 +182,32 @@ class Emitter:
         try:
             self._write(self._own(event, message, fields, level=level, logger=logger, template=template))
         except Exception as error:  # noqa: BLE001 - as in `take`
-            self._drops.count(stream_of(level), (b"",), error)
+            self.lose(stream_of(level), (b"",), error)
+
+    def _tell_unshown(self, count: int) -> None:
+        message = f"{count} lines were not shown on the console: nobody read"
+        own = self._own("logpipe.console_dropped", message, {"count": count})
+        entry, line = self._redaction.render(own, self.settings.max_line_bytes)
+        self._append(APP, line)
+        if self._console.is_read:
+            self._console.show(entry, line)
 
     def _write_stand_in(self, error: Exception) -> None:
         """A record in place of one that could not be built: that it was made is known at least."""
         try:
             self._write(self._own("logpipe.unrenderable", f"a record could not be rendered: {error!r}", {}))
         except Exception as again:  # noqa: BLE001 - for instance out of memory
-            self._drops.count(APP, (b"",), again)
+            self.lose(APP, (b"",), again)
 
     def _report_drops(self, *, now: bool) -> None:
         taken = self._drops.take(now=now)
         if taken is None:
             return
-        counts, reason = taken
+        counts, reason, numbers = taken
         message = f"{counts.total()} records were dropped: {reason}"
-        entry = self._own(
-            "logpipe.dropped", message, {"count": counts.total(), "reason": reason, "streams": dict(counts)}
-        )
-        line = render(entry, self.settings.max_line_bytes)
-        self._drops.reporting(line, counts)
+        fields = {"count": counts.total(), "numbers": numbers, "reason": reason, "streams": dict(counts)}
+        _, line = self._redaction.render(self._own("logpipe.dropped", message, fields), self.settings.max_line_bytes)
+        self._drops.reporting(line, counts, numbers)
         self._append(APP, line)
 
     def _own(
@@ -183,21 +228,19 @@ class Emitter:
         place |= {"instance": resource.instance, "seq": resource.next_seq()}
         return compose(head, message, template, {"event": event, **fields}, None, place)
 
-    def _before_fork(self) -> None:
-        for file in self._files.values():
-            file.before_fork()
+    def before_fork(self) -> None:
+        """Nothing: the files see to themselves."""
 
-    def _after_fork_in_parent(self) -> None:
-        for file in self._files.values():
-            file.after_fork_in_parent()
+    def after_fork_in_parent(self) -> None:
+        """Nothing."""
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """What was counted, held or begun is the parent's."""
         self._drops.after_fork_in_child()
+        self._console.after_fork_in_child()
         if self.admission is not None:
             self.admission.after_fork_in_child()
         self._housekeeping.after_fork_in_child()
-        for file in self._files.values():
-            file.after_fork_in_child()
 
 
 def _admission(emitter: Emitter) -> "Admission | None":
@@ -208,19 +251,3 @@ def _admission(emitter: Emitter) -> "Admission | None":
     from logpipe.emit.admission import Admission, Unnumbered
 
     return Admission(settings, Unnumbered(emitter._resource), emitter.write_admitted, emitter.tell)
-
-
-def _follow_forks(emitter: Emitter) -> None:
-    """Hooks cannot be taken back, so they hold the emitter weakly."""
-    this = weakref.ref(emitter)
-
-    def call(step: Callable[[Emitter], None]) -> None:
-        living = this()
-        if living is not None:
-            step(living)
-
-    os.register_at_fork(
-        before=partial(call, Emitter._before_fork),
-        after_in_parent=partial(call, Emitter._after_fork_in_parent),
-        after_in_child=partial(call, Emitter._after_fork_in_child),
-    )

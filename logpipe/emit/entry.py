@@ -3,20 +3,21 @@
 import itertools
 import os
 import time
-import traceback
 import weakref
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, TypeVar
 
 from logpipe.emit import stacktrace
 from logpipe.emit.values import Entry, text
 from logpipe.record import APP, ERROR, FIELDS
 
 if TYPE_CHECKING:
+    from logpipe.emit._native import Writer
     from logpipe.emit.settings import Settings
 
+_T = TypeVar("_T")
 ExceptionInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 _EXCEPTION: Final = frozenset({"exception_type", "exception_message", "exception_stacktrace"})
@@ -46,6 +47,7 @@ class Resource:
     def __init__(self, settings: "Settings") -> None:
         names = ("service", "environment", "version", "host")
         self.fields: Entry = {name: getattr(settings, name) for name in names if getattr(settings, name)}
+        self._writer: Writer | None = None
         self._begin()
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _begin_again(this()))
@@ -54,10 +56,17 @@ class Resource:
         self.instance = os.urandom(8).hex()
         """A process's own id; a fork has another."""
         self._numbers = itertools.count(1)
+        if self._writer is not None:
+            self.count_by(self._writer)
+
+    def count_by(self, writer: "Writer") -> None:
+        """Has the fast path count, and know of whom."""
+        self._writer = writer
+        writer.begin(b',"instance":"%s","seq":' % self.instance.encode(), os.getpid())
 
     def next_seq(self) -> int:
         """The number of the next record of this instance, from 1."""
-        return next(self._numbers)
+        return next(self._numbers) if self._writer is None else self._writer.next_seq()
 
 
 def _begin_again(resource: Resource | None) -> None:
@@ -104,7 +113,7 @@ def compose(
     if template is not None:
         entry["template"] = template
     if fields:
-        entry.update((key, fields[key]) for key in _CALLERS if key in fields)
+        entry.update((key, fields[key]) for key in CALLERS if key in fields)
     if raised:
         entry.update(raised)
     entry.update(place)
@@ -114,14 +123,21 @@ def compose(
 
 def describe(info: ExceptionInfo) -> Entry | None:
     """The fields of an exception, its stack trace with causes and contexts; None where there is no exception."""
+    if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[0], type):
+        info = _by_hand(info)
     kind, error, trace = info
     if kind is None:
         return None
     try:
         stack = stacktrace.render(kind, error, trace)
-    except Exception:  # noqa: BLE001 - formatting runs the __str__ of the application's exceptions
-        stack = "".join(traceback.format_tb(trace)).rstrip("\n")
-    return {"exception_type": type_name(kind), "exception_message": _said(error), "exception_stacktrace": stack}
+        return {"exception_type": type_name(kind), "exception_message": _said(error), "exception_stacktrace": stack}
+    except Exception:  # noqa: BLE001 - three objects that are no exception, or one whose attributes raise
+        return {"exception_type": text(kind), "exception_message": text(error)}
+
+
+def _by_hand(info: object) -> ExceptionInfo:
+    """What a LogRecord that no logger made may have for `exc_info`; a logger makes it three."""
+    return (type(info), info, info.__traceback__) if isinstance(info, BaseException) else (None, None, None)
 
 
 def type_name(kind: type[BaseException]) -> str:
@@ -132,7 +148,7 @@ def type_name(kind: type[BaseException]) -> str:
 def _said(error: BaseException | None) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the application's own __str__ may raise anything
         return f"<unprintable {type(error).__name__}>"
 
 
@@ -145,10 +161,10 @@ def _sort(given: Mapping[str, object], reserved: frozenset[str]) -> tuple[Entry,
     attributes: Entry = {}
     for name, value in given.items():
         key = name if isinstance(name, str) else text(name)  # a dict given as a message may have any keys
-        if key in _CALLERS and key not in reserved:
+        if key in CALLERS and key not in reserved:
             if value is None:
                 continue
-            column_value = _CALLERS[key](value)
+            column_value = _fitted(key, value)
             if column_value is not None:
                 fields[key] = column_value
                 continue
@@ -162,20 +178,32 @@ def _sort(given: Mapping[str, object], reserved: frozenset[str]) -> tuple[Entry,
     return fields, attributes
 
 
+def _fitted(key: str, value: object) -> object | None:
+    try:
+        return _FITTED[key](value)
+    except Exception:  # noqa: BLE001 - the application's own comparisons, and `__class__`, may raise anything
+        return None
+
+
+def _is(value: object, kind: type[_T]) -> TypeGuard[_T]:
+    """As `isinstance`, but a mock's `__class__` is not believed."""
+    return issubclass(type(value), kind)
+
+
 def _string(value: object) -> str | None:
-    return value if isinstance(value, str) else None if isinstance(value, Mapping | list | tuple | set) else text(value)
+    return value if _is(value, str) else None if isinstance(value, Mapping | list | tuple | set) else text(value)
 
 
 def _double(value: object) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:  # NaN and inf are not
+    if (_is(value, float) or _is(value, int)) and not _is(value, bool) and abs(value) < 1e300:  # NaN and inf are not
         return value
     return None
 
 
 def _status(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
+    if _is(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
         value = int(value)
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 16 else None
+    return int(value) if _is(value, int) and not _is(value, bool) and 0 <= value < 1 << 16 else None
 
 
 _CONVERT: Final[dict[str, Callable[[object], object | None]]] = {
@@ -183,5 +211,7 @@ _CONVERT: Final[dict[str, Callable[[object], object | None]]] = {
     "DOUBLE": _double,
     "USMALLINT": _status,
 }
-_CALLERS: Final = {field.key: _CONVERT[field.sql_type] for field in FIELDS if field.key not in RESERVED}
-"""The fields that a caller may give, in the record's order, each with what makes a value fit it (None: it cannot)."""
+CALLERS: Final = {field.key: field for field in FIELDS if field.key not in RESERVED}
+"""The fields that a caller may give, in the record's order."""
+_FITTED: Final = {key: _CONVERT[field.sql_type] for key, field in CALLERS.items()}
+"""What makes a value fit each of them (None: it cannot)."""

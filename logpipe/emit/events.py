@@ -24,6 +24,7 @@ def _detached(name: str) -> logging.Logger:
 
 _PERFORMANCE: Final = _detached("logpipe.performance")
 _BUSINESS: Final = _detached("logpipe.business")
+DETACHED: Final = (_PERFORMANCE, _BUSINESS)
 
 
 def get_logger(name: str | None = None) -> logging.Logger:

@@ -8,8 +8,6 @@ a name with the time and the process, `app.20260102T030405.000000Z-4711.jsonl` a
 
 import os
 import re
-import secrets
-import string
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +39,7 @@ class Rotated:
 
 def own_path(path: Path) -> Path:
     """A name for the file that this process alone writes, in place of `path`; another one each time."""
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))  # digits would seem to be a rotation
+    letters = "".join(chr(ord("a") + byte % 26) for byte in os.urandom(6))  # digits would seem to be a rotation
     return path.with_name(f"{path.stem}.p{os.getpid()}-{letters}{path.suffix}")
 
 

@@ -2,15 +2,17 @@
 
 import fcntl
 import os
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from logpipe.emit.compression import PART, replace_by_compressed
+from logpipe.emit.drops import words_of
 from logpipe.emit.file_names import Rotated, is_own, parse_rotated, rotated_path
 
 _LOCK: Final = ".housekeeping.lock"
@@ -41,6 +43,7 @@ class Housekeeping:
         self._keep_days = keep_days
         self._keep_bytes = keep_bytes
         self._ours = ours
+        self._said = False
         self._begin()
 
     def _begin(self) -> None:
@@ -72,15 +75,22 @@ class Housekeeping:
         self._begin()
 
     def _work_aside(self) -> None:
-        with suppress(OSError):  # Linux has a niceness for each thread; the application's own stays as it is
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()  # Linux has a niceness for each; the application's own stays as it is
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
         self._work()
 
     def _work(self) -> None:
-        with suppress(OSError):  # a full or vanished disk: the files stay as they are until the next time
+        try:
             while self._again:
                 self._again = False
                 self._run()
+        except OSError:  # a full or vanished disk: the files stay as they are until the next time
+            return
+        except Exception as error:  # noqa: BLE001 - after chroot(2), say, what compresses cannot be imported any more
+            if not self._said:
+                self._said = True
+                _say(f"cannot see to rotated files: {words_of(error)}")
 
     def _run(self) -> None:
         with self._alone() as alone:
@@ -92,8 +102,10 @@ class Housekeeping:
             self._expire()
             try:
                 self._compress_rotated()
-            finally:
-                self._expire_by_bytes()  # of what is compressed by now; where that fails, the disk may be full
+            except OSError:  # it may be for want of room
+                self._expire_by_bytes(self._rotated())
+                raise
+            self._expire_by_bytes(file for file in self._rotated() if file.compressed or self._compress == "none")
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -134,9 +146,9 @@ class Housekeeping:
             if file.at < oldest or (self._keep_files and kept[file.log] > self._keep_files):
                 file.path.unlink(missing_ok=True)
 
-    def _expire_by_bytes(self) -> None:
+    def _expire_by_bytes(self, files: Iterable[Rotated]) -> None:
         total = 0
-        for file in self._rotated() if self._keep_bytes else ():
+        for file in files if self._keep_bytes else ():
             with suppress(FileNotFoundError):
                 total += file.path.stat().st_size
                 if total > self._keep_bytes:
@@ -162,3 +174,8 @@ def _finish_if_dead(path: Path) -> None:
             path.unlink()
     finally:
         os.close(fd)
+
+
+def _say(words: str) -> None:
+    with suppress(Exception):  # standard error may be closed or replaced; there is nobody left to tell
+        sys.stderr.write(f"logpipe: {words}\n")

@@ -7,7 +7,7 @@ from glob import escape
 from pathlib import Path
 from typing import Final
 
-from logpipe.emit.append_file import AppendFile
+from logpipe.emit.files import stream_file
 from logpipe.emit.formatter import JsonFormatter
 
 _MAX_BYTES: Final = 10 << 20
@@ -22,14 +22,17 @@ class JsonFileHandler(logging.Handler):
         self.lost = 0
         """Lines that could not be written."""
         self._path, self._keep = path, keep
-        self._file = AppendFile(path, max_bytes=max_bytes, period_s=None, lost=self._lose, rotated=self._prune)
+        self._file = stream_file(path, max_bytes=max_bytes, period_s=0, layout="auto", lost=self._lose)
         self._file.open()
         self.setFormatter(JsonFormatter(service=service))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the record; never raises."""
         try:
-            self._file.append(self.format(record).encode() + b"\n")
+            if self._file.append(self.format(record).encode() + b"\n"):
+                self._prune()
+        except OSError:
+            self.lost += 1
         except Exception:  # noqa: BLE001 - as every handler: logging must not end what it is about
             self.handleError(record)
 

@@ -12,6 +12,8 @@ from logpipe.emit.values import Entry
 if TYPE_CHECKING:
     from loguru import Record
 
+    from logpipe.emit._native import Writer
+
 
 class Take(Protocol):
     """How an emitter takes loguru's records."""
@@ -19,21 +21,29 @@ class Take(Protocol):
     def __call__(self, build: Callable[["Record", Resource], Entry], source: "Record") -> None: ...
 
 
-def install(take: Take, level: str) -> Callable[[], None]:
+def install(take: Take, level: str, writer: "Writer | None") -> Callable[[], None]:
     """Has loguru hand its records to `take`, in place of its default sink on standard error; gives the way back.
 
-    Other sinks that the application added stay.
+    Other sinks that the application added stay. `writer` is the fast path of `take`.
     """
     _remove(0)  # the number of the default sink
-    return listen(take, level)
+    return listen(take, level, writer)
 
 
-def listen(take: Take, level: str) -> Callable[[], None]:
+def listen(take: Take, level: str, writer: "Writer | None" = None) -> Callable[[], None]:
     """Has loguru hand its records to `take`, too; gives the way back."""
     from loguru import logger
 
-    sink = logger.add(_write_nothing, level=LEVELS[level], filter=_Filter(take), format="", catch=True)
+    sink = logger.add(_write_nothing, level=LEVELS[level], filter=_filter(take, writer), format="", catch=True)
     return lambda: _remove(sink)
+
+
+def _filter(take: Take, writer: "Writer | None") -> Callable[["Record"], bool]:
+    if writer is None:
+        return _Filter(take)
+    from logpipe.emit._native import Filter
+
+    return Filter(writer, take, from_loguru, _Filter)
 
 
 class _Filter:

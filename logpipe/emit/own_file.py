@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from logpipe.emit.file_names import own_path, rotated_path
+from logpipe.emit.forks import follow_forks
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_TRIES: Final = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -39,13 +41,14 @@ class OwnFile:
     """
 
     def __init__(
-        self, path: Path, *, max_bytes: int, period_s: int | None, lost: Callable[[Sequence[bytes], OSError], None]
+        self, path: Path, *, max_bytes: int, period_s: int, lost: Callable[[Sequence[bytes], OSError], None]
     ) -> None:
         self._shared_path = path
         self._max_bytes = max_bytes
         self._period_s = period_s
         self._lost = lost
         self._begin()
+        follow_forks(self)
 
     def _begin(self) -> None:
         self._lock = threading.RLock()  # a signal handler that logs interrupts its own thread: it must get through
@@ -91,7 +94,8 @@ class OwnFile:
         """Writes what still waits and lets go of the file, which is final then; a later line makes another."""
         with self._lock:
             self._write_waiting()
-            self._abandon()
+            if not self._busy:  # as a signal handler finds it: what it interrupted goes on with the descriptor
+                self._abandon()
 
     def before_fork(self) -> None:
         """No thread may be in the middle of a write when the process is copied."""
@@ -180,18 +184,23 @@ class OwnFile:
         return self._fd, status.st_size
 
     def _open(self) -> int:
-        while self._fd is None:
+        for _ in range(_TRIES):
             try:
-                fd = os.open(self._name, _FLAGS, 0o644)
+                fd = self._make()
             except FileExistsError:
                 self._rename()
                 continue
-            except FileNotFoundError:
-                self._shared_path.parent.mkdir(parents=True, exist_ok=True)
-                continue
-            if not self._hold(fd):
-                self._abandon()
-        return self._fd
+            if self._hold(fd):
+                return fd
+            self._abandon()
+        raise OSError(errno.EAGAIN, "cannot make a file that stays", self._name)
+
+    def _make(self) -> int:
+        try:
+            return os.open(self._name, _FLAGS, 0o644)
+        except FileNotFoundError:
+            self._shared_path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._name, _FLAGS, 0o644)
 
     def _hold(self, fd: int) -> bool:
         """Locks a new file; False where somebody took it for a dead process's before that."""
@@ -236,7 +245,7 @@ class OwnFile:
         try:
             self._path.rename(rotated_path(self._path, time.time()))
         except OSError:
-            self._rotate_at = float("inf") if self._period_s is None else time.time() + 60
+            self._rotate_at = float("inf") if not self._period_s else time.time() + 60
             return False
         self._close()
         return True

@@ -3,6 +3,8 @@
 An argument of `setup_logging` wins over a variable, a variable over the default.
 """
 
+import importlib.util
+import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,10 +15,12 @@ from typing import Any, Final
 from logpipe.emit.compression import has_zstd
 from logpipe.emit.levels import LEVELS, level_of
 from logpipe.emit.rates import rates_of
+from logpipe.emit.secret_names import SECRET_NAMES, joined
 from logpipe.errors import SettingError
+from logpipe.record import KEYS
 
-PERIODS: Final = {"never": None, "hour": 3600, "day": 86400}
-"""Seconds after which a file is rotated, counted from midnight UTC."""
+PERIODS: Final = {"never": 0, "hour": 3600, "day": 86400}
+"""Seconds after which a file is rotated, counted from midnight UTC; 0: never."""
 
 _LEVEL_ALIASES: Final = {"WARN": "WARNING", "FATAL": "CRITICAL"}
 _SIZE_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -119,6 +123,49 @@ def _seconds(value: object) -> float:
     return float(number)
 
 
+def _layout(value: object) -> str:
+    name = _one_of("auto", "shared", "per_process")(value)
+    if name == "shared" and importlib.util.find_spec("logpipe.emit._native") is None:
+        raise SettingError("logpipe was installed without its extension in C", remedy="give per_process, or auto")
+    return name
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Names to redact: no default one that is not there can go, and no field of the record, which stay by name."""
+    given = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, list | tuple) else [None]
+    names = tuple(_text(name).strip() for name in given)
+    known = {joined(name) for name in SECRET_NAMES}
+    for name in names:
+        if not joined(name) or name in KEYS or (name.startswith("-") and joined(name) not in known):
+            raise ValueError
+    return names
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    """One regular expression, a list of them, or one in JSON; none that is found everywhere."""
+    given = _from_json(value) if isinstance(value, str) else value
+    patterns = tuple(_text(pattern) for pattern in given) if isinstance(given, list | tuple) else (_text(given),)
+    for pattern in patterns:
+        if _compiled(pattern).search(""):
+            raise ValueError
+    return patterns
+
+
+def _from_json(value: str) -> object:
+    try:
+        known: object = json.loads(value)
+    except ValueError:
+        return value
+    return known if isinstance(known, list) and all(isinstance(pattern, str) for pattern in known) else value
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError from error
+
+
 def _setting(
     default: object, parse: Callable[[object], object], expects: str, meaning: str, *variables: str
 ) -> Any:  # Any, as `dataclasses.field` itself is typed
@@ -200,11 +247,20 @@ class Settings:
         "LOGPIPE_KEEP_BYTES",
     )
     layout: str = _setting(
-        "shared",
-        _one_of("shared", "per_process"),
-        "shared or per_process",
-        "whether the processes of a service share its files, or each writes its own, as on network file systems",
+        "auto",
+        _layout,
+        "auto, shared or per_process",
+        "whether the processes of a service share its files, or each writes its own; `auto` shares them where that is "
+        "safe: on a file system of this machine, with the extension in C",
         "LOGPIPE_LAYOUT",
+    )
+    durability: str = _setting(
+        "process",
+        _one_of("process", "errors", "disk"),
+        "process, errors or disk",
+        "what a record outlives whose call returned: `process` its process, `disk` a power cut, `errors` a power cut "
+        "if it is an error",
+        "LOGPIPE_DURABILITY",
     )
     sample: Mapping[str, float] | None = _setting(
         None, rates_of, _RATES, "share of records that is written, by level, logger or logger@level", "LOGPIPE_SAMPLE"
@@ -244,6 +300,23 @@ class Settings:
     def lowest_level(self) -> str:
         """What the loggers must let through."""
         return self.level if self.tail is None else min(self.level, self.tail, key=LEVELS.__getitem__)
+
+    warnings: bool = _setting(True, _flag, _FLAG, "log Python's warnings", "LOGPIPE_WARNINGS")
+    redact: bool = _setting(True, _flag, _FLAG, "write `[redacted]` in place of secrets", "LOGPIPE_REDACT")
+    redact_keys: tuple[str, ...] = _setting(
+        (),
+        _names,
+        "names of keys, other than the record's own fields, with a `-` before a default name that is to go",
+        "names of secrets beside the default ones, with commas between them; `-name` takes a default one out",
+        "LOGPIPE_REDACT_KEYS",
+    )
+    redact_patterns: tuple[str, ...] = _setting(
+        (),
+        _patterns,
+        "a regular expression that is not found in an empty text, or a list of them",
+        "regular expressions of further secrets: one, or a list (in the variable as JSON)",
+        "LOGPIPE_REDACT_PATTERNS",
+    )
 
 
 def load(given: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Settings:

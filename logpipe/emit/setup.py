@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from logpipe.emit.installation import Logging
 
 
@@ -30,6 +32,7 @@ def setup_logging(
     loguru: bool | None = None,
     keep_bytes: int | str | None = None,
     layout: str | None = None,
+    durability: str | None = None,
     sample: Mapping[str, float] | str | None = None,
     sample_key: str | None = None,
     tail: str | int | None = None,
@@ -37,6 +40,10 @@ def setup_logging(
     tail_bytes: int | str | None = None,
     repeat_limit: int | None = None,
     repeat_window_s: float | None = None,
+    warnings: bool | None = None,
+    redact: bool | None = None,
+    redact_keys: "Sequence[str] | str | None" = None,
+    redact_patterns: "Sequence[str] | str | None" = None,
 ) -> "Logging":
     """Has `logging` and loguru write to `<log_dir>/<service>/{app,error,performance,business}.jsonl`.
 

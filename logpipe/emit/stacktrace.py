@@ -7,11 +7,12 @@ instruction that it stands at alone, so it is made once, by `traceback`, and kep
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from itertools import islice
 from types import CodeType, TracebackType
 from typing import Final
 
-_Place = tuple[str, int | None, str]
+_Place = tuple[str, int, str]
 """File, line and function: what `traceback` compares to fold a recursion."""
 
 _Frame = tuple[str, _Place, CodeType]
@@ -66,23 +67,36 @@ _FRAMES: Final = _Frames()
 
 
 def render(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> str:
-    """What `traceback.format_exception` says, without its last newline; raises what that raises.
+    """What `traceback.format_exception` says, without its last newline; where that raises, the frames alone.
 
     Only of a stack of more than sixty frames, or of as many exceptions in a chain, the middle is left out, and how many
     those were is said there. Groups are left to `traceback` as they are.
     """
-    try:
-        words = _chain(error, trace)
-    except Exception:  # noqa: BLE001 - an exception's own code: how that is shown is for `traceback` to say
-        words = None
-    if words is None:
-        words = "".join(traceback.format_exception(kind, error, trace))
-    return words.rstrip("\n")
+    for words_of in (_chain, _by_traceback):
+        try:
+            words = words_of(kind, error, trace)
+        except Exception:  # noqa: BLE001, S112 - it runs the code of the application's exceptions
+            continue
+        if words is not None:
+            return words.rstrip("\n")
+    return "\n".join(_plain_frames(trace))
 
 
-def _chain(error: BaseException | None, trace: TracebackType | None) -> str | None:
+def _by_traceback(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> str:
+    return "".join(traceback.format_exception(kind, error, trace))
+
+
+def _plain_frames(trace: TracebackType | None) -> Iterator[str]:
+    yield _HEADING.rstrip()
+    while isinstance(trace, TracebackType):
+        code = trace.tb_frame.f_code
+        yield f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}'
+        trace = trace.tb_next
+
+
+def _chain(_: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> str | None:
     """The exception after those that led to it; None if that is not for us."""
-    if not isinstance(error, BaseException) or hasattr(sys, "tracebacklimit"):
+    if not isinstance(error, BaseException) or "tracebacklimit" in vars(sys):
         return None
     links: list[_Link] = [(error, trace, "")]
     seen = {id(error)}
@@ -102,11 +116,11 @@ def _chain(error: BaseException | None, trace: TracebackType | None) -> str | No
 
 def _join(links: list[_Link]) -> str:
     """The exceptions' texts, the earliest first; `links` has the latest first."""
-    left_out = len(links[_LAST:-_FIRST])
-    if left_out:
+    left_out = len(links) - _FIRST - _LAST
+    if left_out > 0:
         del links[_LAST:-_FIRST]
     texts = [_stack(trace) + _last_lines(error, trace) + words for error, trace, words in links]
-    if left_out:
+    if left_out > 0:
         texts.insert(_LAST, f"\n[{left_out} exceptions left out]\n\n")
     texts.reverse()
     return "".join(texts)
@@ -117,8 +131,8 @@ def _stack(trace: TracebackType | None) -> str:
     if trace is None:
         return ""
     pieces = _fold(_frames(trace))
-    left_out = sum(frames for _, frames in pieces[_FIRST:-_LAST])
-    if left_out:
+    if len(pieces) > _FIRST + _LAST:
+        left_out = sum(frames for _, frames in pieces[_FIRST:-_LAST])
         pieces[_FIRST:-_LAST] = [(f"  [{left_out} frames left out]\n", left_out)]
     return _HEADING + "".join([text or _repeated(frames) for text, frames in pieces])
 
@@ -159,13 +173,15 @@ def _lay_out(trace: TracebackType) -> _Frame:
     """The first frame, by `traceback`."""
     frames = traceback.extract_tb(trace, limit=1)
     frame = frames[0]
+    if frame.lineno is None:
+        raise ValueError("a frame without a line is never folded")
     return "".join(frames.format()), (frame.filename, frame.lineno, frame.name), trace.tb_frame.f_code
 
 
 def _is_lasting(frame: _Frame, trace: TracebackType) -> bool:
     """Whether the text is the same for each frame of this code at this instruction, now and later."""
-    text, (path, line, _), code = frame
-    if len(text) > _MOST_KEPT or line is None or not _has_line(code, trace.tb_lasti):
+    text, (path, _, _), code = frame
+    if len(text) > _MOST_KEPT or not _has_line(code, trace.tb_lasti):
         return False
     return text.count("\n") > 1 or not os.path.exists(path)  # a source that cannot be read now may be later
 

@@ -7,18 +7,19 @@ from typing import Final
 from logpipe.emit import context, tracing
 from logpipe.emit.entry import Call, Resource, compose, describe, stream_of, timestamp
 from logpipe.emit.levels import LEVELS, level_of
+from logpipe.emit.servers import ACCESS_LOGGERS, read_server_fields
 from logpipe.emit.structlog_event import take_exception, take_message
 from logpipe.emit.values import Entry, text
 
-_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
-    "taskName",
     "color_message",  # uvicorn's second copy of the message
     "otelServiceName",  # of OpenTelemetry's factory of LogRecords, as is what follows
     "otelTraceSampled",
     "logpipe_call",
 }
+"""The attributes of a LogRecord that are no fields."""
 _TRACE: Final = "\nTraceback (most recent call last):\n"
 _LEVEL_BY_NUMBER: Final = {number: name for name, number in LEVELS.items()}
 
@@ -38,6 +39,13 @@ class LogpipeHandler(logging.Handler):
         """No lock: the files have their own, and a signal handler that logs must not wait for this one."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Writes the record if the filters let it pass; that of `logging` fails without a lock from Python 3.13 on."""
+        passed = self.filter(record)
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)  # a filter of 3.12 may replace it
+        return bool(passed)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the record; never raises."""
         self._take(from_log_record, record)
@@ -48,9 +56,11 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     attributes = record.__dict__
     call: Call | None = attributes.get("logpipe_call")
     level = _LEVEL_BY_NUMBER.get(record.levelno) or level_of(record.levelno)
-    given: dict[str, object] = {key: value for key, value in attributes.items() if key not in _STANDARD}
+    given: dict[str, object] = {key: value for key, value in attributes.items() if key not in STANDARD}
     if "level" in given or "logger" in given:
         _forget_echoes(record, given)
+    if "request" in given or record.name in ACCESS_LOGGERS:
+        read_server_fields(record, given)
     if record.levelno not in _LEVEL_BY_NUMBER:
         given["level_name"] = record.levelname
     if record.stack_info:
@@ -60,7 +70,7 @@ def from_log_record(record: logging.LogRecord, resource: Resource) -> Entry:
     message, template = _message(record, given)
     given = context.around(given, tracing.carried(given) if "otelTraceID" in given else None)
     raised = describe(record.exc_info) if record.exc_info else None
-    if raised is None and record.exc_text:  # a QueueHandler rendered it in another process
+    if not record.exc_info and record.exc_text:  # a QueueHandler rendered it in another process
         raised = {"exception_stacktrace": record.exc_text}
     if record.args is None and _TRACE in message:  # another QueueHandler put it there
         message, _, stack = message.partition(_TRACE)

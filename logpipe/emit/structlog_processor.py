@@ -1,37 +1,38 @@
 """The front end for structlog: a processor that ends the chain and writes the same lines."""
 
-import logging
-import os
 import sys
-import threading
-import time
-import traceback
 from collections.abc import MutableMapping
-from functools import lru_cache
-from types import FrameType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 
-from logpipe.emit import context
-from logpipe.emit.entry import Resource, compose, stream_of, timestamp
 from logpipe.emit.levels import LEVELS
-from logpipe.emit.structlog_event import LEVEL_NAMES, take_exception, take_message
+from logpipe.emit.structlog_event import LEVEL_NAMES
+from logpipe.emit.structlog_record import Event, from_structlog
 from logpipe.emit.takers import TAKERS
-from logpipe.emit.values import Entry, text
 
 _NUMBERS: Final = {method: LEVELS[level] for method, level in LEVEL_NAMES.items()}
 _CALLER_OF_COROUTINE: Final = getattr(structlog.contextvars, "_ASYNC_CALLING_STACK", None)
 """Where structlog keeps the frame that awaits `ainfo` and the like, which log in a thread of their own."""
 
 
-class Event(NamedTuple):
-    """What structlog hands to a processor, and the innermost frame that is not this module's."""
+def structlog_bound_logger(min_level: int) -> type[Any]:
+    """A `wrapper_class` as `structlog.make_filtering_bound_logger(min_level)` makes it, whose calls cost less.
 
-    logger: object
-    method: str
-    fields: MutableMapping[str, Any]
-    frame: FrameType
+    They do where `structlog_processor` ends the chain; a level below that of `setup_logging` costs next to nothing.
+    """
+    base: type[Any] = structlog.make_filtering_bound_logger(min_level)
+    try:
+        from logpipe.emit._native import Bound, end_bound_by
+    except ImportError:
+        return base
+    end_bound_by(structlog_processor, structlog.DropEvent)
+    calls = {name: call for name, call in vars(Bound).items() if LEVELS.get(name.upper(), 0) >= min_level}
+    calls |= {alias: calls[name] for alias, name in _ALIASES.items() if name in calls}
+    return type(base.__name__, (base, Bound), calls)
+
+
+_ALIASES: Final = {"warn": "warning", "fatal": "critical"}
 
 
 def structlog_processor(logger: Any, method_name: str, event_dict: MutableMapping[str, Any]) -> Any:
@@ -42,71 +43,8 @@ def structlog_processor(logger: Any, method_name: str, event_dict: MutableMappin
     number = _NUMBERS.get(method_name, LEVELS["INFO"])
     for least, take in TAKERS:
         if number >= least:
-            take(from_structlog, Event(logger, method_name, event_dict, sys._getframe(1)))
+            frame = sys._getframe(1)
+            if _CALLER_OF_COROUTINE is not None:
+                frame = _CALLER_OF_COROUTINE.get(frame)
+            take(from_structlog, Event(logger, method_name, event_dict, frame))
     raise structlog.DropEvent
-
-
-def from_structlog(event: Event, resource: Resource) -> Entry:
-    """The record of an event."""
-    given: dict[str, object] = dict(event.fields)
-    frame = _caller(event.frame)
-    level = _take_level(event.method, given)
-    name = _take_name(event.logger, given) or frame.f_globals.get("__name__")
-    message, template = take_message(given)
-    raised = take_exception(given)
-    if given.pop("stack_info", None):
-        given["stack"] = "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
-    head: Entry = {
-        "timestamp": timestamp(time.time()),
-        "level": level,
-        "stream": stream_of(level),
-        **resource.fields,
-    }
-    if name:
-        head["logger"] = text(name)
-    return compose(head, message, template, context.around(given), raised, _place(frame, resource))
-
-
-def _caller(frame: FrameType) -> FrameType:
-    """The innermost frame outside of structlog."""
-    if _CALLER_OF_COROUTINE is not None:
-        frame = _CALLER_OF_COROUTINE.get(frame)
-    while frame.f_globals.get("__name__", "").startswith("structlog.") and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def _take_level(method: str, given: dict[str, object]) -> str:
-    """By the method that was called, unless a processor said otherwise."""
-    said = given.get("level")
-    if isinstance(said, str) and (level := LEVEL_NAMES.get(said.lower())):
-        del given["level"]
-        return level
-    if method not in LEVEL_NAMES:
-        given["level_name"] = method.upper()
-    return LEVEL_NAMES.get(method, "INFO")
-
-
-def _take_name(logger: object, given: dict[str, object]) -> str | None:
-    for key in ("logger", "logger_name"):
-        if isinstance(given.get(key), str):
-            return text(given.pop(key))
-    name = getattr(logger, "name", None)
-    return name if isinstance(name, str) and logger is not logging.root else None
-
-
-def _place(frame: FrameType, resource: Resource) -> Entry:
-    return {
-        "module": _module(frame.f_code.co_filename),
-        "function": frame.f_code.co_name,
-        "line": frame.f_lineno,
-        "process": os.getpid(),
-        "thread": threading.current_thread().name,
-        "instance": resource.instance,
-        "seq": resource.next_seq(),
-    }
-
-
-@lru_cache(maxsize=1024)
-def _module(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]

@@ -5,7 +5,7 @@ is a part of it: where it fails, the outer one has failed too.
 """
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -86,7 +86,7 @@ class Tail:
         self._tell = tell
         self._lock = threading.RLock()
         self._size = 0
-        self._requests: dict[Request, None] = {}  # those that hold lines, the first to begin with it first
+        self._requests: OrderedDict[Request, None] = OrderedDict()  # that hold lines; who began with it first is first
 
     def request(self) -> Request | None:
         """The request that the caller is in."""
@@ -179,7 +179,7 @@ class Tail:
             self._size -= len(line) + _OVERHEAD
             self._miss(request, sampled)
         while self._size > self._max_bytes and self._requests:
-            oldest = next(iter(self._requests))
+            oldest, _ = self._requests.popitem(last=False)
             for _, sampled in self._take(oldest):
                 self._miss(oldest, sampled)
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+CARRIED: Final = ("otelTraceID", "otelSpanID")
+"""What OpenTelemetry's factory of LogRecords notes of the span."""
 _NONE: Final[Mapping[str, str]] = {}
 
 

@@ -55,6 +55,13 @@ def text(value: object) -> str:
 
 def plain(value: object, depth: int = _MAX_DEPTH, parents: tuple[int, ...] = ()) -> object:
     """The value made of what JSON has, slowly and without fail."""
+    try:
+        return _plain(value, depth, parents)
+    except Exception:  # noqa: BLE001 - what says that it is a number or a text, and is not, raises when taken at its word
+        return text(value)
+
+
+def _plain(value: object, depth: int, parents: tuple[int, ...]) -> object:
     if isinstance(value, str):
         return _valid(value)
     if value is None or isinstance(value, bool):
@@ -94,7 +101,7 @@ def _key(key: object) -> str:
 
 
 def _valid(words: str) -> str:
-    return words.encode("utf-8", "backslashreplace").decode("utf-8")
+    return str.encode(words, "utf-8", "backslashreplace").decode("utf-8")  # TypeError for what only claims to be text
 
 
 def _digits(number: int) -> str:

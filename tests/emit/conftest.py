@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,18 @@ def alone() -> Callable[[], None]:
                 root.removeHandler(handler)
 
     return remove
+
+
+@pytest.fixture
+def notice() -> Callable[[], None]:
+    """Lets the millisecond pass in which a writer may miss what others did to its file."""
+
+    def wait() -> None:
+        until = time.monotonic() + 0.002
+        while time.monotonic() < until:
+            pass
+
+    return wait
 
 
 @pytest.fixture

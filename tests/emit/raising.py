@@ -18,10 +18,13 @@ class MuteError(Exception):
 
 
 class Words(str):
-    """A text that formats as another."""
+    """A text that is shown as another."""
+
+    def __str__(self) -> str:
+        return "other words"
 
     def __format__(self, spec: str) -> str:
-        return "other words"
+        return "words of a third kind"
 
 
 class WordyError(Exception):
@@ -42,6 +45,12 @@ class NotedError(Exception):
     """Its notes are no list of texts."""
 
     __notes__: list[Any] = ["class", 3, None]  # noqa: RUF012 - as careless code has it
+
+
+class OddlyNotedError(Exception):
+    """Its notes are of a class of their own."""
+
+    __notes__ = [Words("own words")]  # noqa: RUF012 - as above
 
 
 class GuardedError(Exception):
@@ -104,6 +113,7 @@ KINDS: list[type[BaseException]] = [
     WordyError,
     EmptyError,
     NotedError,
+    OddlyNotedError,
     GuardedError,
 ]
 

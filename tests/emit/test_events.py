@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -135,3 +136,14 @@ def test_calls_without_setup_do_nothing(caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.INFO):
         log_business_event("sold", price=3)
     assert [record.getMessage() for record in caplog.records] == ["sold"]
+
+
+def test_a_clock_in_the_place_of_times_own_is_gone_by(
+    shop: Logging, written: Written, monkeypatch: pytest.MonkeyPatch, alone: Callable[[], None]
+) -> None:
+    """As tests and simulations put one there."""
+    alone()
+    monkeypatch.setattr(time, "time", lambda: 1_767_322_790.5)
+    get_logger().info("by logging")
+    log_business_event("sold")
+    assert {record["timestamp"] for record in written()} == {"2026-01-02T02:59:50.500000Z"}

@@ -33,6 +33,12 @@ def test_setup_loads_no_front_end_that_the_application_does_not_use() -> None:
     assert {"structlog", "opentelemetry", "pythonjsonlogger"}.isdisjoint(modules_after(code))
 
 
+def test_setup_without_sampling_does_not_load_it() -> None:
+    """Nor the tail, nor the limit of repetitions, nor what they need."""
+    code = "import logpipe, tempfile; logpipe.setup_logging(log_dir=tempfile.mkdtemp(), loguru=False, console=False)"
+    assert {"logpipe.emit.admission", "logpipe.emit.sampling", "logpipe.emit.tail"}.isdisjoint(modules_after(code))
+
+
 def test_importing_configures_nothing() -> None:
     """No handler, no level, no hook, no thread."""
     code = """

@@ -1,6 +1,8 @@
 """One file of JSON lines, bounded."""
 
 import logging
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -30,15 +32,15 @@ def test_it_writes_the_record_and_keeps_a_few_files(tmp_path: Path) -> None:
     assert (tmp_path / "other.20260312T101112.123456Z-77.log").exists()
 
 
-def test_what_cannot_be_written_is_counted(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_counted(tmp_path: Path, notice: Callable[[], None]) -> None:
     """A folder that went does not end the program: it is made again; where that cannot be, lines are lost."""
     folder = tmp_path / "logs"
     handler = JsonFileHandler(folder / "own.log", service="tool")
-    (folder / "own.log").unlink()
-    folder.rmdir()
+    shutil.rmtree(folder)
     folder.touch()
     logger = logging.getLogger("tool.lost")
     logger.addHandler(handler)
+    notice()
     logger.warning("lost")
     logger.removeHandler(handler)
     handler.close()

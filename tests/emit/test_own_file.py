@@ -38,6 +38,19 @@ sys.stdin.read()
 """
 
 
+ACKNOWLEDGER = """
+import os, sys
+from logpipe import setup_logging, get_logger
+setup_logging(service="shop", log_dir=sys.argv[1], console=False, max_bytes=65536, keep_files=0, loguru=False,
+    layout="per_process")
+number = 0
+while True:
+    number += 1
+    get_logger().info("record", extra={"number": number, "padding": "x" * 200})
+    os.write(1, b"%d\\n" % number)
+"""
+
+
 @pytest.fixture
 def own(start: Start) -> Logging:
     """The service, with files of this process alone, which stay uncompressed."""
@@ -58,7 +71,7 @@ def file(tmp_path: Path, lost: list[tuple[bytes, OSError]]) -> OwnFile:
         assert isinstance(lines, tuple)
         lost.extend((line, error) for line in lines)
 
-    return OwnFile(tmp_path / "app.jsonl", max_bytes=4096, period_s=None, lost=lose)
+    return OwnFile(tmp_path / "app.jsonl", max_bytes=4096, period_s=0, lost=lose)
 
 
 def live(folder: Path) -> list[Path]:
@@ -114,15 +127,39 @@ def test_the_file_of_a_killed_process_becomes_final_and_that_of_a_living_one_doe
     wait_until_done(living)
     dead.kill()
     end(dead)
-    start(layout="per_process").close()
+    deadline = time.monotonic() + 30
+    while [path.suffix for path in rotated(tmp_path)] != [".gz"]:  # the living one may be at it, from its start
+        assert time.monotonic() < deadline
+        start(layout="per_process").close()
     assert [f".p{living.pid}-" in path.name for path in live(tmp_path)] == [True]
-    [final] = rotated(tmp_path)
-    assert f".p{dead.pid}-" in final.name
-    assert final.suffix == ".gz"
+    assert [f".p{dead.pid}-" in path.name for path in rotated(tmp_path)] == [True]
     end(living)
     start(layout="per_process").close()
     assert live(tmp_path) == []
     assert len(written("app")) == 50
+
+
+def test_kill_9_loses_no_acknowledged_record(tmp_path: Path, start: Start, written: Written) -> None:
+    """Whatever the moment; what others make of the files afterwards has each record once, compressed."""
+    acknowledged: list[int] = []
+    for wanted in (300, 701, 1102):
+        command = [sys.executable, "-c", ACKNOWLEDGER, str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            said = b""
+            while said.count(b"\n") < wanted:
+                said += os.read(process.stdout.fileno(), 1 << 16)
+            process.kill()
+            said += process.stdout.read()
+        acknowledged.append(said.count(b"\n"))
+    start(layout="per_process", keep_files=0).close()
+    assert {path.suffix for path in (tmp_path / "shop").glob("app.*")} == {".gz"}
+    numbers: dict[object, list[object]] = {}
+    for record in written("app"):
+        numbers.setdefault(record["process"], []).append(record["number"])
+    counts = sorted(len(of_one) for of_one in numbers.values())
+    assert all(of_one == list(range(1, len(of_one) + 1)) for of_one in numbers.values())
+    assert all(0 <= count - said <= 1 for count, said in zip(counts, sorted(acknowledged), strict=True))
 
 
 def test_the_lock_of_a_process_does_not_outlive_it_in_a_child(tmp_path: Path, start: Start) -> None:
@@ -155,6 +192,33 @@ def test_a_forked_child_writes_a_file_of_its_own(own: Logging, tmp_path: Path, w
     assert sorted(f".p{child}-" in path.name for path in live(tmp_path)) == [False, True]
     assert own.paths["app"].read_bytes().count(b"\n") == 2
     assert Counter(record["message"] for record in written("app")) == {"parent": 2, "child": 1}
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_a_file_that_is_taken_for_a_dead_process_s_while_it_is_made_is_left_to_who_took_it(
+    file: OwnFile, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    """Between its making and its lock, when it is empty and not locked; the line goes to another."""
+    flock, taken = fcntl.flock, file.path
+    holder: list[int] = []
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        if removed:
+            taken.unlink()
+        else:
+            holder.append(os.open(taken, os.O_RDWR))
+            flock(holder[0], fcntl.LOCK_EX)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    file.append(b"one\n")
+    assert file.path != taken
+    assert file.path.read_bytes() == b"one\n"
+    assert taken.exists() is not removed
+    for descriptor in holder:
+        os.close(descriptor)
+    file.close()
 
 
 def test_a_process_that_logs_nothing_leaves_no_file(start: Start, tmp_path: Path) -> None:
@@ -267,10 +331,78 @@ def test_a_file_removed_by_another_machine_is_begun_anew(
     file.close()
 
 
+def test_a_file_system_without_locks_is_written_all_the_same(
+    start: Start, tmp_path: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a file whose owner may live is left alone."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    start(layout="per_process")
+    get_logger().info("first")
+    start(layout="per_process").close()
+    assert [record["message"] for record in written("app")] == ["first"]
+    assert len(live(tmp_path)) == 1
+
+
+def test_a_process_never_opens_its_own_file_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On NFS it might be granted the lock that it has already, and lose it by closing."""
+    monkeypatch.setattr(fcntl, "flock", lambda descriptor, operation: None)
+    logging = start(layout="per_process", max_bytes=4096, keep_files=0)
+    path = logging.paths["app"]
+    for _ in range(10):
+        get_logger().info("x" * 700)
+    deadline = time.monotonic() + 30
+    while {file.suffix for file in rotated(tmp_path)} != {".gz"}:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.02)
+    assert live(tmp_path) == [path]
+    assert logging.paths["app"] == path
+
+
+def test_a_file_system_on_which_no_file_stays_costs_the_record_and_no_more(
+    file: OwnFile, lost: list[tuple[bytes, OSError]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call returns, and says what was lost."""
+
+    def refuse(*_: object) -> None:
+        raise BlockingIOError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        file.append(b"one\n")
+    assert [line for line, _ in lost] == [b"one\n"]
+    file.append(b"two\n")
+    assert file.path.read_bytes() == b"two\n"
+    file.close()
+
+
+def test_a_signal_handler_may_close_the_file_that_it_interrupts(
+    file: OwnFile, lost: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that is being written is not lost, nor written to another file that got the descriptor's number."""
+    write = os.write
+
+    def closing(descriptor: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        file.close()
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", closing)
+    file.append(b"one\n")
+    assert file.path.read_bytes() == b"one\n"
+    assert lost == []
+    file.close()
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     """By `open`, as of any layout."""
     (tmp_path / "file").touch()
-    file = OwnFile(tmp_path / "file" / "app.jsonl", max_bytes=4096, period_s=None, lost=lambda lines, error: None)
+    file = OwnFile(tmp_path / "file" / "app.jsonl", max_bytes=4096, period_s=0, lost=lambda lines, error: None)
     with pytest.raises(OSError, match="file"):
         file.open()
 

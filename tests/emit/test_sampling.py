@@ -1,5 +1,6 @@
 """Sampling: what is never left out, what is left out together, and that it is told."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -97,18 +98,30 @@ def test_what_was_left_out_is_told_once_a_minute_and_at_the_end(start: Start, wr
         get_logger("a").debug("m")
         get_logger("cache").info("m")
     clock.now += 59
+    get_logger("cache").info("m")
     get_logger("a").info("too early")
     assert "logpipe.sampled" not in {record.get("event") for record in written()}
     clock.now += 2
     get_logger("a").info("a minute later")
     (told,) = [record for record in written() if record.get("event") == "logpipe.sampled"]
     kept = sum(record["message"] == "m" for record in written())
-    assert told["kinds"] == {"cache INFO": 100, "a DEBUG": 100 - kept}
-    assert (told["count"], told["level"], told["logger"]) == (200 - kept, "INFO", "logpipe")
+    assert told["kinds"] == {"cache INFO": 101, "a DEBUG": 100 - kept}
+    assert (told["count"], told["level"], told["logger"]) == (201 - kept, "INFO", "logpipe")
     get_logger("cache").info("m")
     installed.close()
     assert [record["count"] for record in written() if record.get("event") == "logpipe.sampled"][1:] == [1]
     assert numbers_without_gap(written())
+
+
+def test_a_thousand_kinds_are_told_apart(start: Start, written: Written) -> None:
+    """Who makes a logger for each request fills no memory, and all that was left out is counted still."""
+    installed = start(sample="INFO=0")
+    for number in range(1010):
+        get_logger().handle(logging.makeLogRecord({"name": f"logger {number}", "levelno": logging.INFO, "msg": "m"}))
+    installed.flush()
+    (told,) = written()
+    assert isinstance(told["kinds"], dict)
+    assert (told["count"], len(told["kinds"]), told["kinds"]["others"]) == (1010, 1001, 10)
 
 
 @pytest.mark.parametrize("field", ["request_id", "trace_id"])
@@ -196,7 +209,8 @@ def test_the_front_end_makes_no_difference(start: Start, written: Written) -> No
             loguru_logger.info("m")
         get_logger("extra").info("m", extra={"request_id": str(number)})
         get_logger("number").info("m", extra={"request_id": number})
-        get_logger("dict").info({"message": "m", "request_id": number})
+        with log_context(request_id=f"another {number}"):
+            get_logger("dict").info({"message": "m", "request_id": number})
     kept: dict[object, set[object]] = {}
     for record in written():
         kept.setdefault(record["logger"], set()).add(record["request_id"])

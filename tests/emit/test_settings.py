@@ -1,12 +1,11 @@
 """Arguments, variables and defaults."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from logpipe import SettingError
-from logpipe.emit.settings import Settings, load
+from logpipe.emit.settings import load
 
 
 def test_an_argument_wins_over_a_variable_and_a_variable_over_the_default() -> None:
@@ -102,15 +101,3 @@ def test_a_bad_value_is_one_sentence_that_names_its_origin(name: str, value: obj
         variable = f"LOGPIPE_{name.upper()}"
         with pytest.raises(SettingError, match=rf"^{variable} is .*; give "):
             load({}, {variable: value})
-
-
-def test_the_document_has_each_setting_with_variables_default_and_meaning() -> None:
-    """docs/emit.md and the table of settings say the same."""
-    document = (Path(__file__).parents[2] / "docs" / "emit.md").read_text()
-    for setting in fields(Settings):
-        variables = ", ".join(f"`{variable}`" for variable in setting.metadata["variables"])
-        row = f"| `{setting.name}` | {variables} |"
-        assert row in document, row
-        line = next(line for line in document.splitlines() if line.startswith(row))
-        assert setting.metadata["meaning"] in line
-        assert f"| `{setting.default}` |".replace("`None`", "–").replace("``", "–") in line

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +143,26 @@ def test_the_four_lines_of_the_documents_make_the_four_files(tmp_path: Path) -> 
     (service,) = (tmp_path / "logs").iterdir()
     sizes = {path.name: path.stat().st_size for path in service.iterdir()}
     assert all(sizes[f"{stream}.jsonl"] > 0 for stream in EMITTED_STREAMS)
+
+
+def test_a_filter_of_the_handler_is_heeded(shop: Logging, written: Written) -> None:
+    """It may refuse a record, as it may with any handler."""
+    (handler,) = (each for each in logging.getLogger().handlers if type(each).__module__.startswith("logpipe"))
+    handler.addFilter(lambda record: record.getMessage() != "secret")
+    logging.getLogger().warning("secret")
+    logging.getLogger().warning("public")
+    assert [record["message"] for record in written()] == ["public"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a filter may replace a record from Python 3.12 on")
+def test_a_filter_of_the_handler_may_replace_the_record(shop: Logging, written: Written) -> None:
+    """What it gives is written."""
+    (handler,) = (each for each in logging.getLogger().handlers if type(each).__module__.startswith("logpipe"))
+    other = logging.makeLogRecord({"msg": "other", "levelno": 30})
+
+    def replace(record: logging.LogRecord) -> Any:
+        return other
+
+    handler.addFilter(replace)
+    logging.getLogger().warning("secret")
+    assert [record["message"] for record in written()] == ["other"]

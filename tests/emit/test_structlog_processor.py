@@ -23,10 +23,15 @@ Start = Callable[..., Logging]
 Written = Callable[..., list[dict[str, Any]]]
 
 
-@pytest.fixture(autouse=True)
-def structlog_as_it_was() -> Iterator[None]:
+WRAPPERS: list[Callable[[int], type[Any]]] = [logpipe.structlog_bound_logger]
+"""The one by which `configure` makes the class of loggers."""
+
+
+@pytest.fixture(autouse=True, params=[logpipe.structlog_bound_logger, structlog.make_filtering_bound_logger])
+def structlog_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test configures structlog for itself; its factory for `logging` changes the class of new loggers, too."""
     kind = logging.getLoggerClass()
+    WRAPPERS[0] = request.param
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
@@ -44,7 +49,7 @@ def configure(*processors: structlog.typing.Processor, **settings: Any) -> None:
     """The recipe of docs/emit.md."""
     recipe: dict[str, Any] = {
         "processors": [structlog.contextvars.merge_contextvars, *processors, logpipe.structlog_processor],
-        "wrapper_class": structlog.make_filtering_bound_logger(logging.INFO),
+        "wrapper_class": WRAPPERS[0](logging.INFO),
         "logger_factory": logging.getLogger,
         "cache_logger_on_first_use": True,
     }

@@ -237,9 +237,10 @@ def test_a_request_that_logs_much_keeps_the_last_and_says_how_many_it_had(start:
         for number in range(10):
             LOG.debug("step %d", number)
         LOG.error("failed")
+        LOG.error("failed again")
     told, *rest = written()
     assert (told["event"], told["count"], told["request_id"]) == ("logpipe.tail_cut", 7, "r1")
-    assert said(rest) == ["step 7", "step 8", "step 9", "failed"]
+    assert said(rest) == ["step 7", "step 8", "step 9", "failed", "failed again"]
 
 
 def test_the_request_that_holds_for_longest_makes_room(start: Start, written: Written) -> None:
@@ -321,6 +322,16 @@ def test_nothing_below_the_tail_is_held(start: Start, written: Written) -> None:
     assert said(written()) == ["held", "failed"]
 
 
+def test_what_is_sampled_out_below_the_tail_is_not_held(start: Start, written: Written) -> None:
+    """It is counted as left out, by each front end."""
+    start(level="DEBUG", tail="INFO", sample={"DEBUG": 0}).flush()
+    with log_context(request_id="r1"):
+        LOG.debug("too low")
+        loguru_logger.debug("too low")
+        LOG.error("failed")
+    assert said(written()) == ["failed"]
+
+
 def test_loguru_is_held_too(start: Start, written: Written) -> None:
     """Its sink lets through what the tail needs."""
     start(tail="DEBUG")
@@ -370,6 +381,19 @@ def test_closing_gives_back_the_contexts(start: Start, written: Written) -> None
         assert said(written()) == ["at once"]
 
 
+def test_a_setup_in_the_middle_of_a_request_follows_those_that_begin_later(start: Start, written: Written) -> None:
+    """Nobody would tell it of the end of the others."""
+    start(tail="DEBUG")
+    with log_context(request_id="r1"):
+        start(tail="DEBUG")
+        LOG.debug("in between")
+        LOG.error("failed")
+        with log_context(step="a"):
+            LOG.debug("held")
+            LOG.error("failed again")
+    assert said(written()) == ["failed", "held", "failed again"]
+
+
 def test_a_child_does_not_write_what_its_parent_holds(start: Start, written: Written) -> None:
     """What the child itself logs in the request is held anew."""
     start(tail="DEBUG")
@@ -383,11 +407,12 @@ def test_a_child_does_not_write_what_its_parent_holds(start: Start, written: Wri
         os.waitpid(child, 0)
         LOG.error("parent failed")
     records = written()
-    assert [(record["process"] == os.getpid(), record["message"]) for record in records if record["seq"] == 1] == (
-        [(False, "of the child"), (True, "of the parent")]
-        if records[0]["process"] != os.getpid()
-        else [(True, "of the parent"), (False, "of the child")]
-    )
+    by_process = {True: ["of the parent", "parent failed"], False: ["of the child", "child failed"]}
+    for of_parent, messages in by_process.items():
+        own = [record for record in records if (record["process"] == os.getpid()) == of_parent]
+        assert said(own) == messages
+        assert [record["seq"] for record in own] == [1, 2]
+    assert len({record["instance"] for record in records}) == 2
     assert len(records) == 4
 
 
