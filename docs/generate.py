@@ -1,7 +1,7 @@
 """Write the generated parts of the documents: `make docs`.
 
-docs/cli.md comes from the commands themselves; the samples of docs/sql.md are each `$ logpipe …` run on the small shop
-of tests/shop.sql.
+docs/cli.md comes from the commands themselves; the table of settings in docs/emit.md from `logpipe.emit.settings`; the
+samples of docs/sql.md are each `$ logpipe …` run on the small shop of tests/shop.sql.
 """
 
 import os
@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,11 +18,14 @@ import typer.main
 from typer.core import TyperCommand, TyperGroup
 
 from logpipe.cli.main import app
+from logpipe.emit.settings import Settings
 from logpipe.store import Store, rollup
 
 ROOT = Path(__file__).parent.parent
 LOGPIPE = Path(sys.executable).with_name("logpipe")
 SAMPLE = re.compile(r"(?<=```console\n\$ logpipe )(.*?)\n.*?(?=```)", re.DOTALL)
+
+SETTINGS = re.compile(r"(?<=<!-- settings: written by make docs -->\n).*?(?=<!-- end of settings -->)", re.DOTALL)
 
 _HEAD = """# Commands
 
@@ -70,6 +74,22 @@ def _text(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.replace("\b", "").strip().splitlines())
 
 
+def with_settings(text: str) -> str:
+    """The text of docs/emit.md with the settings as they are now."""
+    head = "| name | variable | values | default | meaning |\n| --- | --- | --- | --- | --- |\n"
+    return SETTINGS.sub(lambda _: head + "".join(f"{row}\n" for row in _settings()), text)
+
+
+def _settings() -> list[str]:
+    rows = []
+    for setting in fields(Settings):
+        variables = ", ".join(f"`{variable}`" for variable in setting.metadata["variables"])
+        default = "–" if setting.default in (None, "") else f"`{setting.default}`"
+        cells = (f"`{setting.name}`", variables, setting.metadata["expects"], default, setting.metadata["meaning"])
+        rows.append(f"| {' | '.join(_cell(cell) for cell in cells)} |")
+    return rows
+
+
 def with_samples(text: str) -> str:
     """The text of docs/sql.md with the output of its commands as it is now."""
     with TemporaryDirectory() as folder:
@@ -87,8 +107,10 @@ def _run(command: str, database: str) -> str:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     (ROOT / "docs" / "cli.md").write_text(commands_page())
+    emit = ROOT / "docs" / "emit.md"
+    emit.write_text(with_settings(emit.read_text()))
     sql = ROOT / "docs" / "sql.md"
     sql.write_text(with_samples(sql.read_text()))
 

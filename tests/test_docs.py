@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,15 +11,28 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sample_logs/*.md")])
 
 
-def test_the_page_of_commands_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else run `make docs`."""
-    monkeypatch.delenv("LOGPIPE_DB", raising=False)
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """What writes the generated parts of the documents."""
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_is_up_to_date(monkeypatch: pytest.MonkeyPatch, generate: ModuleType) -> None:
+    """Else run `make docs`."""
+    monkeypatch.delenv("LOGPIPE_DB", raising=False)
     assert (ROOT / "docs" / "cli.md").read_text() == generate.commands_page()
+
+
+def test_the_table_of_settings_is_up_to_date(generate: ModuleType) -> None:
+    """Each setting with its variables, values, default and meaning; else run `make docs`."""
+    page = (ROOT / "docs" / "emit.md").read_text()
+    assert "| `service` | `LOGPIPE_SERVICE` |" in page
+    assert page == generate.with_settings(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

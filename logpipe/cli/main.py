@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import export, formats, rejects, rollup
+from logpipe.cli import emit, export, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.compact import compact
 from logpipe.cli.explain import explain
@@ -65,6 +65,7 @@ app.command()(analyze)
 app.command()(findings)
 app.command()(explain)
 app.add_typer(formats.app, name="formats")
+app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from logpipe.errors import InputError
 from logpipe.ingest.audit.accounts import Problem, check_accounts, check_rollups, pages
+from logpipe.ingest.audit.numbering import Numbering, check_numbering
 from logpipe.ingest.files.discovery import family_of
 from logpipe.ingest.files.fingerprint import Segment
 from logpipe.ingest.files.reader import Reader, compression_of
@@ -40,6 +41,8 @@ class Verdict:
     open_gaps: int
     """Gaps without an end: from there on something may be missing."""
     problems: tuple[Problem, ...]
+    numbering: Numbering
+    """What the numbers of the processes say was lost before it could be read; no problem of the store."""
 
 
 def verify(store: Store) -> Verdict:
@@ -54,6 +57,7 @@ def verify(store: Store) -> Verdict:
     with store.transaction():
         counts = _counts(store)
         problems = list(check_rollups(store))
+        numbering = check_numbering(store)
         owners = {
             (device, inode): source_id
             for source_id, device, inode in store.execute(
@@ -75,7 +79,9 @@ def verify(store: Store) -> Verdict:
                 files_read += 1
                 bytes_read += size
     problems.sort(key=lambda problem: (problem.source_id is None, problem.source_id))
-    return Verdict(**counts, files_read=files_read, bytes_read=bytes_read, problems=tuple(problems))
+    return Verdict(
+        **counts, files_read=files_read, bytes_read=bytes_read, problems=tuple(problems), numbering=numbering
+    )
 
 
 _WITH_FILES: Final = """
