@@ -128,15 +128,15 @@ class Emitter:
         for stream in self._files:
             self.sync(stream)
 
-    def close(self) -> None:
-        """Flushes, finishes compressing, and lets go of the files. A later record opens its file again."""
+    def close(self, *, timeout_s: float = 60) -> None:
+        """Flushes, waits for compression, and lets go of the files. A later record opens its file again."""
         if self.admission is not None:
             self.admission.close()
         self.flush()
         for file in self._files.values():
             file.close()
         self._housekeeping.wake()  # a file of this process alone is final now
-        self._housekeeping.finish(timeout_s=60)
+        self._housekeeping.finish(timeout_s)
 
     def _write(self, entry: Entry) -> None:
         entry, line = self._redaction.render(entry, self.settings.max_line_bytes)

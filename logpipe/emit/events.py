@@ -16,9 +16,10 @@ _R = TypeVar("_R")
 
 
 def _detached(name: str) -> logging.Logger:
-    """A logger that no configuration finds: neither a level nor `disable_existing_loggers` can silence it."""
+    """A logger that no configuration finds: neither a level nor `logging.disable` nor `dictConfig` can silence it."""
     logger = logging.Logger(name, logging.INFO)  # noqa: LOG001 - not one of the tree, see above
     logger.parent = logging.root
+    logger.manager = logging.Manager(logging.root)
     return logger
 
 

@@ -141,23 +141,33 @@ class Housekeeping:
     def _expire(self) -> None:
         oldest = time.time() - self._keep_days * 86400 if self._keep_days else float("-inf")
         kept: Counter[str] = Counter()
+        expired: list[Rotated] = []
         for file in self._rotated():
             kept[file.log] += 1
             if file.at < oldest or (self._keep_files and kept[file.log] > self._keep_files):
-                file.path.unlink(missing_ok=True)
+                expired.append(file)
+        _delete(expired)
 
     def _expire_by_bytes(self, files: Iterable[Rotated]) -> None:
         total = 0
+        expired: list[Rotated] = []
         for file in files if self._keep_bytes else ():
             with suppress(FileNotFoundError):
                 total += file.path.stat().st_size
                 if total > self._keep_bytes:
-                    file.path.unlink()
+                    expired.append(file)
+        _delete(expired)
 
     def _rotated(self) -> list[Rotated]:
         """The rotated files, the newest first."""
         files = [file for name in os.listdir(self._folder) if (file := parse_rotated(self._folder / name))]
         return sorted(files, key=lambda file: (file.at, file.path.name), reverse=True)
+
+
+def _delete(newest_first: list[Rotated]) -> None:
+    """The oldest first: if the process ends meanwhile, nothing is missing between what stays."""
+    for file in reversed(newest_first):
+        file.path.unlink(missing_ok=True)
 
 
 def _finish_if_dead(path: Path) -> None:

@@ -24,6 +24,7 @@ class Logging:
         self._emitter = Emitter(settings)
         self._handler = _RootHandler(self._emitter)
         self._undo: list[Callable[[], None]] = []
+        self._level = logging.getLogger().level
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -31,18 +32,24 @@ class Logging:
         return self._emitter.paths
 
     def install(self) -> None:
-        """Takes the place of an earlier setup."""
+        """Takes the place of an earlier setup, between two records of whoever logs meanwhile."""
         root = logging.getLogger()
-        for earlier in _INSTALLED[:]:  # a dictConfig may have taken its handler away, and left all else
-            earlier.close()
-        _INSTALLED.append(self)
+        earlier = _INSTALLED[:]  # a dictConfig may have taken its handler away, and left all else
+        self._level = earlier[0]._level if earlier else root.level
+        self._emitter.open()
+        theirs = [installed._handler for installed in earlier]
+        root.setLevel(LEVELS[self.settings.lowest_level])
+        root.handlers[:] = [handler for handler in root.handlers if handler not in theirs] + [self._handler]
+        for installed in earlier:
+            installed._undo_all()
+        _INSTALLED[:] = [self]
+        self._hook()
+        for installed in earlier:
+            installed._emitter.close(timeout_s=0)
+
+    def _hook(self) -> None:
         atexit.register(self._emitter.report)  # a dictConfig has `logging.shutdown` forget the handlers there were
         self._undo.append(lambda: atexit.unregister(self._emitter.report))
-        level = root.level
-        self._emitter.open()
-        root.addHandler(self._handler)
-        root.setLevel(LEVELS[self.settings.lowest_level])
-        self._undo.append(lambda: root.setLevel(level))
         self._undo.append(logger.install(self._emitter.writer, self._handler, DETACHED))
         self._undo.append(takers.listen(self._emitter.take, self.settings.lowest_level, self._emitter.writer))
         if self._emitter.admission is not None:
@@ -54,6 +61,10 @@ class Logging:
         if self.settings.warnings:
             self._undo.append(warned.install())
 
+    def _undo_all(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
     def flush(self) -> None:
         """Says what was dropped, if anything, and waits until what was written is on the disk."""
         self._emitter.flush()
@@ -62,9 +73,9 @@ class Logging:
         """Undoes the setup, waits for the compression of rotated files, and closes the files."""
         if self in _INSTALLED:
             _INSTALLED.remove(self)
-        logging.getLogger().removeHandler(self._handler)
-        while self._undo:
-            self._undo.pop()()
+            logging.getLogger().removeHandler(self._handler)
+            logging.getLogger().setLevel(self._level)
+        self._undo_all()
         self._emitter.close()
 
 

@@ -70,6 +70,8 @@ def _plain(value: object, depth: int, parents: tuple[int, ...]) -> object:
         return int(value) if _INT64_MIN <= value <= _UINT64_MAX else _digits(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, tuple) and type(value) is not tuple:
+        return text(value)  # as orjson leaves it to `substitute`: a named tuple says what its values are
     if isinstance(value, Mapping | list | tuple | AbstractSet):
         if id(value) in parents:
             return f"<cycle to {type(value).__name__}>"

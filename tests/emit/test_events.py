@@ -147,3 +147,18 @@ def test_a_clock_in_the_place_of_times_own_is_gone_by(
     get_logger().info("by logging")
     log_business_event("sold")
     assert {record["timestamp"] for record in written()} == {"2026-01-02T02:59:50.500000Z"}
+
+
+def test_events_are_written_whatever_was_disabled_when_they_were_first_made(
+    shop: Logging, written: Written, alone: Callable[[], None]
+) -> None:
+    """`logging.disable` is for what people say."""
+    alone()
+    logging.disable(logging.CRITICAL)
+    try:
+        log_business_event("sold")
+        log_performance("query", 1.0)
+    finally:
+        logging.disable(logging.NOTSET)
+    log_business_event("sold")
+    assert sorted(str(record["event"]) for record in written()) == ["query", "sold", "sold"]

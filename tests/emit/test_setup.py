@@ -5,6 +5,7 @@ import logging.config
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,26 @@ def test_a_filter_of_the_handler_may_replace_the_record(shop: Logging, written: 
     handler.addFilter(replace)
     logging.getLogger().warning("secret")
     assert [record["message"] for record in written()] == ["other"]
+
+
+def test_setting_up_again_loses_nothing_that_threads_log_meanwhile(
+    start: Start, written: Written, alone: Callable[[], None]
+) -> None:
+    """The new setup takes the place of the old one between two records."""
+    alone()
+    start()
+    ended = threading.Event()
+    said = [0]
+
+    def log_on() -> None:
+        while not ended.is_set():
+            get_logger("shop").warning("still here")
+            said[0] += 1
+
+    thread = threading.Thread(target=log_on)
+    thread.start()
+    for _ in range(10):
+        start()
+    ended.set()
+    thread.join()
+    assert len([record for record in written("app") if record["message"] == "still here"]) == said[0]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePosixPath
 from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logpipe import Logging, get_logger, log_business_event
+from logpipe.emit.values import render
 from logpipe.record import KEYS
 
 Start = Callable[..., Logging]
@@ -230,3 +232,17 @@ def test_many_small_values_past_the_greatest_length_go(start: Start, written: Wr
     assert record["message"] == "m"
     assert "numbers" not in record
     assert logging.paths["app"].stat().st_size < 65536
+
+
+class Pair(NamedTuple):
+    """Two values with names."""
+
+    user: str
+    total: int
+
+
+def test_a_named_tuple_is_one_text_whatever_is_beside_it() -> None:
+    """As its repr, in which names of secrets are found."""
+    pair = Pair("bob", 7)
+    for beside in (1, 10**30):
+        assert b"\"Pair(user='bob', total=7)\"" in render({"pair": pair, "beside": beside, "in": [pair]}, 10_000)

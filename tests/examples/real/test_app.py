@@ -47,7 +47,7 @@ def _ask(application: Application, method: str, path: str) -> tuple[str, object]
 
 
 def _records(logs: Path, stream: str) -> list[dict[str, object]]:
-    lines = [line for file in sorted(logs.glob(f"*{stream}*")) for line in file.read_text().splitlines()]
+    lines = [line for file in sorted(logs.glob(f"{stream}*")) for line in file.read_text().splitlines()]
     return [json.loads(line) for line in lines]
 
 
