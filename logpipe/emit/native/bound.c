@@ -10,9 +10,15 @@ static const char *const METHODS[] = {NULL, "debug", "info", "warning", "error",
 
 static PyObject *method_names[6];
 static PyObject *context_, *processors_, *logger_, *event_;
-static Writer *writer;
+static Writer *writer; /* this and the next are of now: code of the application may change them; see Ours */
 static PyObject *processor, *drop, *takers; /* takers: a list of who takes events; we are one of them */
 static int least;
+
+/* Who takes a call, held until it ends. */
+typedef struct {
+  Writer *writer;
+  PyObject *processor, *drop;
+} Ours;
 
 int bound_init(void) {
   for (int level = 1; level < 6; level++)
@@ -47,7 +53,7 @@ PyObject *bound_end_by(PyObject *Py_UNUSED(module), PyObject *args) {
 
 /* What is bound, and the call's keywords; a new reference. */
 static PyObject *fields_of(PyObject *context, PyObject *const *values, PyObject *names) {
-  PyObject *fields = context && PyDict_CheckExact(context) ? PyDict_Copy(context) : NULL;
+  PyObject *fields = PyDict_Copy(context);
   for (Py_ssize_t i = 0; fields && names && i < PyTuple_GET_SIZE(names); i++)
     if (PyDict_SetItem(fields, PyTuple_GET_ITEM(names, i), values[i])) Py_CLEAR(fields);
   return fields;
@@ -56,32 +62,46 @@ static PyObject *fields_of(PyObject *context, PyObject *const *values, PyObject 
 /* Runs the processors but the last, as structlog does; what they make of the event, or NULL with an exception set. */
 static PyObject *processed(PyObject *chain, PyObject *logger, PyObject *method, PyObject *fields) {
   for (Py_ssize_t i = 0; fields && i < PyList_GET_SIZE(chain) - 1; i++) {
-    PyObject *arguments[] = {logger, method, fields};
-    PyObject *made = PyObject_Vectorcall(PyList_GET_ITEM(chain, i), arguments, 3, NULL);
+    PyObject *arguments[] = {logger, method, fields}, *one = Py_NewRef(PyList_GET_ITEM(chain, i));
+    PyObject *made = PyObject_Vectorcall(one, arguments, 3, NULL);
+    Py_DECREF(one);
     Py_SETREF(fields, made);
   }
   return fields;
 }
 
+/* Whether only this writer takes events. */
+static bool is_alone(const Writer *to) { return to && to == writer && PyList_GET_SIZE(takers) == 1; }
+
 /* Ends a chain of one or more; None, or NULL with an exception set. Takes over the fields. */
-static PyObject *ended(int level, PyObject *chain, PyObject *logger, PyObject *event, PyObject *fields, PyFrameObject *frame) {
+static PyObject *ended(const Ours *ours, int level, PyObject *chain, PyObject *logger, PyObject *event, PyObject *fields,
+                       PyFrameObject *frame) {
   Outcome outcome = ASIDE;
   PyObject *done = NULL;
-  if (PyList_GET_SIZE(chain) == 1) outcome = event_write(writer, level, logger, event, fields, frame);
+  if (PyList_GET_SIZE(chain) == 1) outcome = event_write(ours->writer, level, logger, event, fields, frame);
   if (outcome == ASIDE && PyDict_SetItem(fields, event_, event)) outcome = RAISED;
   if (outcome == ASIDE && PyList_GET_SIZE(chain) > 1) {
     fields = processed(chain, logger, method_names[level], fields);
-    outcome = fields ? event_write_dict(writer, level, logger, fields, frame) : RAISED;
+    if (!fields) outcome = RAISED;
+    if (fields && is_alone(ours->writer)) outcome = event_write_dict(ours->writer, level, logger, fields, frame);
   }
-  if (outcome == ASIDE) done = PyObject_CallFunctionObjArgs(processor, logger, method_names[level], fields, NULL);
+  if (outcome == ASIDE) done = PyObject_CallFunctionObjArgs(ours->processor, logger, method_names[level], fields, NULL);
   if (outcome == WRITTEN) done = Py_NewRef(Py_None);
   Py_XDECREF(fields);
   return done;
 }
 
 static bool is_ours(PyObject *chain) {
-  if (!writer || !chain || !PyList_CheckExact(chain) || !PyList_GET_SIZE(chain)) return false;
-  return PyList_GET_ITEM(chain, PyList_GET_SIZE(chain) - 1) == processor && PyList_GET_SIZE(takers) == 1;
+  if (!chain || !PyList_CheckExact(chain) || !PyList_GET_SIZE(chain)) return false;
+  return PyList_GET_ITEM(chain, PyList_GET_SIZE(chain) - 1) == processor && is_alone(writer);
+}
+
+/* Whether an event is what is logged, and no field. */
+static bool is_usual(PyObject *context, PyObject *event, PyObject *names) {
+  if (!context || !PyDict_CheckExact(context) || event == Py_None || PyDict_GetItemWithError(context, event_)) return false;
+  for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++)
+    if (!PyUnicode_Compare(PyTuple_GET_ITEM(names, i), event_)) return false;
+  return true;
 }
 
 /* The method that structlog's own class has under this name. */
@@ -108,30 +128,42 @@ static PyObject *by_structlog(PyObject *self, int level, PyObject *const *args, 
   return done;
 }
 
-static PyObject *by_chain(int level, PyObject *dict, PyObject *chain, PyObject *event, PyObject *const *values, PyObject *names) {
-  PyObject *logger = Py_XNewRef(PyDict_GetItemWithError(dict, logger_)), *done = NULL;
-  PyObject *fields = logger ? fields_of(PyDict_GetItemWithError(dict, context_), values, names) : NULL;
-  PyFrameObject *frame = PyEval_GetFrame();
-  if (fields && frame) done = ended(level, chain, logger, event, fields, frame);
-  Py_XDECREF(logger);
-  if (!done && PyErr_Occurred() && PyErr_ExceptionMatches(drop)) {
+static PyObject *by_chain(const Ours *ours, int level, PyObject *chain, PyObject *logger, PyObject *event, PyObject *fields) {
+  PyFrameObject *frame = (PyFrameObject *)Py_NewRef(PyEval_GetFrame());
+  PyObject *done = ended(ours, level, chain, logger, event, fields, frame);
+  Py_DECREF(frame);
+  if (!done && PyErr_ExceptionMatches(ours->drop)) {
     PyErr_Clear();
     Py_RETURN_NONE;
   }
   return done;
 }
 
+/* Holds who takes the call; whatever it runs, they stay. */
+static PyObject *by_ours(int level, PyObject *chain, PyObject *logger, PyObject *event, PyObject *fields) {
+  Ours ours = {(Writer *)Py_NewRef(writer), Py_NewRef(processor), Py_NewRef(drop)};
+  PyObject *done = by_chain(&ours, level, chain, logger, event, fields);
+  Py_DECREF(ours.writer), Py_DECREF(ours.processor), Py_DECREF(ours.drop);
+  return done;
+}
+
 static PyObject *call(int level, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names) {
-  PyObject *dict = PyObject_GenericGetDict(self, NULL), *done;
-  PyObject *chain = dict && count == 1 ? Py_XNewRef(PyDict_GetItemWithError(dict, processors_)) : NULL;
-  if (!is_ours(chain))
-    done = by_structlog(self, level, args, count, names);
-  else if (LEVEL_NUMBERS[level] < least)
+  PyObject *dict = count == 1 ? PyObject_GenericGetDict(self, NULL) : NULL, *fields = NULL, *done;
+  PyObject *chain = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, processors_)) : NULL;
+  PyObject *logger = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, logger_)) : NULL;
+  PyObject *context = dict ? Py_XNewRef(PyDict_GetItemWithError(dict, context_)) : NULL;
+  PyErr_Clear();
+  bool usual = logger && PyEval_GetFrame() && is_ours(chain) && is_usual(context, args[0], names);
+  if (usual && LEVEL_NUMBERS[level] < least)
     done = Py_NewRef(Py_None);
+  else if (usual && (fields = fields_of(context, args + count, names)) && is_ours(chain)) /* garbage was collected */
+    done = by_ours(level, chain, logger, args[0], fields);
   else
-    done = by_chain(level, dict, chain, args[0], args + count, names);
+    done = PyErr_Occurred() ? NULL : by_structlog(self, level, args, count, names);
   Py_XDECREF(dict);
   Py_XDECREF(chain);
+  Py_XDECREF(logger);
+  Py_XDECREF(context);
   return done;
 }
 

@@ -18,12 +18,18 @@ enum { MOST_STEPS = sizeof STEPS / sizeof *STEPS, OWN_ATTRIBUTES = 9, MAKE_RECOR
 static PyObject *call_names[CALLS], *plain_calls[CALLS], *step_names[MOST_STEPS], *steps[MOST_STEPS], *level_numbers[CALLS];
 static PyTypeObject *logger_type;
 static PyObject *logging_dict, *log_record;
-static Writer *writer;
+static Writer *writer; /* both are of now: code of the application may set up or close; see Ours */
 static PyObject *handler;
 static unsigned versions[2][CALLS]; /* of the classes when their steps were last seen to be plain */
 static PyObject *makers[2]; /* `makeRecord` of these: */
 static PyTypeObject *loggers[2]; /* whose calls these are: another class may do otherwise */
-static PyObject *disabled_, *cache_, *filters_, *handlers_, *propagate_, *parent_, *name_, *level_, *factory_, *call_, *source_, *handle_, *manager_, *extra_;
+static PyObject *disabled_, *cache_, *filters_, *handlers_, *propagate_, *parent_, *name_, *level_, *factory_, *call_, *source_, *handle_, *manager_, *extra_, *levelno_, *log_threads, *log_processes;
+
+/* Who takes a call, held until it ends. */
+typedef struct {
+  Writer *writer;
+  PyObject *handler;
+} Ours;
 
 static PyObject *text(const char *words) { return PyUnicode_InternFromString(words); }
 
@@ -43,8 +49,9 @@ int calls_init(void) {
   disabled_ = text("disabled"), cache_ = text("_cache"), filters_ = text("filters"), handlers_ = text("handlers");
   propagate_ = text("propagate"), parent_ = text("parent"), name_ = text("name"), level_ = text("level");
   factory_ = text("_logRecordFactory"), call_ = text("logpipe_call"), source_ = text("_srcfile"), handle_ = text("handle");
-  manager_ = text("manager"), extra_ = text("extra");
-  return log_record && extra_ ? 0 : -1;
+  manager_ = text("manager"), extra_ = text("extra"), levelno_ = text("levelno");
+  log_threads = text("logThreads"), log_processes = text("logProcesses");
+  return log_record && extra_ && levelno_ && log_threads && log_processes ? 0 : -1;
 }
 
 static PyObject *plain(PyObject *name) { return _PyType_Lookup(logger_type, name); }
@@ -60,6 +67,14 @@ static PyObject *own(PyObject *name) {
   return Py_NewRef(Py_None);
 }
 
+/* Both at once: to let go of what was may run code. Takes over the references. */
+static void become(Writer *to, PyObject *by) {
+  Writer *former = writer;
+  PyObject *former_handler = handler;
+  writer = to, handler = by;
+  Py_XDECREF(former), Py_XDECREF(former_handler);
+}
+
 PyObject *calls_activate(PyObject *Py_UNUSED(module), PyObject *args) {
   PyObject *to, *by, *plain_logger, *root_logger;
   if (!PyArg_ParseTuple(args, "O!OO!O!", &Writer_Type, &to, &by, &PyType_Type, &plain_logger, &PyType_Type, &root_logger))
@@ -70,15 +85,12 @@ PyObject *calls_activate(PyObject *Py_UNUSED(module), PyObject *args) {
   for (int i = 0; i < MOST_STEPS; i++) Py_XSETREF(steps[i], own(step_names[i]));
   for (int i = 0; i < CALLS; i++) Py_XSETREF(plain_calls[i], own(call_names[i]));
   memset(versions, 0, sizeof versions);
-  Py_XSETREF(writer, (Writer *)Py_NewRef(to));
-  Py_XSETREF(handler, Py_NewRef(by));
+  become((Writer *)Py_NewRef(to), Py_NewRef(by));
   Py_RETURN_NONE;
 }
 
 PyObject *calls_deactivate(PyObject *Py_UNUSED(module), PyObject *by) {
-  if (by != handler) Py_RETURN_NONE;
-  Py_CLEAR(writer);
-  Py_CLEAR(handler);
+  if (by == handler) become(NULL, NULL);
   Py_RETURN_NONE;
 }
 
@@ -99,6 +111,12 @@ static bool is_class_untouched(PyTypeObject *class) {
 
 static bool is_factory_own(void) { return PyDict_GetItemWithError(logging_dict, factory_) == log_record; }
 
+/* Whether records are to tell their process and thread. */
+static bool is_all_told(void) {
+  PyObject *threads = PyDict_GetItemWithError(logging_dict, log_threads);
+  return threads == Py_True && PyDict_GetItemWithError(logging_dict, log_processes) == Py_True;
+}
+
 static bool is_empty(PyObject *list) { return list && PyList_CheckExact(list) && !PyList_GET_SIZE(list); }
 
 /* 1, 0, or -1 where there is none or its truth is for others to tell. */
@@ -111,15 +129,23 @@ static bool is_open(PyObject *dict) {
   return is_empty(PyDict_GetItemWithError(dict, filters_)) && !truth(level);
 }
 
+/* A new reference. What is given may be borrowed: to make a dict may collect garbage, and so run code. */
+static PyObject *dict_of(PyObject *object) {
+  Py_INCREF(object);
+  PyObject *dict = PyObject_GenericGetDict(object, NULL);
+  Py_DECREF(object);
+  return dict;
+}
+
 /* Whether our handler is the only one that would see a record of this logger, and nothing filters it. */
-static bool is_alone(PyObject *dict) {
+static bool is_alone(const Ours *ours, PyObject *dict) {
   bool found = false;
   PyObject *held = Py_NewRef(dict);
   for (;;) {
     PyObject *handlers = PyDict_GetItemWithError(held, handlers_);
     if (!handlers || !PyList_CheckExact(handlers) || PyList_GET_SIZE(handlers) > 1) break;
     if (PyList_GET_SIZE(handlers)) {
-      if (found || PyList_GET_ITEM(handlers, 0) != handler) break;
+      if (found || PyList_GET_ITEM(handlers, 0) != ours->handler) break;
       found = true;
     }
     PyObject *parent = PyDict_GetItemWithError(held, parent_);
@@ -129,7 +155,7 @@ static bool is_alone(PyObject *dict) {
       Py_DECREF(held);
       return found;
     }
-    PyObject *next = PyObject_GenericGetDict(parent, NULL);
+    PyObject *next = dict_of(parent);
     if (!next) break;
     Py_SETREF(held, next);
   }
@@ -194,11 +220,11 @@ static PyObject *arguments_of(PyObject *const *args, Py_ssize_t count) {
   return arguments;
 }
 
-static bool fill(Parts *parts, PyObject *dict, long number, PyObject *message, const Options *options) {
+static bool fill(const Writer *to, Parts *parts, PyObject *dict, long number, PyObject *message, const Options *options) {
+  parts->time_us = wall_us(), parts->is_now = true; /* first: it may be the application's */
   PyObject *name = PyDict_GetItemWithError(dict, name_);
   if (!name || !PyUnicode_CheckExact(name)) return false;
-  parts->logger = name, parts->message = message;
-  parts->time_us = wall_us(), parts->is_now = true, parts->process = writer_process(writer);
+  parts->logger = name, parts->message = message, parts->process = writer_process(to);
   parts->level = level_at_or_below(number), parts->stream = parts->level >= 4;
   if (LEVEL_NUMBERS[parts->level] != number) return false;
   PyObject *call = options->extra && PyDict_GET_SIZE(options->extra) == 1 ? PyDict_GetItemWithError(options->extra, call_) : NULL;
@@ -209,7 +235,7 @@ static bool fill(Parts *parts, PyObject *dict, long number, PyObject *message, c
   return PyDict_GET_SIZE(options->extra) == 1 && take_call(parts, call);
 }
 
-static Outcome write_record(PyObject *dict, long number, PyObject *const *args, Py_ssize_t count, const Options *options) {
+static Outcome write_record(Writer *to, PyObject *dict, long number, PyObject *const *args, Py_ssize_t count, const Options *options) {
   Parts parts = {0};
   PyObject *arguments = count > 1 ? arguments_of(args + 1, count - 1) : NULL, *message = NULL, *exception = NULL;
   PyFrameObject *frame = NULL;
@@ -219,22 +245,16 @@ static Outcome write_record(PyObject *dict, long number, PyObject *const *args, 
   if (ready && options->exc_info && PyObject_IsTrue(options->exc_info) > 0)
     parts.exc_info = exception = exception_of(options->exc_info);
   ready = ready && !PyErr_Occurred() && (parts.thread = thread_name()) && (frame = caller(options->stacklevel));
-  ready = ready && fill(&parts, dict, number, message, options) && take_place(&parts, frame); /* last: it borrows */
-  outcome = ready ? writer_write(writer, &parts) : aside_or_raised();
+  ready = ready && fill(to, &parts, dict, number, message, options) && take_place(&parts, frame); /* last: it borrows */
+  outcome = ready ? writer_write(to, &parts) : aside_or_raised();
   Py_XDECREF(arguments), Py_XDECREF(message), Py_XDECREF(exception), Py_XDECREF(parts.thread), Py_XDECREF(frame);
   return outcome;
 }
 
-static Outcome try(PyObject *dict, long number, PyObject *const *args, Py_ssize_t count, const Options *options) {
-  Writer *held = (Writer *)Py_NewRef(writer);
-  Outcome outcome = WRITTEN;
-  if (writer_enter(held)) {
-    outcome = write_record(dict, number, args, count, options);
-    writer_leave();
-  } else if (PyErr_Occurred()) {
-    outcome = RAISED;
-  }
-  Py_DECREF(held);
+static Outcome try(Writer *to, PyObject *dict, long number, PyObject *const *args, Py_ssize_t count, const Options *options) {
+  if (!writer_enter(to)) return PyErr_Occurred() ? RAISED : WRITTEN;
+  Outcome outcome = write_record(to, dict, number, args, count, options);
+  writer_leave();
   return outcome;
 }
 
@@ -260,26 +280,31 @@ static bool are_steps_plain(int call, PyTypeObject *class) {
 /* Whether a record of this logger takes the steps that it takes in logging. */
 static bool is_plain(int call, PyObject *self, PyObject *dict) {
   if (!Py_IS_TYPE(self, loggers[0]) && !Py_IS_TYPE(self, loggers[1])) return false;
-  return writer && are_steps_plain(call, Py_TYPE(self)) && !is_patched(dict) && is_empty(PyDict_GetItemWithError(dict, filters_));
+  return are_steps_plain(call, Py_TYPE(self)) && !is_patched(dict) && is_empty(PyDict_GetItemWithError(dict, filters_));
 }
 
 /* Whether our handler lets all records through. */
-static bool is_handler_open(void) {
-  PyObject *ours = PyObject_GenericGetDict(handler, NULL);
-  bool open = ours && is_open(ours);
-  Py_XDECREF(ours);
+static bool is_handler_open(const Ours *ours) {
+  PyObject *dict = PyObject_GenericGetDict(ours->handler, NULL);
+  bool open = dict && is_open(dict);
+  Py_XDECREF(dict);
   return open;
 }
 
-static bool hand_to(PyObject *one, PyObject *record, PyObject *level) {
-  PyObject *least = PyObject_GetAttr(one, level_), *done = NULL;
-  int passes = least ? PyObject_RichCompareBool(level, least, Py_GE) : -1;
-  Py_XDECREF(least);
-  if (passes <= 0) return !passes;
-  if (one == handler && is_handler_open()) {
-    PyObject *held = Py_NewRef((PyObject *)writer);
-    done = writer_handle(held, record);
-    Py_DECREF(held);
+/* By the level of the record, as `Logger.callHandlers`: a factory or a filter may have changed it. */
+static int passes(PyObject *one, PyObject *record) {
+  PyObject *level = PyObject_GetAttr(record, levelno_), *least = level ? PyObject_GetAttr(one, level_) : NULL;
+  int passed = least ? PyObject_RichCompareBool(level, least, Py_GE) : -1;
+  Py_XDECREF(level), Py_XDECREF(least);
+  return passed;
+}
+
+static bool hand_to(const Ours *ours, PyObject *one, PyObject *record) {
+  PyObject *done = NULL;
+  int passed = passes(one, record);
+  if (passed <= 0) return !passed;
+  if (one == ours->handler && is_handler_open(ours)) {
+    done = writer_handle((PyObject *)ours->writer, record);
     if (done != Py_False) {
       Py_XDECREF(done);
       return done != NULL;
@@ -298,13 +323,13 @@ static bool is_taken(PyObject *fields, PyObject *name) {
 }
 
 /* The number called, -1 with an exception set; they may change the list. */
-static int hand_to_all(PyObject *handlers, PyObject *record, PyObject *level) {
+static int hand_to_all(const Ours *ours, PyObject *handlers, PyObject *record) {
   int called = 0;
   if (!handlers || !PyList_CheckExact(handlers)) return 0;
   Py_INCREF(handlers);
   for (Py_ssize_t i = 0; called >= 0 && i < PyList_GET_SIZE(handlers); i++) {
     PyObject *one = Py_NewRef(PyList_GET_ITEM(handlers, i));
-    called = hand_to(one, record, level) ? called + 1 : -1;
+    called = hand_to(ours, one, record) ? called + 1 : -1;
     Py_DECREF(one);
   }
   Py_DECREF(handlers);
@@ -312,19 +337,20 @@ static int hand_to_all(PyObject *handlers, PyObject *record, PyObject *level) {
 }
 
 /* Calls the handlers of a chain of loggers, as `Logger.callHandlers`; the number called, -1 with an exception set. */
-static int call_handlers(PyObject *dict, PyObject *record, PyObject *level) {
+static int call_handlers(const Ours *ours, PyObject *dict, PyObject *record) {
   PyObject *held = Py_NewRef(dict);
   int called = 0;
   while (held) {
-    int passed = hand_to_all(PyDict_GetItemWithError(held, handlers_), record, level);
+    int passed = hand_to_all(ours, PyDict_GetItemWithError(held, handlers_), record);
     if (passed < 0) goto failed;
     called += passed;
-    PyObject *propagate = PyDict_GetItemWithError(held, propagate_);
+    PyObject *propagate = Py_XNewRef(PyDict_GetItemWithError(held, propagate_));
     int propagates = propagate ? PyObject_IsTrue(propagate) : 0;
+    Py_XDECREF(propagate);
     if (propagates < 0) goto failed;
     PyObject *parent = PyDict_GetItemWithError(held, parent_);
     bool goes_on = propagates && parent && parent != Py_None;
-    PyObject *next = goes_on ? PyObject_GenericGetDict(parent, NULL) : NULL;
+    PyObject *next = goes_on ? dict_of(parent) : NULL;
     if (goes_on && !next) goto failed;
     Py_SETREF(held, next);
   }
@@ -341,7 +367,8 @@ static PyObject *make_record(PyObject *dict, PyObject *level, PyObject *const *a
   PyCodeObject *code = frame ? PyFrame_GetCode(frame) : NULL;
   PyObject *line = frame ? PyLong_FromLong(PyFrame_GetLineNumber(frame)) : NULL;
   if (options->exc_info && PyObject_IsTrue(options->exc_info) > 0) exception = exception_of(options->exc_info);
-  PyObject *name = PyDict_GetItemWithError(dict, name_), *factory = PyDict_GetItemWithError(logging_dict, factory_);
+  PyObject *name = Py_XNewRef(PyDict_GetItemWithError(dict, name_));
+  PyObject *factory = Py_XNewRef(PyDict_GetItemWithError(logging_dict, factory_));
   arguments = PyTuple_New(count - 1);
   for (Py_ssize_t i = 1; arguments && i < count; i++) PyTuple_SET_ITEM(arguments, i - 1, Py_NewRef(args[i]));
   if (name && factory && line && arguments && !PyErr_Occurred()) {
@@ -349,6 +376,8 @@ static PyObject *make_record(PyObject *dict, PyObject *level, PyObject *const *a
                        exception ? exception : options->exc_info ? options->exc_info : Py_None, code->co_name, Py_None};
     record = PyObject_Vectorcall(factory, all, 9, NULL);
   }
+  Py_XDECREF(name);
+  Py_XDECREF(factory);
   Py_XDECREF(frame);
   Py_XDECREF(code);
   Py_XDECREF(line);
@@ -372,15 +401,26 @@ static bool add_extra(PyObject *record, PyObject *extra) {
 }
 
 /* What `Logger._log` does with a record that others see, too, without its Python. */
-static Outcome spread(PyObject *dict, PyObject *level, PyObject *const *args, Py_ssize_t count, const Options *options) {
+static Outcome spread(const Ours *ours, PyObject *dict, PyObject *level, PyObject *const *args, Py_ssize_t count,
+                      const Options *options) {
   PyObject *record = make_record(dict, level, args, count, options);
   Outcome outcome = ASIDE;
   if (record && add_extra(record, options->extra)) {
-    int called = call_handlers(dict, record, level);
+    int called = call_handlers(ours, dict, record);
     outcome = called < 0 ? RAISED : called ? WRITTEN : ASIDE;
   }
   Py_XDECREF(record);
   return outcome == ASIDE ? aside_or_raised() : outcome;
+}
+
+static Outcome take(PyObject *dict, PyObject *level, PyObject *const *args, Py_ssize_t count, const Options *options) {
+  Ours ours = {(Writer *)Py_NewRef(writer), Py_NewRef(handler)};
+  Outcome outcome = ASIDE;
+  if (is_factory_own() && is_all_told() && is_alone(&ours, dict) && is_handler_open(&ours))
+    outcome = try(ours.writer, dict, PyLong_AsLong(level), args, count, options);
+  if (outcome == ASIDE) outcome = spread(&ours, dict, level, args, count, options);
+  Py_DECREF(ours.writer), Py_DECREF(ours.handler);
+  return outcome;
 }
 
 static PyObject *aside(int call, PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names) {
@@ -408,11 +448,8 @@ static PyObject *call(int call, PyObject *self, PyObject *const *args, Py_ssize_
   }
   Options options = {.stacklevel = 1, .exc_info = call == EXCEPTION ? Py_True : NULL};
   Outcome outcome = ASIDE;
-  if (enabled > 0 && count > numbered && is_plain(call, self, dict) && (!names || read_options(&options, args + count, names))) {
-    if (is_factory_own() && is_alone(dict) && is_handler_open())
-      outcome = try(dict, PyLong_AsLong(level), args + numbered, count - numbered, &options);
-    if (outcome == ASIDE) outcome = spread(dict, level, args + numbered, count - numbered, &options);
-  }
+  if (enabled > 0 && count > numbered && writer && is_plain(call, self, dict) && (!names || read_options(&options, args + count, names)))
+    outcome = take(dict, level, args + numbered, count - numbered, &options);
   Py_DECREF(dict);
   if (outcome == WRITTEN) Py_RETURN_NONE;
   if (outcome == RAISED) return NULL;

@@ -269,7 +269,7 @@ Outcome event_write(Writer *writer, int level, PyObject *logger, PyObject *messa
 }
 
 Outcome event_write_dict(Writer *writer, int level, PyObject *logger, PyObject *given, PyFrameObject *frame) {
-  PyObject *message = PyDict_Check(given) ? Py_XNewRef(PyDict_GetItemWithError(given, names.event)) : NULL;
+  PyObject *message = PyDict_CheckExact(given) ? Py_XNewRef(PyDict_GetItemWithError(given, names.event)) : NULL;
   PyObject *fields = message ? without(given, names.event) : NULL;
   Outcome outcome = fields ? event_write(writer, level, logger, message, fields, frame) : aside_or_raised();
   Py_XDECREF(message);
