@@ -41,7 +41,8 @@ class ScannerHook(BuildHookInterface):  # type: ignore[type-arg]
         (root / EXTENSION).unlink(missing_ok=True)
         if (headers / "Python.h").exists():
             sources = sorted((root / EMIT / "native").glob("*.c"))
-            compile_library(root, EXTENSION, sources, "-std=gnu11", "-O2", "-pthread", f"-I{headers}")
+            flags = ("-std=gnu11", "-O2", "-pthread", "-fvisibility=hidden", f"-I{headers}")
+            compile_library(root, EXTENSION, sources, *flags)
             build_data["artifacts"].append(str(EXTENSION))
             python = abi = f"cp{sys.version_info.major}{sys.version_info.minor}"
         build_data["pure_python"] = False

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -23,8 +25,16 @@ from loguru import logger as loguru_logger
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from logpipe import Logging, get_logger, log_business_event, log_context, log_performance, setup_logging
-from logpipe.emit import emitter
+from logpipe import (
+    Logging,
+    get_logger,
+    log_business_event,
+    log_context,
+    log_performance,
+    setup_logging,
+    structlog_bound_logger,
+)
+from logpipe.emit import emitter, fast_path
 from logpipe.emit.emitter import Emitter
 from logpipe.emit.entry import CALLERS, RESERVED
 from logpipe.emit.stdlib import STANDARD
@@ -400,6 +410,117 @@ def test_it_steps_aside_for_others(
     log.handlers[:] = handlers
     assert [vars(record)["x"] for record in seen] == [1]
     assert [record["message"] for record in written()] == ["before", "before", "seen"]
+
+
+def test_a_handler_beside_ours_is_chosen_by_the_level_of_the_record(
+    shop: Logging, monkeypatch: Patch, log: logging.Logger
+) -> None:
+    """A factory may have changed it."""
+    plain = logging.getLogRecordFactory()
+
+    def lowered(*args: Any, **named: Any) -> logging.LogRecord:
+        record = plain(*args, **named)
+        record.levelno = logging.DEBUG
+        return record
+
+    keeper = Keeper()
+    keeper.setLevel("INFO")
+    log.addHandler(keeper)
+    monkeypatch.setattr(logging, "_logRecordFactory", lowered)
+    log.error("lowered")
+    monkeypatch.undo()
+    log.error("as it is")
+    log.removeHandler(keeper)
+    assert [record.getMessage() for record in keeper.records] == ["as it is"]
+
+
+@pytest.mark.parametrize(("switch", "field"), [("logThreads", "thread"), ("logProcesses", "process")])
+def test_what_logging_is_not_to_tell_is_not_written(
+    alone: Callable[[], None],
+    shop: Logging,
+    written: Written,
+    monkeypatch: Patch,
+    log: logging.Logger,
+    switch: str,
+    field: str,
+) -> None:
+    """As `logging` documents it."""
+    alone()
+    log.info("told")
+    monkeypatch.setattr(logging, switch, False)
+    log.info("not told")
+    assert [field in record for record in written()] == [True, False]
+
+
+def _as_python_has_it(log: Any) -> None:
+    log.info("one", y=2)
+
+
+def _none(log: Any) -> None:
+    log.info(None, y=2)
+
+
+def _own_event(log: Any) -> None:
+    log.bind(event="bound", y=2).info("one")
+
+
+def _bound_event_only(log: Any) -> None:
+    log.bind(event="bound", y=2).info(None)
+
+
+@pytest.mark.parametrize("say", [_as_python_has_it, _none, _own_event, _bound_event_only])
+@pytest.mark.parametrize("context", [dict, OrderedDict])
+def test_an_unusual_event_is_what_structlog_makes_of_it(
+    shop: Logging, say: Callable[[Any], None], context: type[dict[str, Any]]
+) -> None:
+    """The chain sees the same dict, in the same order, as with structlog's own class."""
+    seen: list[list[tuple[str, object]]] = []
+
+    def see(_: object, __: str, event: Any) -> Any:
+        seen.append(list(event.items()))
+        return event
+
+    for wrapper in (structlog_bound_logger, structlog.make_filtering_bound_logger):
+        processors = [see, structlog_processor]
+        structlog.configure(processors=processors, wrapper_class=wrapper(10), context_class=context)
+        say(structlog.get_logger("shop").bind(x=1))
+    structlog.reset_defaults()
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
+
+
+def test_an_event_is_given_once(shop: Logging) -> None:
+    """Another is a mistake, as in structlog."""
+    structlog.configure(processors=[structlog_processor], wrapper_class=structlog_bound_logger(10))
+    with pytest.raises(TypeError, match="event"):
+        structlog.get_logger("shop").info("one", event="two")
+    structlog.reset_defaults()
+
+
+def test_two_threads_learn_a_name_once(start: Start, written: Written, monkeypatch: Patch, tmp_path: Path) -> None:
+    """Whichever is first, the other takes what it learnt: a name is there once in a record."""
+    both = threading.Barrier(2)
+    plain = fast_path._classify
+
+    def classify(redaction: Any, key: str) -> int:
+        if key == "learnt":
+            both.wait(5)
+        return plain(redaction, key)
+
+    monkeypatch.setattr(fast_path, "_classify", classify)
+    log = get_logger("tests.fast.learnt")
+    start()
+    names = ["".join(["lea", end]) for end in ("rnt", "rnt")]  # two objects
+    threads = [threading.Thread(target=log.info, args=("one",), kwargs={"extra": {name: 1}}) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with log_context(**{names[0]: 1}):
+        log.info("two", extra={names[1]: 2})
+    assert [record["learnt"] for record in written()] == [1, 1, 2]
+    lines = [line for path in tmp_path.rglob("app*.jsonl") for line in path.read_bytes().splitlines()]
+    assert [line.count(b'"learnt"') for line in lines] == [1, 1, 1]
 
 
 def test_a_class_of_loggers_of_ones_own_makes_log_records(

@@ -27,6 +27,10 @@ static PyMethodDef functions[] = {
 };
 
 static int fill(PyObject *module) {
+  if (Py_Version >> 16 != PY_VERSION_HEX >> 16) {
+    PyErr_SetString(PyExc_ImportError, "built for another version of Python");
+    return -1;
+  }
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) { /* what is kept of `logging` is of one interpreter */
     PyErr_SetString(PyExc_ImportError, "not in an interpreter within another");
     return -1;

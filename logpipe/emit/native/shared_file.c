@@ -13,6 +13,7 @@
 enum {
   LOOK_EVERY_US = 1000, /* how long a file that others moved is still written to */
   PATIENCE_MS = 5000,
+  IMPATIENCE_MS = 10,
   ATTEMPTS = 8, /* to find a page that nobody deletes */
   RETRY_ROTATION_US = 60000000,
   HEAD = 33, /* {"timestamp":"2026-01-02T03:04:05 */
@@ -66,7 +67,6 @@ File *file_new(const char *path, uint64_t max_bytes, int64_t period_us) {
 static void let_go(File *file) {
   if (file->fd >= 0 && file->synced) fdatasync(file->fd); /* for who has appended to it, and comes to sync now */
   if (file->fd >= 0) close(file->fd);
-  file->synced = false;
   file->fd = -1;
 }
 
@@ -226,7 +226,7 @@ static int put(File *file, const char *line, size_t length) {
 }
 
 static int lock(File *file) {
-  int error = page_lock(file->membership.page, file->impatient ? 0 : PATIENCE_MS);
+  int error = page_lock(file->membership.page, file->impatient ? IMPATIENCE_MS : PATIENCE_MS);
   file->impatient = error == ETIMEDOUT;
   return error;
 }
@@ -280,7 +280,7 @@ int file_open(File *file) {
 
 int file_sync(File *file) {
   pthread_mutex_lock(&file->threads);
-  file->synced = file->fd >= 0;
+  file->synced = true;
   int fd = file->fd < 0 ? -1 : fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
   int error = file->fd >= 0 && fd < 0 ? errno : 0;
   pthread_mutex_unlock(&file->threads); /* others go on writing meanwhile */

@@ -14,7 +14,7 @@ typedef struct File {
   int64_t looked_us; /* when the path was last seen to name the file */
   int64_t rotate_after_us; /* a rename that failed is not tried again before */
   bool synced;    /* who appends to it wants it on the disk */
-  bool impatient; /* the lock was not to be had for seconds: do not wait again */
+  bool impatient; /* the lock was not to be had for seconds: do not wait as long again */
   struct File *next;
 } File;
 

@@ -17,6 +17,18 @@ enum { PAGE_BYTES = 4096 };
 #else
 #define LIBRARY UINT64_C(0x6f74)
 #endif
+/* Who sets the clock of the system must not make anyone wait. */
+#define CLOCK CLOCK_REALTIME
+#define lock_until(mutex, until) pthread_mutex_timedlock(mutex, until)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 30)
+#undef CLOCK
+#undef lock_until
+#define CLOCK CLOCK_MONOTONIC
+#define lock_until(mutex, until) pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, until)
+#endif
+#endif
+
 #define LAYOUT (UINT64_C(0x6c6f677000000000) | LIBRARY << 16 | sizeof(Page))
 
 static int make(Page *page) {
@@ -103,18 +115,19 @@ bool page_is_current(const char *path, const Membership *membership) {
 
 int page_lock(Page *page, int patience_ms) {
   int error = pthread_mutex_trylock(&page->mutex);
-  if (error == EBUSY && patience_ms > 0) {
+  if (error == EBUSY) {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += patience_ms / 1000;
-    error = pthread_mutex_timedlock(&page->mutex, &until);
+    clock_gettime(CLOCK, &until);
+    int64_t nanoseconds = until.tv_nsec + patience_ms * INT64_C(1000000);
+    until.tv_sec += nanoseconds / 1000000000, until.tv_nsec = nanoseconds % 1000000000;
+    error = lock_until(&page->mutex, &until);
   }
   if (error == EOWNERDEAD) {
     page->suspect = 1;
     page->generation++; /* it may have died in the middle of a rotation */
     error = pthread_mutex_consistent(&page->mutex);
   }
-  return error == EBUSY ? ETIMEDOUT : error;
+  return error;
 }
 
 void page_unlock(Page *page) { pthread_mutex_unlock(&page->mutex); }

@@ -148,6 +148,11 @@ static PyObject *fragment_of(const Writer *writer, PyObject *name) {
 static Key *learn(Writer *writer, PyObject *name) {
   PyObject *class = PyObject_CallOneArg(writer->classify, name);
   PyObject *fragment = class ? fragment_of(writer, name) : NULL;
+  PyObject *meanwhile = fragment ? PyDict_GetItemWithError(writer->numbers, name) : NULL; /* by another thread */
+  if (meanwhile) {
+    Py_DECREF(class), Py_DECREF(fragment);
+    return &writer->keys[PyLong_AsSsize_t(meanwhile)];
+  }
   if (writer->known == MOST_KEYS) forget_keys(writer); /* names are made of values somewhere: do not grow for ever */
   PyObject *number = fragment ? PyLong_FromSsize_t(writer->known) : NULL;
   Key *key = NULL;
