@@ -423,6 +423,7 @@ def test_a_handler_beside_ours_is_chosen_by_the_level_of_the_record(
         record.levelno = logging.DEBUG
         return record
 
+    log.error("before")  # logging keeps that it is enabled
     keeper = Keeper()
     keeper.setLevel("INFO")
     log.addHandler(keeper)
