@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from logpipe.emit import context
 from logpipe.emit.entry import Resource
 from logpipe.emit.levels import LEVELS, level_of
+from logpipe.emit.redaction import Redaction
 from logpipe.emit.repeats import Repeats
 from logpipe.emit.sampling import SampledOut, Sampling, kind_of, mark
 from logpipe.emit.tail import Tail, Tell
-from logpipe.emit.values import Entry, render
+from logpipe.emit.values import Entry
 from logpipe.record import APP, ERROR
 
 if TYPE_CHECKING:
@@ -34,20 +35,31 @@ class Unnumbered(Resource):
 class Admission:
     """Writes a record, holds it, or counts it as left out.
 
-    resource: what records are built with
-    write:    called with a record that is to be written, to number it and write it
-    tell:     writes a record of the emitter's own
+    resource:  what records are built with
+    redaction: takes the secrets out of what is held
+    write:     called with a record that is to be written, to number it and write it
+    tell:      writes a record of the emitter's own
     """
 
-    def __init__(self, settings: "Settings", resource: Unnumbered, write: Callable[[Entry], None], tell: Tell) -> None:
+    def __init__(
+        self,
+        settings: "Settings",
+        resource: Unnumbered,
+        redaction: Redaction,
+        write: Callable[[Entry], None],
+        tell: Tell,
+    ) -> None:
         self._resource = resource
+        self._redaction = redaction
         self._max_line_bytes = settings.max_line_bytes
         self._write = write
         self._tell = tell
         self._level = LEVELS[settings.level]
         self._sampled_out = SampledOut()
         self._sampling = Sampling(settings.sample, settings.sample_key) if settings.sample else None
-        self._repeats = Repeats(settings.repeat_limit, settings.repeat_window_s) if settings.repeat_limit else None
+        self._repeats: Repeats | None = None
+        if settings.repeat_limit:
+            self._repeats = Repeats(settings.repeat_limit, settings.repeat_window_s, redaction)
         self._tail_level = LEVELS[settings.tail] if settings.tail else 0
         self._tail: Tail | None = None
         if settings.tail:
@@ -128,7 +140,8 @@ class Admission:
             mark(entry, "tail", True)
             self._pass(entry)
         else:
-            line = render(entry, self._max_line_bytes)  # now: what it refers to may change
+            # Now: what it refers to may change, and a secret that is cut in two would not be found any more.
+            _, line = self._redaction.render(entry, self._max_line_bytes)
             tail.hold(request, line, kind)
 
     def _pass(self, entry: Entry) -> None:
@@ -147,7 +160,7 @@ class Admission:
 
     def _report_repeats(self, *, now: bool) -> None:
         for message, window in self._repeats.take(now=now) if self._repeats is not None else ():
-            words = f"{message.words} … repeated {window.count} more times"
+            words = f"{window.words} … repeated {window.count} more times"
             fields: dict[str, object] = {"count": window.count, "first": window.first, "last": window.last}
             if message.exception_type is not None:
                 fields["exception_type"] = message.exception_type
@@ -157,7 +170,7 @@ class Admission:
                 fields,
                 level=message.level,
                 logger=message.logger,
-                template=message.words,
+                template=window.words,
             )
 
 

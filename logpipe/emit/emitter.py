@@ -33,10 +33,10 @@ class Emitter:
         self.settings = settings
         folder = settings.log_dir / settings.service
         self._resource = Resource(settings)
-        self.admission = _admission(self)
         self._redaction = Redaction(
             keys=settings.redact_keys, patterns=settings.redact_patterns, enabled=settings.redact
         )
+        self.admission = _admission(self)
         self._console = Console(settings.console, self._tell_unshown)
         self._drops = Drops(self._console.say)
         self._housekeeping = Housekeeping(
@@ -250,4 +250,5 @@ def _admission(emitter: Emitter) -> "Admission | None":
         return None
     from logpipe.emit.admission import Admission, Unnumbered
 
-    return Admission(settings, Unnumbered(emitter._resource), emitter.write_admitted, emitter.tell)
+    resource = Unnumbered(emitter._resource)
+    return Admission(settings, resource, emitter._redaction, emitter.write_admitted, emitter.tell)

@@ -154,3 +154,14 @@ def test_a_child_tells_only_what_it_counted_itself(start: Start, written: Writte
     os.waitpid(child, 0)
     installed.flush()
     assert Counter(record["process"] for record in told(written())) == {os.getpid(): 1}
+
+
+def test_a_secret_where_the_message_is_cut_is_out(start: Start, written: Written) -> None:
+    """Half a token would not be known for one."""
+    installed = start(repeat_limit=1)
+    for _ in range(2):
+        get_logger("a").info("x" * 280 + " ghp_" + "aB3" * 12)
+    installed.flush()
+    (record,) = told(written())
+    assert str(record["message"]).startswith("x" * 280 + " [redacted] … repeated 1 more times")
+    assert "ghp_" not in str(record)

@@ -455,3 +455,15 @@ def test_the_example_of_the_documents_does_what_it_says(written: Written, tmp_pa
     environ = os.environ | {"LOGPIPE_LOG_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environ, capture_output=True)
     assert said(written()) == ["price list B", "payment failed", "rolled back"]
+
+
+def test_a_held_line_is_cut_after_its_secrets_are_out(start: Start, written: Written) -> None:
+    """Half a key in PEM would not be known for one."""
+    start(tail="DEBUG", max_line_bytes=4096)
+    key = "-----BEGIN PRIVATE KEY-----\n" + "QUJD" * 500 + "\n-----END PRIVATE KEY-----"
+    with log_context(request_id="r1"):
+        LOG.debug("%s%s%s", "a" * 6000, key, "z" * 400)
+        LOG.error("failed")
+    held = str(written()[0])
+    assert "aaa[redacted]zzz" in held
+    assert "QUJD" not in held
