@@ -30,6 +30,13 @@ _START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=\\x[0-9a-f]{2}))"
 """No word goes on here; one may end in an escape, where a text is a `repr` or JSON of another."""
 
 
+_FIRST_EYJ: Final = r"((?>(?<![\w-])[\w-]*?(?<![A-Za-z0-9])(?=eyJ)|(?<=\\[nrt])(?=eyJ)|(?<=\\x[0-9a-f]{2})(?=eyJ)))"
+"""As `_START`, for what may have `-` and `_` in it: only the first in a row of such characters can be the beginning.
+
+Were each tried, long rows would be gone over again and again.
+"""
+
+
 def _whole(_match: re.Match[str]) -> str:
     return MARK
 
@@ -58,7 +65,12 @@ FORMS: Final = (
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         r"(?:(?s:.*?)-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|(?s:.*))",
     ),
-    _form("JSON Web Tokens", "eyj", _START + r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){0,3}"),
+    _form(
+        "JSON Web Tokens",
+        "eyj",
+        _FIRST_EYJ + r"eyJ[\w-]{8,}+\.[\w-]{8,}(?:\.[\w-]*){0,3}",
+        _after_first,
+    ),
     _form(
         "bearer tokens",
         "bearer",

@@ -106,7 +106,21 @@ def test_names_that_were_added_or_taken_out_are_so_in_texts() -> None:
     assert entry == {"message": "iban=[redacted] token=abc password=[redacted]"}
 
 
-PIECES = ("a=", "a='", 'token="', "token=\\", "://", "a.", "eyJ", "4111 ", "-----BEGIN ", "a:b@", "Bearer a")
+PIECES = (
+    "a=",
+    "a='",
+    'token="',
+    "token=\\",
+    "://",
+    "a.",
+    "eyJ",
+    "4111 ",
+    "-----BEGIN ",
+    "a:b@",
+    "Bearer a",
+    "-eyJaaaaaaaa",
+    "-eyJ",
+)
 
 
 @pytest.mark.parametrize("piece", PIECES)
