@@ -1,7 +1,7 @@
 """Fields that all records of a request, a job or a task share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -33,7 +33,8 @@ def log_context(**fields: object) -> Iterator[None]:
     finally:
         for end in ends:
             end(failed)
-        FIELDS.reset(token)
+        with suppress(ValueError):  # a generator was closed in another context
+            FIELDS.reset(token)
 
 
 def around(given: dict[str, object], span: Mapping[str, object] | None = None) -> dict[str, object]:

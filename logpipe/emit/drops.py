@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from logpipe.emit.values import text
+
 _EVERY_S: Final = 1.0
 
 
@@ -68,6 +70,12 @@ class Drops:
         with self._lock:
             self._report = (line, counts, numbers)
 
+    def untold(self, counts: Counter[str], numbers: int) -> None:
+        """Takes counts back of which no record could be made."""
+        with self._lock:
+            self._counts.update(counts)
+            self._numbers += numbers
+
     def notice(self) -> None:
         """Says on standard error how many were dropped since the last notice, at most once a second."""
         with self._lock:
@@ -89,6 +97,7 @@ class Drops:
 
 def words_of(error: BaseException) -> str:
     """What an error says, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()}: {error.filename}" if error.filename else error.strerror.lower()
-    return f"{type(error).__name__}: {error}"
+    if type(error).__module__ == "builtins" and isinstance(error, OSError) and type(error.strerror) is str:
+        said = error.strerror.lower()
+        return f"{said}: {text(error.filename)}" if error.filename is not None else said
+    return text(error)  # the application's: what it runs to be put into words may raise anything

@@ -17,7 +17,7 @@ from logpipe.emit.housekeeping import Housekeeping
 from logpipe.emit.nesting import counter_of_nesting
 from logpipe.emit.redaction import Redaction
 from logpipe.emit.settings import Settings
-from logpipe.emit.values import Entry
+from logpipe.emit.values import Entry, text
 from logpipe.record import APP
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Emitter:
     def _write_stand_in(self, error: Exception) -> None:
         """A record in place of one that could not be built: that it was made is known at least."""
         try:
-            self._write(self._own("logpipe.unrenderable", f"a record could not be rendered: {error!r}", {}))
+            self._write(self._own("logpipe.unrenderable", f"a record could not be rendered: {text(error)}", {}))
         except Exception as again:  # noqa: BLE001 - for instance out of memory
             self.lose(APP, (b"",), again)
 
@@ -206,7 +206,12 @@ class Emitter:
         counts, reason, numbers = taken
         message = f"{counts.total()} records were dropped: {reason}"
         fields = {"count": counts.total(), "numbers": numbers, "reason": reason, "streams": dict(counts)}
-        _, line = self._redaction.render(self._own("logpipe.dropped", message, fields), self.settings.max_line_bytes)
+        try:
+            own = self._own("logpipe.dropped", message, fields)
+            _, line = self._redaction.render(own, self.settings.max_line_bytes)
+        except Exception:  # noqa: BLE001 - for instance out of memory; the next report tells
+            self._drops.untold(counts, numbers)
+            return
         self._drops.reporting(line, counts, numbers)
         self._append(APP, line)
 

@@ -1,9 +1,10 @@
 """The record: its keys, their order, their types."""
 
 import asyncio
+import contextvars
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -153,3 +154,18 @@ def test_seq_counts_the_records_of_an_instance(shop: Logging, written: Written) 
         thread.join()
     assert [record["seq"] for record in written()] == list(range(1, 13))
     assert len({record["instance"] for record in written()}) == 1
+
+
+def test_a_context_may_be_closed_in_another(shop: Logging, written: Written) -> None:
+    """As those of generators are that another task, or the garbage collection, closes."""
+
+    def stream() -> Iterator[int]:
+        with log_context(request_id="r1"):
+            get_logger().info("begun")
+            yield 1
+
+    parts = stream()
+    contextvars.Context().run(next, parts)
+    assert list(parts) == []
+    get_logger().info("after")
+    assert [record.get("request_id") for record in written()] == ["r1", None]

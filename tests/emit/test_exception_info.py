@@ -134,3 +134,51 @@ def test_a_recursion_without_end_is_logged_near_its_bottom(shop: Logging, writte
     (record,) = written()
     assert record["exception_type"] == "RecursionError"
     assert "more times]" in str(record["exception_stacktrace"])
+
+
+class UnspeakableError(Exception):
+    """Neither of its words can be had."""
+
+    def __str__(self) -> str:
+        raise UnspeakableError
+
+    __repr__ = __str__
+
+
+class Undecided:
+    """Neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise UnspeakableError
+
+
+def test_an_error_that_cannot_be_put_into_words_stays_in_the_logger(
+    shop: Logging, written: Written, alone: Callable[[], None]
+) -> None:
+    """What is not written is told at least."""
+    alone()
+    get_logger().handle(logging.makeLogRecord({"levelno": 40, "msg": "m", "exc_info": Undecided()}))
+    (record,) = written()
+    assert record["message"] == "a record could not be rendered: <unprintable UnspeakableError>"
+
+
+def test_drops_whose_cause_cannot_be_put_into_words_are_told(
+    shop: Logging, written: Written, alone: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Now and, where no record can be made of it either, later."""
+    alone()
+
+    def fail(*_: object) -> None:
+        raise UnspeakableError
+
+    hostile = logging.makeLogRecord({"levelno": 40, "msg": "m", "exc_info": Undecided()})
+    with monkeypatch.context() as patched:
+        patched.setattr("logpipe.emit.emitter.compose", fail)
+        get_logger().handle(hostile)
+        get_logger().handle(hostile)
+        shop.flush()
+    assert written() == []
+    shop.flush()
+    (record,) = written()
+    assert (record["event"], record["count"]) == ("logpipe.dropped", 2)
+    assert record["reason"] == "<unprintable UnspeakableError>"
