@@ -85,13 +85,16 @@ class Emitter:
             self.attend()
 
     def _build(self, build: Callable[[_T, Resource], Entry], source: _T) -> None:
+        numbers = 0
         try:
             if self.admission is None:
-                self._write(build(source, self._resource))
+                entry = build(source, self._resource)
+                numbers = 1
+                self._write(entry)
             else:
                 self.admission.take(build, source)
         except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on and the record is accounted for
-            self._write_stand_in(error)
+            self._write_stand_in(error, numbers)
 
     def lose(self, stream: str, lines: Sequence[bytes], error: BaseException) -> None:
         """Counts lines that could not be written."""
@@ -166,7 +169,7 @@ class Emitter:
             entry["instance"], entry["seq"] = self._resource.instance, self._resource.next_seq()
             self._write(entry)
         except Exception as error:  # noqa: BLE001 - as in `take`
-            self._write_stand_in(error)
+            self._write_stand_in(error, 1)
 
     def tell(
         self,
@@ -192,10 +195,14 @@ class Emitter:
         if self._console.is_read:
             self._console.show(entry, line)
 
-    def _write_stand_in(self, error: Exception) -> None:
-        """A record in place of one that could not be built: that it was made is known at least."""
+    def _write_stand_in(self, error: Exception, numbers: int) -> None:
+        """A record in place of one that could not be written: that it was made is known at least.
+
+        A record gets its number (`seq`) when all else of it is built: mostly there is none that would be missed.
+        """
+        message = f"a record could not be rendered: {text(error)}"
         try:
-            self._write(self._own("logpipe.unrenderable", f"a record could not be rendered: {text(error)}", {}))
+            self._write(self._own("logpipe.unrenderable", message, {"numbers": numbers}))
         except Exception as again:  # noqa: BLE001 - for instance out of memory
             self.lose(APP, (b"",), again)
 

@@ -182,3 +182,21 @@ def test_drops_whose_cause_cannot_be_put_into_words_are_told(
     (record,) = written()
     assert (record["event"], record["count"]) == ("logpipe.dropped", 2)
     assert record["reason"] == "<unprintable UnspeakableError>"
+
+
+def test_what_stands_in_for_a_record_tells_whether_that_had_a_number(
+    start: Callable[..., Logging], written: Written, alone: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one has that was built, and failed when it was rendered."""
+    alone()
+    start(console="text")  # in Python
+
+    def fail_once(*_: object) -> None:
+        patched.undo()
+        raise ValueError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("logpipe.emit.redaction.render", fail_once)
+        get_logger().info("m")
+    get_logger().handle(logging.makeLogRecord({"levelno": 20, "msg": "m", "exc_info": Undecided()}))
+    assert [(record["seq"], record["numbers"]) for record in written()] == [(2, 1), (3, 0)]

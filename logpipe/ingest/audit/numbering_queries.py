@@ -126,13 +126,16 @@ GROUP BY instance
 """
 
 # A report that stands in the files twice tells of its drops once. Where a record could not be rendered, another, with a
-# number of its own, stands in for it.
+# number of its own, stands in for it, and tells whether that had one.
 DROPS: Final = f"""
 SELECT instance, told_at, count, numbers, reason, sum(numbers) OVER (PARTITION BY instance)::HUGEINT
 FROM (
     SELECT instance, seq, min(ts) FILTER (isfinite(ts)) AS told_at,
         coalesce(TRY_CAST(any_value(attributes ->> 'count') AS UBIGINT), 1) AS count,
-        coalesce(TRY_CAST(any_value(attributes ->> 'numbers') AS UBIGINT), count) AS numbers,
+        coalesce(
+            TRY_CAST(any_value(attributes ->> 'numbers') AS UBIGINT),
+            CASE any_value(event) WHEN 'logpipe.unrenderable' THEN 0 ELSE count END
+        ) AS numbers,
         coalesce(any_value(attributes ->> 'reason'), any_value(message), '') AS reason
     FROM events
     WHERE event IN ('logpipe.dropped', 'logpipe.unrenderable') AND logger = 'logpipe' AND {_NUMBERED}

@@ -231,6 +231,40 @@ def test_a_value_that_logs_while_it_is_logged_took_no_number(logs: Path, check: 
     assert (process.absent, process.missing, process.drops[0].numbers) == (1, 1, 0)
 
 
+UNBUILT = """
+import logging, sys
+from logpipe import get_logger, setup_logging
+class Undecided:
+    def __bool__(self):
+        raise ValueError("undecided")
+setup_logging(service="shop", log_dir=sys.argv[1], console=False, loguru=False,
+    repeat_limit=int(sys.argv[2]) or None)
+get_logger().info("first")
+get_logger().info("second")
+get_logger().handle(logging.makeLogRecord({"levelno": 20, "msg": "m", "exc_info": Undecided()}))
+"""
+
+
+@pytest.mark.parametrize("repeat_limit", ["0", "9"])
+def test_a_record_that_could_not_be_built_took_no_number(logs: Path, check: Check, repeat_limit: str) -> None:
+    """What stands in for it covers no loss."""
+    subprocess.run([sys.executable, "-c", UNBUILT, str(logs), repeat_limit], check=True)
+    app = logs / "shop" / "app.jsonl"
+    assert b"logpipe.unrenderable" in app.read_bytes()
+    edit(app, lambda lines: lines[:1] + lines[2:])
+    process = only(check())
+    assert (process.absent, process.missing, process.told) == (1, 1, 0)
+
+
+def test_stand_ins_that_say_nothing_of_a_number_replace_none(logs: Path, check: Check) -> None:
+    """As those of earlier versions."""
+    subprocess.run([sys.executable, "-c", UNBUILT, str(logs), "0"], check=True)
+    without = b',"numbers":0'
+    edit(logs / "shop" / "app.jsonl", lambda lines: [lines[0], *(line.replace(without, b"") for line in lines[2:])])
+    process = only(check())
+    assert (process.missing, process.told) == (1, 0)
+
+
 def test_rotated_and_compressed_files_are_whole(start: Start, check: Check) -> None:
     """Whatever file a number went to."""
     installed = start(max_bytes=4096)
