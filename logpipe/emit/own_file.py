@@ -47,6 +47,7 @@ class OwnFile:
         self._max_bytes = max_bytes
         self._period_s = period_s
         self._lost = lost
+        self._is_synced = False
         self._begin()
         follow_forks(self)
 
@@ -58,6 +59,7 @@ class OwnFile:
         self._fd: int | None = None
         self._inode = (0, 0)
         self._rotate_at = float("inf")
+        self._unsynced: OSError | None = None
         self._rename()
 
     @property
@@ -85,10 +87,14 @@ class OwnFile:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
     def sync(self) -> None:
-        """Waits until what was written is on the disk."""
+        """Waits until what was written is on the disk; once asked for, it is so for each file that is left too."""
         with self._lock:
+            self._is_synced = True
+            error, self._unsynced = self._unsynced, None
             if self._fd is not None:
                 os.fdatasync(self._fd)
+            if error is not None:
+                raise error
 
     def close(self) -> None:
         """Writes what still waits and lets go of the file, which is final then; a later line makes another."""
@@ -225,6 +231,7 @@ class OwnFile:
 
     def _abandon(self) -> None:
         """Goes on in another file, under another name."""
+        self._settle()
         self._close()
         self._rename()
 
@@ -247,5 +254,14 @@ class OwnFile:
         except OSError:
             self._rotate_at = float("inf") if not self._period_s else time.time() + 60
             return False
+        self._settle()
         self._close()
         return True
+
+    def _settle(self) -> None:
+        """Another thread's line may be in the file, whose `sync` finds the next file only: that tells of an error."""
+        if self._is_synced and self._fd is not None:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._unsynced = error

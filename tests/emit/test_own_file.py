@@ -603,3 +603,51 @@ def test_exceptions_out_of_a_signal_handler_at_any_moment(file: OwnFile, lost: l
     assert returned <= set(numbers)
     assert lost == []
     assert stopped
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The size of each file that was waited for, when it was."""
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    return sizes
+
+
+@pytest.mark.parametrize(("durability", "expected"), [("process", 0), ("errors", 2), ("disk", 4)])
+@pytest.mark.parametrize("console", ["off", "text"])
+def test_calls_wait_for_the_disk_as_durability_asks(
+    start: Start, synced: list[int], durability: str, expected: int, console: str
+) -> None:
+    """As the table of docs/emit.md says; by the C and without it."""
+    start(layout="per_process", durability=durability, console=console, level="DEBUG")
+    log = get_logger("shop")
+    for call in (log.debug, log.warning, log.error, log.critical):
+        call("m")
+    assert len(synced) == expected
+    assert all(synced)
+
+
+def test_a_file_that_is_rotated_is_waited_for_once_any_was(file: OwnFile, synced: list[int]) -> None:
+    """Another thread may have written the last of its lines, and wait for the disk only then."""
+    file.append(b"x" * 3000 + b"\n")
+    assert file.append(b"y" * 3000 + b"\n")
+    assert synced == []
+    file.sync()
+    assert file.append(b"z" * 2000 + b"\n")
+    assert synced == [3001, 3001]
+
+
+def test_a_rotated_file_that_is_not_on_the_disk_is_told_by_the_next_wait(
+    file: OwnFile, lost: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is the one that asked for it; the line that rotated is not lost."""
+    file.append(b"x" * 3000 + b"\n")
+    file.sync()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", lambda _: os.close(-1))
+        file.append(b"y" * 3000 + b"\n")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        file.sync()
+    file.sync()
+    assert lost == []
+    file.close()
