@@ -384,7 +384,7 @@ CASES: Final = {
         {
             "logpipe": Contender(lambda folder: ours(folder, others=True), call_stdlib),
             JSON: Contender(lambda folder: pjl(folder, others=True), call_stdlib, 2.4),
-            ORJSON: Contender(lambda folder: pjl(folder, orjson=True, others=True), call_stdlib, 1.6),
+            ORJSON: Contender(lambda folder: pjl(folder, orjson=True, others=True), call_stdlib),
         },
         needs=(REQUEST_ID.encode(), _ORDER),
     ),
@@ -394,7 +394,7 @@ CASES: Final = {
         {
             "logpipe": Contender(ours_loguru, call_loguru),
             "loguru, serialize=True": Contender(loguru, call_loguru, 3),
-            JSON: Contender(pjl, call_stdlib, 1.8),
+            JSON: Contender(pjl, call_stdlib),
         },
         needs=(REQUEST_ID.encode(), _ORDER),
     ),
@@ -404,8 +404,8 @@ CASES: Final = {
         {
             "logpipe": Contender(ours_structlog, call_structlog),
             JSON: Contender(pjl, call_stdlib, 5),
-            ORJSON: Contender(lambda folder: pjl(folder, orjson=True), call_stdlib, 3.5),
-            "loguru, serialize=True": Contender(loguru, call_loguru, 8),
+            ORJSON: Contender(lambda folder: pjl(folder, orjson=True), call_stdlib),
+            "loguru, serialize=True": Contender(loguru, call_loguru),
             "structlog, native, orjson": Contender(structlog_native, call_structlog),
             "structlog over logging": Contender(structlog_stdlib, call_structlog),
         },
