@@ -11,7 +11,7 @@
 
 typedef struct {
   PyObject *levelno, *levelname, *name, *msg, *args, *created, *exc_info, *exc_text, *stack_info, *module, *funcName,
-      *lineno, *process, *threadName, *logpipe_call, *level_name, *event, *module_name, *level, *no, *thread, *id, *time, *line, *extra, *exception, *message,
+      *lineno, *process, *threadName, *logpipe_call, *level_name, *event, *module_name, *level, *no, *thread, *time, *line, *extra, *exception, *message,
       *function, *utcoffset;
 } Names;
 
@@ -43,7 +43,7 @@ int sources_init(void) {
   return log_record && intern(levelno) && intern(levelname) && intern(name) && intern(msg) && intern(args) &&
                  intern(created) && intern(exc_info) && intern(exc_text) && intern(stack_info) && intern(module) &&
                  intern(funcName) && intern(lineno) && intern(process) && intern(threadName) &&
-                 intern(logpipe_call) && intern(level_name) && intern(event) && intern(level) && intern(no) && intern(thread) && intern(id) && intern(time) && intern(line) &&
+                 intern(logpipe_call) && intern(level_name) && intern(event) && intern(level) && intern(no) && intern(thread) && intern(time) && intern(line) &&
                  intern(extra) && intern(exception) && intern(message) && intern(function) && intern(utcoffset) &&
                  (names.module_name = PyUnicode_InternFromString("__name__"))
              ? 0
@@ -182,7 +182,7 @@ static bool of_loguru(Parts *parts, PyObject *record, PyObject *name_of_level, P
   if (!parts->message || !parts->module || !parts->function || !parts->thread || (is_set(name) && !parts->logger))
     return false;
   if (parts->logger && !PyUnicode_GET_LENGTH(parts->logger)) parts->logger = NULL;
-  parts->line = PyLong_AsLong(line), parts->process = number_of(record, names.process, names.id);
+  parts->line = PyLong_AsLong(line);
   long number = number_of(record, names.level, names.no);
   if (PyErr_Occurred() || !take_time(parts, get(time))) return false;
   if (!take_level(parts, number, name_of_level, level_name)) return false;
@@ -198,6 +198,7 @@ PyObject *writer_loguru(PyObject *object, PyObject *record) {
   PyObject *name = attribute(record, names.level, names.name), *thread = attribute(record, names.thread, names.name);
   PyObject *level_name = NULL;
   Outcome outcome = ASIDE;
+  parts.process = writer_process(writer); /* as loguru asks the system for each record */
   if (of_loguru(&parts, record, name, thread, &level_name))
     outcome = writer_write(writer, &parts);
   else
