@@ -73,6 +73,26 @@ def test_files_are_kept_for_some_days(start: Start, tmp_path: Path) -> None:
     assert {path.name for path in rotated(tmp_path)} == {names[1], names[2]}
 
 
+@pytest.mark.parametrize("kept", [{"keep_files": 2}, {"keep_bytes": 4096}])
+def test_the_oldest_files_go_first(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: dict[str, int]
+) -> None:
+    """A process that ends in the middle leaves no hole for a reader."""
+    for second in range(6):
+        final(tmp_path, f"app.20260101T00000{second}.000000Z-1.jsonl", 2000)
+    unlink, gone = Path.unlink, []
+
+    def note(path: Path, missing_ok: bool = False) -> None:
+        if path.name.startswith("app.2"):
+            gone.append(path.name)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", note)
+    start(compress="none", keep_days=0, **kept).close()
+    assert len(gone) >= 3
+    assert gone == sorted(gone)
+
+
 def test_files_of_others_are_never_touched(start: Start, tmp_path: Path) -> None:
     """Only names that rotation gives count."""
     folder = tmp_path / "shop"
