@@ -12,7 +12,7 @@ from logpipe.emit.drops import Drops
 from logpipe.emit.entry import Resource, compose, stream_of, timestamp
 from logpipe.emit.fast_path import SYNCED, fast_path, writer_of
 from logpipe.emit.files import open_files
-from logpipe.emit.forks import follow_forks
+from logpipe.emit.forks import call_in_child
 from logpipe.emit.housekeeping import Housekeeping
 from logpipe.emit.nesting import counter_of_nesting
 from logpipe.emit.redaction import Redaction
@@ -58,7 +58,7 @@ class Emitter:
         self._fast: Mapping[Callable[..., Entry], Callable[[Any], bool]] = fast_path(self.writer)
         if self.writer is not None:
             self._resource.count_by(self.writer)
-        follow_forks(self)
+        call_in_child(self.after_fork_in_child)
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -239,12 +239,6 @@ class Emitter:
         place: Entry = {"process": os.getpid(), "thread": threading.current_thread().name}
         place |= {"instance": resource.instance, "seq": resource.next_seq()}
         return compose(head, message, template, {"event": event, **fields}, None, place)
-
-    def before_fork(self) -> None:
-        """Nothing: the files see to themselves."""
-
-    def after_fork_in_parent(self) -> None:
-        """Nothing."""
 
     def after_fork_in_child(self) -> None:
         """What was counted, held or begun is the parent's."""

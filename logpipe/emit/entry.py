@@ -3,13 +3,13 @@
 import itertools
 import os
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, TypeVar
 
 from logpipe.emit import stacktrace
+from logpipe.emit.forks import call_in_child
 from logpipe.emit.values import Entry, text
 from logpipe.record import APP, ERROR, FIELDS
 
@@ -49,8 +49,7 @@ class Resource:
         self.fields: Entry = {name: getattr(settings, name) for name in names if getattr(settings, name)}
         self._writer: Writer | None = None
         self._begin()
-        this = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _begin_again(this()))
+        call_in_child(self._begin)
 
     def _begin(self) -> None:
         self.instance = os.urandom(8).hex()
@@ -67,11 +66,6 @@ class Resource:
     def next_seq(self) -> int:
         """The number of the next record of this instance, from 1."""
         return next(self._numbers) if self._writer is None else self._writer.next_seq()
-
-
-def _begin_again(resource: Resource | None) -> None:
-    if resource is not None:
-        resource._begin()
 
 
 def stream_of(level: str) -> str:

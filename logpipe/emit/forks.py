@@ -2,6 +2,7 @@
 
 import os
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -30,3 +31,14 @@ def follow_forks(forked: Forked) -> None:
             living.after_fork_in_child()
 
     os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
+
+
+def call_in_child(method: Callable[[], None]) -> None:
+    """Calls a method of an object in each forked child, as long as the object lives."""
+    this = weakref.WeakMethod(method)
+
+    def in_child() -> None:
+        if living := this():
+            living()
+
+    os.register_at_fork(after_in_child=in_child)
