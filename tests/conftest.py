@@ -10,7 +10,7 @@ from hypothesis import settings
 from logpipe.store import Store, rollup
 from tests.commands import Done, call
 
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("untimed")
 
 
