@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench bench-emit eval-formats fuzz-formats chaos chaos-emit docs clean
+.PHONY: help setup demo demo-real test lint type bench bench-emit eval eval-formats fuzz-formats chaos chaos-emit docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ bench: $(STAMP) ## measure, side by side with rivals, and write benchmarks/RESUL
 
 bench-emit: $(STAMP) ## what a record costs an application, beside other loggers; one table: make bench-emit ARGS="plain"
 	$(BIN)/python benchmarks/emit.py $(ARGS)
+
+eval: $(STAMP) ## how well the detectors find what is labelled in LOGPIPE_EVAL_DATA; some parts: make eval ARGS="spikes"
+	$(BIN)/python benchmarks/eval.py $(ARGS)
 
 eval-formats: $(STAMP) ## judge formats by logs of others in LOGPIPE_EVAL_DATA: make eval-formats ARGS="--failures 9"
 	$(BIN)/python benchmarks/eval_formats.py $(ARGS)

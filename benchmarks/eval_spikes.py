@@ -1,36 +1,35 @@
 """Error spikes on labelled counts: precision, recall, F1 of events, false alerts per series and day.
 
-    LOGPIPE_EVAL_DATA=... python benchmarks/eval_spikes.py
-
 An event is a run of labelled buckets; it is found when an episode overlaps it or touches it within one bucket. An
 episode that overlaps no event is a false alert.
 """
 
 import os
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from eval_measure import Measure
 
 from logpipe_analysis.settings import ErrorSpikeSettings
 from logpipe_analysis.statistics import counts
 
 BUCKETS_PER_DAY = 288
-_SHARES = (0.1, 0.01, 0.005, 0.001)
 
 
-def main() -> None:
+def measure() -> Iterator[Measure]:
+    """F1 and false alerts of the synthetic counts."""
     path = Path(os.environ["LOGPIPE_EVAL_DATA"]) / "spikes_counts" / "synthetic_counts.parquet"
-    series = [frame for _, frame in pd.read_parquet(path).groupby("series")]
-    started = time.perf_counter()
-    for share in _SHARES:
-        print(f"q={share:<6}", score(series, ErrorSpikeSettings(false_share=share)))
-    each_ms = (time.perf_counter() - started) / len(_SHARES) / len(series) * 1000
-    print(f"{each_ms:.1f} ms a series of {len(series[0])} buckets")
+    f1, false_alerts = score([frame for _, frame in pd.read_parquet(path).groupby("series")], ErrorSpikeSettings())
+    yield Measure("error spikes, `spikes_counts`: event F1", f1, 0.95)
+    yield Measure(
+        "error spikes, `spikes_counts`: false alerts a series and day", false_alerts, 0.002, at_most=True, digits=4
+    )
 
 
-def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> str:
+def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> tuple[float, float]:
+    """(F1 of events, false alerts a series and day)."""
     history = settings.history_days * BUCKETS_PER_DAY
     observed = [frame["errors"].to_numpy(np.float64) for frame in series]
     judged = [
@@ -46,7 +45,6 @@ def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> str:
     ]
     cutoff = counts.benjamini_hochberg(np.concatenate([one.p_values.ravel() for one in judged]), settings.false_share)
     hits = events = alerts = false_alerts = 0
-    delays: list[int] = []
     for frame, errors, one in zip(series, observed, judged, strict=True):
         truth = list(counts.episodes(frame["label"].to_numpy() == 1, 0))
         hot = counts.surging(
@@ -60,19 +58,10 @@ def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> str:
         )
         found = list(counts.episodes(hot, settings.max_gap_buckets))
         overlaps = [[t for t in truth if f.start <= t.end and t.start <= f.end] for f in found]
-        delays += [f.start - o[0].start for f, o in zip(found, overlaps, strict=True) if o]
         events += len(truth)
         hits += len({t.start for o in overlaps for t in o})
         alerts += len(found)
         false_alerts += sum(not o for o in overlaps)
     precision, recall = (alerts - false_alerts) / max(alerts, 1), hits / events
     days = sum(len(frame) for frame in series) / BUCKETS_PER_DAY
-    return (
-        f"F1 {2 * precision * recall / (precision + recall):.3f}  precision {precision:.3f}  recall {recall:.3f} "
-        f"of {events}  false alerts {false_alerts / days:.4f} per series and day  onset within a bucket "
-        f"{np.mean(np.abs(delays) <= 1):.3f}"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    return 2 * precision * recall / (precision + recall), false_alerts / days
