@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from logpipe.store import Store
-from logpipe_analysis import findings
+from logpipe_analysis import findings, recall
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.detectors import error_spike, latency, new_pattern, silence, slow_query
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
@@ -35,9 +35,7 @@ class Analysis:
     @property
     def findings(self) -> list[Finding]:
         """All of the range, the most severe first, then the newest."""
-        changes = self.changes
-        every = (*changes.new, *changes.updated, *changes.resolved, *changes.unchanged)
-        ordered = sorted(every, key=lambda finding: (finding.started_at, finding.finding_id), reverse=True)
+        ordered = sorted(self.changes.all, key=lambda finding: (finding.started_at, finding.finding_id), reverse=True)
         return sorted(ordered, key=lambda finding: -SEVERITIES.index(finding.severity))
 
 
@@ -50,13 +48,19 @@ def analyze(
 ) -> Analysis:
     """Look for findings of `kinds` (all, where None) between `since` and `until` (all data, where None) and store them.
 
-    Baselines reach back before `since`. Running it twice on the same store changes nothing.
+    Baselines reach back before `since`. Running it twice on the same store changes nothing, and the second time it is
+    only looked up what the first came to.
 
     Raises:
         StoreError: the store cannot be read or written.
     """
     settings = settings or Settings()
     kinds = tuple(kinds or KINDS)
+    asked_before = recall.question(since, until, kinds, settings)
+    if outcome := recall.recall(store, asked_before):
+        stored = {finding.finding_id: finding for finding in findings.load(store)}
+        unchanged = tuple(stored[finding_id] for finding_id in outcome.finding_ids)
+        return Analysis(outcome.since, outcome.until, findings.Changes(unchanged=unchanged), outcome.notes)
     covered, notes = _covered(store, since, until, settings)
     if covered is None:
         return Analysis(since, until, findings.Changes(), ("there are no events in that range",))
@@ -76,7 +80,10 @@ def analyze(
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),
     )
-    return Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
+    analysis = Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
+    found = tuple(finding.finding_id for finding in analysis.changes.all)
+    recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
+    return analysis
 
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:

@@ -28,6 +28,11 @@ class Changes:
     """They were open, and no longer last."""
     unchanged: tuple[Finding, ...] = ()
 
+    @property
+    def all(self) -> tuple[Finding, ...]:
+        """Whatever became of them."""
+        return (*self.new, *self.updated, *self.resolved, *self.unchanged)
+
     def since(self, moment: datetime, until: datetime) -> "Changes":
         """Those of findings that lasted beyond a moment; `until` is when the data ends."""
         groups = (self.new, self.updated, self.resolved, self.unchanged)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from logpipe.store import Store
 from logpipe_analysis.analyze import analyze
+from logpipe_analysis.detectors import error_spike
 from logpipe_analysis.settings import Settings
 
 Traffic = Callable[..., pd.DataFrame]
@@ -55,6 +56,42 @@ def test_events_without_any_optional_field_are_analysed(filled: Filled) -> None:
     """All columns but time and service may be NULL."""
     times = pd.date_range("2026-01-05", periods=500, freq="30s", tz="UTC")
     assert analyze(filled(pd.DataFrame({"ts": times, "service": "x", "severity": 0}))).findings == []
+
+
+def test_queries_that_take_no_time_are_analysed(traffic: Traffic, filled: Filled) -> None:
+    """A duration of 0 has a bucket of its own, below all others."""
+    assert analyze(filled(traffic(1, 100, 5, db_statement="SELECT 1", duration_ms=0.0))).findings == []
+
+
+def test_an_unchanged_store_is_not_looked_at_again(
+    traffic: Traffic, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run tells what the first found; it is run again after an ingest, and for another question."""
+    looked: list[object] = []
+    detect = error_spike.detect
+
+    def watched(*given: Any) -> Any:
+        looked.append(given)
+        return detect(*given)
+
+    monkeypatch.setattr(error_spike, "detect", watched)
+    store = filled(traffic(1, 240, 30, severity=_failing(150, 160), message="down"))
+    first = analyze(store)
+    again = analyze(store)
+    assert (again.findings, again.since, again.until, again.notes) == (
+        first.findings,
+        first.since,
+        first.until,
+        first.notes,
+    )
+    assert len(looked) == 1
+    analyze(store, kinds=["error_spike"])
+    analyze(store, settings=Settings(bucket=timedelta(minutes=2)))
+    assert len(looked) == 3
+    assert len(analyze(store).findings) == 1
+    filled(traffic(2, 240, 1), store=store)
+    analyze(store)
+    assert len(looked) == 4
 
 
 def test_a_second_run_changes_nothing(traffic: Traffic, filled: Filled) -> None:

@@ -44,7 +44,7 @@ def _slow_logs(buckets: Buckets, settings: SlowQuerySettings) -> dict[Place, tup
         f"""
         SELECT logged.service, logged.environment, limit_ms, first
         FROM (
-            SELECT service, environment, latency_bucket_upper_ms(min(bucket) - 1) AS limit_ms
+            SELECT service, environment, latency_bucket_upper_ms(min(bucket)::INTEGER - 1) AS limit_ms
             FROM {buckets.latencies}
             WHERE operation_kind = 'db'
             GROUP BY service, environment

@@ -190,6 +190,13 @@ CREATE TABLE findings (
     updated_at TIMESTAMPTZ NOT NULL
 );
 
+-- What analyses came to, while the store holds what it held then.
+CREATE TABLE analyses (
+    question VARCHAR NOT NULL,       -- digest of the range, the kinds and the settings that were asked for
+    held VARCHAR NOT NULL,           -- what the store held: as long as this is so, the outcome is too
+    outcome JSON NOT NULL
+);
+
 -- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number
 -- of rows the oldest are summed into one. A minute may have several rows of a source. Sum to read.
 CREATE TABLE telemetry (

@@ -1,0 +1,66 @@
+"""What an analysis came to, for as long as the store holds what it held then: to look again would cost time only."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import orjson
+
+from logpipe.store import Store
+from logpipe_analysis.settings import Settings
+
+# The settings of a run are part of what is asked; what it reads of the store is summed up here.
+_HELD = """
+SELECT
+    (SELECT (count(*), max(ledger_id), sum(events)) FROM ledger),
+    (SELECT (count(*), sum(events)) FROM expired),
+    (SELECT count(*) FROM rollup_minute),
+    (SELECT (count(*), max(updated_at)) FROM findings)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an analysis came to."""
+
+    since: datetime
+    until: datetime
+    finding_ids: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def question(since: datetime | None, until: datetime | None, kinds: Sequence[str], settings: Settings) -> str:
+    """The same for the same range, kinds and settings, asked of the same detectors: 32 hex digits."""
+    asked = repr((since, until, sorted(kinds), settings, _detectors()))
+    return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
+
+
+@cache
+def _detectors() -> int:
+    """When the code of this package last changed."""
+    return max(file.stat().st_mtime_ns for file in Path(__file__).parent.rglob("*.py"))
+
+
+def recall(store: Store, asked: str) -> Outcome | None:
+    """What the question led to, if the store has not changed since."""
+    rows = store.execute("SELECT outcome FROM analyses WHERE question = ? AND held = ?", [asked, _held(store)])
+    if not rows:
+        return None
+    said = orjson.loads(rows[0][0])
+    since, until = (datetime.fromisoformat(said[name]) for name in ("since", "until"))
+    return Outcome(since, until, tuple(said["finding_ids"]), tuple(said["notes"]))
+
+
+def remember(store: Store, asked: str, outcome: Outcome) -> None:
+    """Keep what the question led to; what was kept of an earlier state of the store is forgotten."""
+    held = _held(store)
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM analyses WHERE question = ? OR held <> ?", [asked, held])
+        connection.execute("INSERT INTO analyses VALUES (?, ?, ?)", [asked, held, orjson.dumps(outcome).decode()])
+
+
+def _held(store: Store) -> str:
+    return repr(store.execute(_HELD))
