@@ -61,7 +61,8 @@ SELECT
     CASE WHEN kind < 40 THEN '/api/things' || operation_number % 7 || '/{id}' END AS http_route,
     CASE WHEN kind < 40 THEN '/api/things' || operation_number % 7 || '/' || g % 100_000 END AS http_path,
     CASE WHEN kind < 40 THEN CASE WHEN failed THEN 500 ELSE 200 END END AS http_status,
-    CASE WHEN kind BETWEEN 40 AND 59 THEN 'SELECT * FROM table_' || chr(97 + operation_number % 3) || ' WHERE id = ' || g % 10_000
+    CASE WHEN kind BETWEEN 40 AND 59
+        THEN format('SELECT * FROM table_{} WHERE id = {}', chr(97 + operation_number % 3), g % 10_000)
         END AS db_statement,
     CASE WHEN kind < 65 THEN took_ms END AS duration_ms,
     format('{:016x}', h) AS request_id,
@@ -69,10 +70,12 @@ SELECT
         WHEN kind < 40 THEN 'request done'
         WHEN kind < 60 THEN 'query done'
         WHEN kind < 65 THEN 'job done'
-        WHEN operation_number % 2 = 0 THEN 'order ' || g % 100_000 || ' of customer ' || h % 5000 || ' moved to state ' || operation_number
-        ELSE 'cache ' || operation_number || ' holds ' || g % 1_000_000 || ' entries after ' || round(took_ms, 1) || ' ms'
+        WHEN operation_number % 2 = 0
+            THEN format('order {} of customer {} moved to state {}', g % 100_000, h % 5000, operation_number)
+        ELSE format('cache {} holds {} entries after {:.1f} ms', operation_number, g % 1_000_000, took_ms)
     END AS message,
-    CASE WHEN kind >= 65 AND operation_number % 2 = 0 THEN 'order %s of customer %s moved to state ' || operation_number END AS template,
+    CASE WHEN kind >= 65 AND operation_number % 2 = 0
+        THEN 'order %s of customer %s moved to state ' || operation_number END AS template,
     CASE WHEN failed THEN 'shop.errors.Problem' || operation_number % 4 END AS exception_type,
     '{"amount": ' || g % 1000 || ', "region": "eu-' || h % 3 || '"}' AS attributes,
     'module' || operation_number AS module, 'handle' AS function, 10 + operation_number AS line,

@@ -47,7 +47,7 @@ class Cells:
         with store.rows(
             f"SELECT {combined} AS key, i, events::FLOAT AS events, server_errors::FLOAT AS served FROM {relation}"
         ) as rows:
-            columns = rows.fetchnumpy()
+            columns = {name: np.asarray(values) for name, values in rows.fetchnumpy().items()}
         for name in _NAMES:
             store.execute(f"DROP TYPE cells_{name}")
         key, distinct = pd.factorize(columns["key"])

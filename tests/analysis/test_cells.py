@@ -10,7 +10,6 @@ from logpipe.store import Store
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.cells import Cells
 from logpipe_analysis.timerange import TimeRange
-
 from tests.analysis.conftest import START
 
 Filled = Callable[..., Store]

@@ -204,8 +204,8 @@ def _severity(lead: _Surge) -> Severity:
 
 
 def _sql(buckets: Buckets, place: Place, lead: _Surge) -> str:
-    """Errors and events a bucket, from a little before the onset to a little after the end."""
-    since = buckets.range.at(max(lead.start - 10, 0))
+    """Errors and events a bucket, from an hour or sixty buckets before the onset to a little after the end."""
+    since = buckets.range.at(max(lead.start - 60, 0))
     until = buckets.range.at(min(lead.end + 5, buckets.range.buckets))
     return buckets.shown(
         rolled=f"greatest({LOGGED}, {SERVED})::BIGINT AS errors, sum(events)::BIGINT AS events",

@@ -1,0 +1,118 @@
+"""A finding as a picture: what was observed, the baseline, and what was usual before; as SVG or PNG."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from logpipe.errors import QueryError
+from logpipe.store import Store
+from logpipe_analysis.finding import Finding
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_USUAL = (0.05, 0.95)
+"""The quantiles of the buckets before the onset between which nine tenths of them lay."""
+_LEAST_BEFORE = 5
+"""Buckets before the onset, without which none is called usual."""
+_DARK, _ACCENT, _SHADE = "#333333", "#c0392b", "#2c7fb8"
+_PER_MINUTE = "/min"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a picture shows: the rows of a finding's statement, in its unit."""
+
+    observed: "pd.Series[float]"
+    """By the beginning of the bucket, UTC; counts are 0 in buckets without a row, durations NaN."""
+    usual: tuple[float, float] | None
+    """Between which nine tenths of the buckets before the onset lay; None where too few are shown."""
+
+
+def shown(store: Store, finding: Finding) -> Shown:
+    """The figures of a finding, by its own statement.
+
+    Raises:
+        QueryError: the statement has no rows any more, as where its events have expired.
+        StoreError: the store cannot be read.
+    """
+    with store.rows(f"SELECT * REPLACE (epoch_us(bucket) AS bucket) FROM ({finding.sql})") as rows:
+        frame = rows.df()
+    if frame.empty:
+        raise QueryError(
+            f"finding {finding.finding_id} has nothing to draw: its statement returns no rows now",
+            remedy=f"look at it with: logpipe explain {finding.finding_id}",
+            reason="nothing_to_draw",
+        )
+    frame.index = pd.DatetimeIndex(pd.to_datetime(frame.pop("bucket"), unit="us", utc=True))
+    observed = _figure(frame.sort_index(), finding)
+    before = observed[observed.index < finding.started_at].dropna()
+    usual = None if len(before) < _LEAST_BEFORE else tuple(float(before.quantile(share)) for share in _USUAL)
+    return Shown(observed, usual)  # type: ignore[arg-type]  # two quantiles are a pair
+
+
+def _figure(frame: pd.DataFrame, finding: Finding) -> "pd.Series[float]":
+    """The column that the finding is about, in its unit."""
+    width = timedelta(seconds=finding.bucket_s)
+    every = pd.date_range(frame.index[0], frame.index[-1], freq=width)
+    if finding.unit == "ms":
+        return frame["mean_ms"].astype(float).reindex(every)
+    name = "errors" if "errors" in frame else "events"
+    counts = frame[name].astype(float).reindex(every, fill_value=0.0)
+    return counts / (width / timedelta(minutes=1)) if (finding.unit or "").endswith(_PER_MINUTE) else counts
+
+
+def draw(store: Store, finding: Finding) -> "Figure":
+    """A figure of matplotlib, of 8 × 3 inches. Needs the extra `plots`.
+
+    Raises:
+        QueryError, StoreError: as `shown`.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    what = shown(store, finding)
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    axes = figure.add_subplot()
+    times: npt.NDArray[np.object_] = np.array([moment.to_pydatetime() for moment in what.observed.index])
+    end = finding.ended_at or times[-1] + timedelta(seconds=finding.bucket_s)
+    axes.axvspan(finding.started_at, end, color=_ACCENT, alpha=0.08, linewidth=0)  # type: ignore[arg-type]  # dates are converted
+    if what.usual is not None:
+        axes.axhspan(*what.usual, color=_SHADE, alpha=0.18, linewidth=0, label="90 % of the buckets before")
+    if finding.baseline is not None:
+        axes.axhline(finding.baseline, color=_SHADE, linestyle="--", linewidth=1, label="baseline")
+    axes.plot(times, what.observed.to_numpy(), color=_DARK, linewidth=1, label="observed")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(finding.unit or "")
+    axes.set_title(finding.title, loc="left", fontsize=10)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # as matplotlib has it
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # as above
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
+
+
+def save(store: Store, finding: Finding, path: str | Path) -> None:
+    """Draw a finding into a file; its suffix says as what: .svg or .png. The same finding gives the same bytes.
+
+    Raises:
+        QueryError: the suffix is another; or as `shown`.
+        StoreError: as `shown`.
+    """
+    kind = Path(path).suffix.removeprefix(".").lower()
+    if kind not in ("svg", "png"):
+        raise QueryError(
+            f"{path} is no name for a picture", remedy="end it in .svg or .png", reason="unknown_picture_format"
+        )
+    from matplotlib import rc_context
+
+    figure = draw(store, finding)
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with rc_context({"svg.hashsalt": finding.finding_id}):
+        figure.savefig(path, format=kind, metadata=metadata)
