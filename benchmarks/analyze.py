@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from logpipe.store import Store, rollup
-from logpipe_analysis.analyze import Analysis, analyze
+from logpipe_analysis.analysis import Analysis, analyze
 
 DAYS = 30
 RESULTS = Path(__file__).with_name("RESULTS.md")

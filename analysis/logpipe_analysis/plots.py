@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -86,15 +86,18 @@ def draw(store: Store, finding: Finding) -> "Figure":
         axes.axhspan(*what.usual, color=_SHADE, alpha=0.18, linewidth=0, label="90 % of the buckets before")
     if finding.baseline is not None:
         axes.axhline(finding.baseline, color=_SHADE, linestyle="--", linewidth=1, label="baseline")
-    axes.plot(times, what.observed.to_numpy(), color=_DARK, linewidth=1, label="observed")
+    drawn: Literal["default", "steps-post"] = (
+        "default" if finding.unit == "ms" else "steps-post"
+    )  # counts hold a bucket
+    axes.plot(times, what.observed.to_numpy(), color=_DARK, linewidth=1, drawstyle=drawn, label="observed")
     axes.set_ylim(bottom=0)
     axes.set_ylabel(finding.unit or "")
-    axes.set_title(finding.title, loc="left", fontsize=10)
+    axes.set_title(finding.title, loc="left", fontsize=10, pad=20)
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # as matplotlib has it
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]  # as above
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="upper left")
+    axes.legend(fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
     return figure
 
 

@@ -23,7 +23,7 @@ def analyze(
     from logpipe.cli import findings, output
     from logpipe.cli.times import parse_span
     from logpipe.store import Store
-    from logpipe_analysis.analyze import analyze as analyse
+    from logpipe_analysis.analysis import analyze as analyse
     from logpipe_analysis.finding import SEVERITIES
     from logpipe_analysis.settings import Settings
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import logpipe_analysis
 from logpipe.store import Store
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 from logpipe_analysis.detectors import error_spike
 from logpipe_analysis.settings import Settings
 
@@ -229,3 +230,25 @@ def test_no_series_crashes_the_analysis(
     first, second = analyze(store), analyze(store)
     assert second.changes.unchanged == first.changes.new
     store.close()
+
+
+def test_findings_come_as_a_table(traffic: Traffic, filled: Filled) -> None:
+    """A row a finding, under its id, with times that pandas knows; columns are there also where nothing was found."""
+    store = filled(traffic(1, 240, 30, severity=_failing(150, 160), message="down"))
+    analysis = analyze(store)
+    frame = analysis.to_pandas()
+    assert list(frame.index) == [finding.finding_id for finding in analysis.findings]
+    assert frame["started_at"].dt.to_pydatetime().tolist() == [finding.started_at for finding in analysis.findings]
+    assert str(frame["ended_at"].dt.tz) == "UTC"
+    nothing = analyze(store, kinds=["silence"]).to_pandas()
+    assert (len(nothing), list(nothing.columns)) == (0, list(frame.columns))
+
+
+def test_the_package_has_what_a_script_needs() -> None:
+    """Names come from their modules when they are used; others are an error."""
+    assert logpipe_analysis.analyze is analyze
+    assert {name for name in logpipe_analysis.__all__ if hasattr(logpipe_analysis, name)} == set(
+        logpipe_analysis.__all__
+    )
+    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
+        logpipe_analysis.analyse  # noqa: B018 - the access is what is tested

@@ -1,9 +1,11 @@
 """One analysis: every detector over a range, its findings stored once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
+
+import pandas as pd
 
 from logpipe.store import Store
 from logpipe_analysis import findings, recall
@@ -37,6 +39,15 @@ class Analysis:
         """All of the range, the most severe first, then the newest."""
         ordered = sorted(self.changes.all, key=lambda finding: (finding.started_at, finding.finding_id), reverse=True)
         return sorted(ordered, key=lambda finding: -SEVERITIES.index(finding.severity))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row a finding, in the order of `findings`, indexed by its id; times are UTC, NaT for what lasts."""
+        frame = pd.DataFrame(
+            [asdict(finding) for finding in self.findings], columns=[one.name for one in fields(Finding)]
+        )
+        for name in ("started_at", "ended_at"):
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+        return frame.set_index("finding_id")
 
 
 def analyze(
