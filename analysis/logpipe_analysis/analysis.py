@@ -10,7 +10,7 @@ import pandas as pd
 from logpipe.store import Store
 from logpipe_analysis import findings, recall
 from logpipe_analysis.buckets import Buckets
-from logpipe_analysis.detectors import error_spike, latency, new_pattern, silence, slow_query
+from logpipe_analysis.detectors import error_spike, latency, n_plus_one, new_pattern, new_query, silence, slow_query
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
 from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
@@ -103,6 +103,8 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
     found = [
         *spikes,
         *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
+        *new_query.detect(buckets, settings.new_query),
+        *n_plus_one.detect(buckets, settings.n_plus_one),
         *latency.detect(buckets, settings.latency, settings.steps, spikes),
         *patterns,
         *silence.detect(buckets, settings.silence),

@@ -7,6 +7,8 @@ from typing import Literal
 Kind = Literal[
     "error_spike",
     "slow_query",
+    "new_query",
+    "n_plus_one",
     "latency_trend",
     "latency_shift",
     "new_pattern",
@@ -47,7 +49,7 @@ class Finding:
     baseline: float | None
     observed: float | None
     unit: str | None
-    """Of baseline and observed: errors/min, ms, events/min, ratio."""
+    """Of baseline and observed: errors/min, ms, events/min, queries/request, ratio."""
     score: float
     """How far from normal, in the detector's own measure; larger is further."""
     confidence: float

@@ -22,6 +22,8 @@ _LEAST_BEFORE = 5
 """Buckets before the onset, without which none is called usual."""
 _DARK, _ACCENT, _SHADE = "#333333", "#c0392b", "#2c7fb8"
 _PER_MINUTE = "/min"
+_LEVELS = {"ms": "mean_ms", "queries/request": "runs"}
+"""Columns of units that are no counts: buckets without a row have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ def _figure(frame: pd.DataFrame, finding: Finding) -> "pd.Series[float]":
     """The column that the finding is about, in its unit."""
     width = timedelta(seconds=finding.bucket_s)
     every = pd.date_range(frame.index[0], frame.index[-1], freq=width)
-    if finding.unit == "ms":
-        return frame["mean_ms"].astype(float).reindex(every)
+    if finding.unit in _LEVELS:
+        return frame[_LEVELS[finding.unit]].astype(float).reindex(every)
     name = "errors" if "errors" in frame else "events"
     counts = frame[name].astype(float).reindex(every, fill_value=0.0)
     return counts / (width / timedelta(minutes=1)) if (finding.unit or "").endswith(_PER_MINUTE) else counts
@@ -87,7 +89,7 @@ def draw(store: Store, finding: Finding) -> "Figure":
     if finding.baseline is not None:
         axes.axhline(finding.baseline, color=_SHADE, linestyle="--", linewidth=1, label="baseline")
     drawn: Literal["default", "steps-post"] = (
-        "default" if finding.unit == "ms" else "steps-post"
+        "default" if finding.unit in _LEVELS else "steps-post"
     )  # counts hold a bucket
     axes.plot(times, what.observed.to_numpy(), color=_DARK, linewidth=1, drawstyle=drawn, label="observed")
     axes.set_ylim(bottom=0)

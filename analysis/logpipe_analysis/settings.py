@@ -111,6 +111,44 @@ class SlowQuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NewQuerySettings:
+    """When a query is new, and worth telling of."""
+
+    min_executions: int = 30
+    """Executions in the range, without which a query is not told of."""
+    warm_up_buckets: int = 60
+    """Buckets in which the service has run queries before the first sight, at least."""
+    p_value: float = 1e-3
+    """The chance that a query that was always there shows itself only so late."""
+    min_time_share: float = 0.02
+    """Of the service's database time since the first sight, at least."""
+    warning_time_share: float = 0.2
+    """The same, from which it is a warning."""
+    together_buckets: int = 3
+    """New queries of one service that begin this near to each other are one finding."""
+    deployment_minutes: int = 3
+    """A first sight this near to a new version or an event named `deployment` is put down to it."""
+    quiet_buckets: int = 60
+    """Buckets without it after which it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class NPlusOneSettings:
+    """When a request repeats a query too often."""
+
+    min_repeats: int = 10
+    """Times that one request runs the same SELECT at least."""
+    min_requests: int = 5
+    """Requests that do so, of those looked at."""
+    max_queries: int = 200_000
+    """Queries of the requests that are looked at, about; of a larger store whole requests are drawn by chance."""
+    warning_ms: float = 100.0
+    """Time that the repeated query takes in the median request, from which it is a warning."""
+    quiet_minutes: int = 60
+    """Minutes without such a request after which it is over, or five times their usual pause."""
+
+
+@dataclass(frozen=True, slots=True)
 class NewPatternSettings:
     """When an error or a warning is new."""
 
@@ -174,6 +212,10 @@ class Settings:
     """Of `latency_shift` and `latency_trend`, and of what they share with `slow_query`."""
     slow_query: SlowQuerySettings = field(default_factory=SlowQuerySettings)
     """Of `slow_query`."""
+    new_query: NewQuerySettings = field(default_factory=NewQuerySettings)
+    """Of `new_query`."""
+    n_plus_one: NPlusOneSettings = field(default_factory=NPlusOneSettings)
+    """Of `n_plus_one`."""
     new_pattern: NewPatternSettings = field(default_factory=NewPatternSettings)
     """Of `new_pattern`."""
     silence: SilenceSettings = field(default_factory=SilenceSettings)

@@ -1,0 +1,140 @@
+"""`new_query`: a query that a service has never run before, and that takes a good share of its database time.
+
+Never before is judged as for patterns, by chance: had the query always been there, spread as the service's queries are,
+would all the buckets that show it fall after its first sight?
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from logpipe.store.literals import literal
+from logpipe_analysis import evidence, phrases
+from logpipe_analysis.buckets import Buckets, Place, by_place
+from logpipe_analysis.deployments import Deployment, deployments, nearest
+from logpipe_analysis.finding import Finding
+from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.settings import NewQuerySettings
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    place: Place
+    operation: str
+    first: int
+    last: int
+    events: float
+    total_ms: float
+    share: float
+    """Of the service's database time since its first sight."""
+    p_value: float
+
+
+def detect(buckets: Buckets, settings: NewQuerySettings) -> list[Finding]:
+    """One finding for the new queries of a service that begin together."""
+    known = deployments(buckets)
+    return [_finding(buckets, settings, group, known) for group in _together(list(_new(buckets, settings)), settings)]
+
+
+def _new(buckets: Buckets, settings: NewQuerySettings) -> Iterator[_Query]:
+    times = buckets.frame(
+        "SELECT service, environment, operation, i, sum(events)::DOUBLE AS events, sum(sum_ms) AS sum_ms "
+        f"FROM {buckets.latencies} WHERE operation_kind = 'db' GROUP BY ALL ORDER BY ALL"
+    )
+    for place, rows in by_place(times):
+        first = int(rows["i"].min())
+        events, time_ms = (buckets.dense(rows["i"], rows[name], first) for name in ("events", "sum_ms"))
+        before = np.concatenate(([0.0], np.cumsum(events)))
+        time_after = np.cumsum(time_ms[::-1])[::-1]
+        for operation, own in rows[rows["operation"] != "other"].groupby("operation", sort=True):
+            start = int(own["i"].min()) - first
+            if start < settings.warm_up_buckets or own["events"].sum() < settings.min_executions:
+                continue
+            p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** len(own)
+            share = float(own["sum_ms"].sum() / max(time_after[start], 1e-9))
+            if p_value <= settings.p_value and share >= settings.min_time_share:
+                yield _query(place, str(operation), own, share, p_value)
+
+
+def _query(place: Place, operation: str, rows: pd.DataFrame, share: float, p_value: float) -> _Query:
+    first, last = int(rows["i"].min()), int(rows["i"].max())
+    return _Query(
+        place, operation, first, last, float(rows["events"].sum()), float(rows["sum_ms"].sum()), share, p_value
+    )
+
+
+def _together(found: Sequence[_Query], settings: NewQuerySettings) -> list[list[_Query]]:
+    """New queries of one service that begin together, the one with the most time first."""
+    groups: list[list[_Query]] = []
+    for one in sorted(found, key=lambda one: (one.place.service, str(one.place.environment), one.first)):
+        last = groups[-1][-1] if groups else None
+        if last and last.place == one.place and one.first - last.first <= settings.together_buckets:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [sorted(group, key=lambda one: (-one.total_ms, one.operation)) for group in groups]
+
+
+def _finding(buckets: Buckets, settings: NewQuerySettings, group: list[_Query], known: Sequence[Deployment]) -> Finding:
+    lead, bucket = group[0], buckets.range.bucket
+    start = buckets.range.at(lead.first)
+    lasts = lead.last + settings.quiet_buckets >= buckets.range.buckets
+    end = None if lasts else buckets.range.at(lead.last + 1)
+    length = (end or buckets.range.until) - start
+    rate = lead.events / (length / timedelta(minutes=1))
+    deployment = nearest(list(known), lead.place.service, start, timedelta(minutes=settings.deployment_minutes))
+    why = f" at the deployment of {deployment.version or 'a new version'}" if deployment else ""
+    rest = f"; {len(group) - 1} more began with it" if len(group) > 1 else ""
+    query = phrases.shortened(lead.operation, 90)
+    condition = (
+        f"{lead.place.condition()} AND {evidence.within(start, end or buckets.range.until)} "
+        f"AND {evidence.operation_is('db', lead.operation)}"
+    )
+    return Finding(
+        kind="new_query",
+        severity="warning" if lead.share >= settings.warning_time_share else "info",
+        service=lead.place.service,
+        environment=lead.place.environment,
+        subject=lead.operation,
+        started_at=start,
+        ended_at=end,
+        baseline=0.0,
+        observed=round(rate, 4),
+        unit="events/min",
+        score=round(lead.total_ms / 1000, 2),
+        confidence=round(1 - min(lead.p_value, 0.5), 4),
+        title=phrases.shortened(f"new query: {query}"),
+        explanation=(
+            f"{lead.place.service}: a new query{why}, “{query}”: {lead.events:,.0f} executions in "
+            f"{phrases.duration(length)} took {phrases.milliseconds(lead.total_ms)}, {lead.share:.0%} of the database "
+            f"time, never in the {phrases.duration(start - buckets.range.since)} before{rest}; "
+            f"{phrases.span(start, end, bucket)}."
+        ),
+        evidence=evidence.examples(buckets.store, condition, order="-duration_ms"),
+        sql=_sql(buckets, lead),
+        fingerprint=fingerprint("new_query", lead.place.service, lead.place.environment, lead.operation),
+    )
+
+
+def _sql(buckets: Buckets, lead: _Query) -> str:
+    """Executions and their time a bucket, from an hour or sixty buckets before the first."""
+    own = f"{lead.place.condition()}\n    AND "
+    return buckets.shown(
+        rolled="sum(events)::BIGINT AS events, round(sum(sum_ms), 2) AS total_ms",
+        counted="count(*) AS events, round(sum(duration_ms), 2) AS total_ms",
+        relation="latency_minute",
+        condition=own
+        + (
+            evidence.operation_is("db", lead.operation)
+            if buckets.brief
+            else f"operation_kind = 'db' AND operation = {literal(lead.operation)}"
+        ),
+        since=buckets.range.at(max(lead.first - 60, 0)),
+        until=buckets.range.at(min(lead.last + 10, buckets.range.buckets)),
+    )
