@@ -8,6 +8,7 @@ same shape, so that all that follows is the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ import pandas as pd
 
 from logpipe.store import Store, rollup
 from logpipe.store.literals import literal
+from logpipe_analysis.coded import Numbers, coded
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]
@@ -43,25 +45,60 @@ def by_place(frame: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:
         yield Place(str(service), environment if isinstance(environment, str) else None), rows
 
 
-@dataclass(frozen=True, slots=True)
 class Latency:
     """The durations of one operation: a histogram a bucket, from the first that has any to the last of the range."""
 
-    operation: str
-    kind: str
-    first: int
-    """The bucket of the range that row 0 stands for."""
-    histogram: Floats
-    """Events, buckets of time × buckets of duration."""
-    lowest: int
-    """The exponential bucket that column 0 stands for."""
-    sum_ms: Floats
-    """Total duration a bucket of time."""
+    def __init__(self, operation: str, kind: str, found: "_Durations", buckets: int) -> None:
+        self.operation = operation
+        self.kind = kind
+        self.first = int(found.bucket.min())
+        """The bucket of the range that row 0 stands for."""
+        self.lowest = int(found.width.min())
+        """The exponential bucket that column 0 of a histogram stands for."""
+        self._row, self._column = found.bucket - self.first, found.width - self.lowest
+        self._columns = int(self._column.max()) + 1
+        self._found, self._length = found, buckets - self.first
 
-    @property
+    def binned(self, factor: int) -> Floats:
+        """Events, every `factor` buckets of time made one × buckets of duration; the last may stand for fewer."""
+        rows = -(-self._length // factor)
+        flat = np.bincount(
+            self._row // factor * self._columns + self._column,
+            weights=self._found.events,
+            minlength=rows * self._columns,
+        )
+        return flat.reshape(rows, self._columns).astype(np.float64)
+
+    @cached_property
+    def histogram(self) -> Floats:
+        """Events, buckets of time × buckets of duration."""
+        return self.binned(1)
+
+    @cached_property
     def events(self) -> Floats:
-        counted: Floats = self.histogram.sum(axis=1)
-        return counted
+        """Of each bucket of time."""
+        return self._summed(self._found.events)
+
+    @cached_property
+    def sum_ms(self) -> Floats:
+        """Total duration of each bucket of time."""
+        return self._summed(self._found.sum_ms)
+
+    def _summed(self, weights: Floats) -> Floats:
+        return np.bincount(self._row, weights=weights, minlength=self._length).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Durations:
+    """Cells of the histograms: by bucket of time and bucket of duration."""
+
+    bucket: Numbers
+    width: Numbers
+    events: Floats
+    sum_ms: Floats
+
+    def at(self, rows: Numbers) -> "_Durations":
+        return _Durations(self.bucket[rows], self.width[rows], self.events[rows], self.sum_ms[rows])
 
 
 class Buckets:
@@ -117,38 +154,29 @@ class Buckets:
 
     def operations(self, kinds: tuple[str, ...], min_events: int) -> Iterator[tuple[Place, Latency]]:
         """The latencies of each operation of these kinds with enough events; what is counted as `other` is left out."""
-        chosen = ", ".join(literal(kind) for kind in kinds)
-        named = self.store.execute(
-            f"SELECT service, environment, operation_kind, operation FROM {self.latencies} "
-            f"WHERE operation_kind IN ({chosen}) AND operation <> 'other' "
-            "GROUP BY ALL HAVING sum(events) >= ? ORDER BY ALL",
-            [min_events],
-        )
-        services = {(service, environment) for service, environment, _, _ in named}
-        wanted = set(named)
-        for service, environment in sorted(services, key=str):
-            place = Place(service, environment)
-            frame = self.frame(
-                "SELECT operation_kind, operation, i, bucket, sum(events)::DOUBLE AS events, sum(sum_ms) AS sum_ms "
-                f"FROM {self.latencies} WHERE {place.condition()} AND operation_kind IN ({chosen}) "
-                "GROUP BY ALL ORDER BY ALL"
-            )
-            for (kind, operation), rows in frame.groupby(["operation_kind", "operation"], sort=True):
-                if (service, environment, kind, operation) in wanted:
-                    yield place, self._latency(str(kind), str(operation), rows)
+        keys, key, found = self._durations
+        order = np.argsort(key, kind="stable")
+        ends = np.cumsum(np.bincount(key, minlength=len(keys)))
+        for number, service, environment, kind, operation in keys.itertuples():
+            if kind not in kinds or operation == "other":
+                continue
+            own = found.at(order[ends[number - 1] if number else 0 : ends[number]])
+            if own.events.sum() >= min_events:
+                yield Place(service, environment), Latency(operation, kind, own, self.range.buckets)
 
-    def _latency(self, kind: str, operation: str, rows: pd.DataFrame) -> Latency:
-        first = int(rows["i"].min())
-        bucket = rows["bucket"].clip(lower=LEAST_BUCKET)
-        lowest, width = int(bucket.min()), int(bucket.max() - bucket.min()) + 1
-        length = self.range.buckets - first
-        flat = (rows["i"].to_numpy() - first) * width + (bucket.to_numpy() - lowest)
-        histogram = np.bincount(flat, weights=rows["events"].to_numpy(), minlength=length * width).astype(np.float64)
-        return Latency(
-            operation,
-            kind,
-            first,
-            histogram.reshape(length, width),
-            lowest,
-            self.dense(rows["i"], rows["sum_ms"], first),
-        )
+    @cached_property
+    def _durations(self) -> tuple[pd.DataFrame, Numbers, _Durations]:
+        """The operations in order, of each cell the number of its operation, and the cells."""
+        columns = {
+            "i": "i::BIGINT",
+            "bucket": f"greatest(bucket, {LEAST_BUCKET})",
+            "events": "events",
+            "sum_ms": "sum_ms",
+        }
+        rows = coded(self.store, self.latencies, ("service", "environment", "operation_kind", "operation"), columns)
+        order = rows.keys.sort_values(list(rows.keys.columns), na_position="last").index.to_numpy()
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        i, bucket = (rows.values[name].astype(np.int64) for name in ("i", "bucket"))
+        events, sum_ms = (rows.values[name].astype(np.float64) for name in ("events", "sum_ms"))
+        return rows.keys.iloc[order].reset_index(drop=True), rank[rows.key], _Durations(i, bucket, events, sum_ms)

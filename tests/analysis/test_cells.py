@@ -25,17 +25,21 @@ def test_each_sum_is_that_of_the_roll_up(quiet: Callable[[int], Store]) -> None:
     """By service, stream and operation, in each bucket; names that are missing are a key of their own."""
     store = quiet(1)
     cells = _cells(store, 480)
-    names = ["service", "stream", "operation", "error"]
+    names = ["service", "stream", "operation"]
     group, found = pd.factorize(pd.MultiIndex.from_frame(cells.keys[names]))
     series = cells.series(group, len(found))
     summed = store.execute(
-        "SELECT service, stream, operation, severity >= 17, (epoch_us(minute) // 60_000_000)::BIGINT, sum(events)::INT "
-        "FROM rollup_minute GROUP BY ALL"
+        "SELECT service, stream, operation, (epoch_us(minute) // 60_000_000)::BIGINT, sum(events)::INT, "
+        "coalesce(sum(events) FILTER (severity >= 17), 0)::INT FROM rollup_minute GROUP BY ALL"
     )
     first = int(START.timestamp()) // 60
-    expected = {(*row[:4], row[4] - first): row[5] for row in summed}
+    errors = cells.series(group, len(found), cells.errors)
+    expected = {(*row[:3], row[3] - first): row[4:] for row in summed}
     told = {
-        (*(None if name is None or name != name else name for name in found[row]), int(bucket)): series[row, bucket]
+        (*(name if isinstance(name, str) else None for name in found[row]), int(bucket)): (
+            series[row, bucket],
+            errors[row, bucket],
+        )
         for row, bucket in zip(*np.nonzero(series), strict=True)
     }
     assert told == expected
@@ -59,4 +63,4 @@ def test_an_empty_range_has_no_cells(filled: Filled, traffic: Traffic) -> None:
     late = TimeRange.covering(START + timedelta(days=1), START + timedelta(days=2), timedelta(minutes=1))
     cells = Cells.read(store, Buckets(store, late).counts, late.buckets)
     assert (len(cells.key), len(cells.keys)) == (0, 0)
-    assert store.execute("SELECT count(*) FROM duckdb_types() WHERE type_name LIKE 'cells_%'") == [(0,)]
+    assert store.execute("SELECT count(*) FROM duckdb_types() WHERE type_name LIKE 'coded_%'") == [(0,)]
