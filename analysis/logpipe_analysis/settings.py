@@ -139,13 +139,13 @@ class NPlusOneSettings:
     min_repeats: int = 10
     """Times that one request runs the same SELECT at least."""
     min_requests: int = 5
-    """Requests that do so, of those looked at."""
+    """Requests that do so at least."""
     max_queries: int = 200_000
-    """Queries of the requests that are looked at, about; of a larger store whole requests are drawn by chance."""
+    """The newest queries, of which so many are looked at."""
     warning_ms: float = 100.0
     """Time that the repeated query takes in the median request, from which it is a warning."""
     quiet_minutes: int = 60
-    """Minutes without such a request after which it is over, or five times their usual pause."""
+    """Minutes without such a request after which it is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,8 @@ def test_a_query_repeated_by_each_request_is_found(filled: Filled, at: At) -> No
         "queries/request",
     )
     assert "GET /orders runs" in finding.explanation
-    assert "21 times a request (at most 22), 84 ms together, in 100 requests;" in finding.explanation
-    assert (finding.started_at, finding.ended_at) == (at(0) + timedelta(milliseconds=1), None)
+    assert "21 times (at most 22), 84 ms together, in 100 requests of 50 min;" in finding.explanation
+    assert (finding.started_at, finding.ended_at) == (at(0), None)
     rows = store.execute(finding.sql)
     assert sum(requests for _, requests, _ in rows) == 100
     assert len(finding.evidence) == 5
@@ -144,10 +144,11 @@ def test_a_repetition_that_was_mended_is_over(filled: Filled, at: At) -> None:
     assert at(49.5) < finding.ended_at < at(50)
 
 
-def test_of_many_requests_some_are_looked_at_whole(filled: Filled, at: At) -> None:
-    """The figures are those of the requests that were drawn, and it is said how many these are."""
-    store = filled(_requests(at, lambda number: _items(20), requests=400, apart_s=5))
+def test_of_many_queries_the_newest_are_looked_at(filled: Filled, at: At) -> None:
+    """The onset is that of the roll-up: the hour from which on requests ran it so often."""
+    store = filled(_requests(at, lambda number: _items(20 if number >= 360 else 1), requests=600))
     settings = Settings(n_plus_one=NPlusOneSettings(max_queries=1000))
     [finding] = analyze(store, kinds=["n_plus_one"], settings=settings).findings
     assert finding.observed == 20
-    assert "of those looked at, one in 8" in finding.explanation
+    assert "in 50 requests of 25 min" in finding.explanation
+    assert finding.started_at == at(180)
