@@ -102,11 +102,12 @@ def _repeated(buckets: Buckets, settings: NPlusOneSettings, since: datetime) -> 
 
 
 def _onset(buckets: Buckets, repeated: _Repeated, since: datetime) -> datetime:
-    """The first bucket of the hours, back from the newest, in which the query was run half as often for each request."""
+    """The first bucket of the hours, back from the newest, in which requests ran the query half as often as now."""
     own, requests = "operation_kind = 'db' AND operation = $operation", "operation_kind IS DISTINCT FROM 'db'"
-    names = {"operation": repeated.operation}
+    names: dict[str, object] = {"operation": repeated.operation}
     if repeated.route is not None:
-        requests, names = "operation_kind = 'http' AND operation = $route", names | {"route": repeated.route}
+        requests = "operation_kind = 'http' AND operation = $route"
+        names["route"] = repeated.route
     hours = buckets.store.execute(
         f"SELECT epoch_us(minute) // {_HOUR_US} AS hour, min(i) FILTER ({own}), "
         f"coalesce(sum(events) FILTER ({own}), 0)::DOUBLE, coalesce(sum(events) FILTER ({requests}), 0)::DOUBLE "
