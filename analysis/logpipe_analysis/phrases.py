@@ -56,3 +56,10 @@ def shortened(text: str, limit: int = 80) -> str:
     """One line of at most `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def percent(share: float) -> str:
+    """A share with two figures: 0.9 %, 12 %, 0.0057 %; 100 % only where it is all."""
+    if 0.99 < share < 1:
+        return "over 99 %"
+    return f"{number(share * 100)} %"

@@ -193,6 +193,30 @@ class SilenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferenceSettings:
+    """When two ranges differ."""
+
+    false_share: float = 0.05
+    """Of the differences told, the share that may be so by chance."""
+    min_rows: int = 5
+    """Rows of both ranges together, without which a value is not looked at."""
+    min_ratio: float = 1.5
+    """The least ratio of shares."""
+    min_burst_rows: int = 20
+    """Rows of a burst that is told although it may be chance."""
+    min_level_rows: int = 50
+    """Rows of each range, without which a duration or a number is not looked at."""
+    min_level_ratio: float = 1.1
+    """The least ratio of medians."""
+    slots: int = 20
+    """Slots of time that the shorter range is cut into; the same length cuts the longer, into 400 in all at most."""
+    max_values: int = 1000
+    """Values of a key that are looked at: the most frequent."""
+    max_rows: int = 500000
+    """Rows of each range that are read; a longer one is sampled."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The analysis as a whole."""
 
@@ -220,3 +244,5 @@ class Settings:
     """Of `new_pattern`."""
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     """Of `silence`."""
+    difference: DifferenceSettings = field(default_factory=DifferenceSettings)
+    """Of `logpipe diff`."""

@@ -10,6 +10,7 @@ import typer
 from logpipe.cli import emit, export, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.compact import compact
+from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
@@ -64,6 +65,7 @@ app.command()(report)
 app.command()(analyze)
 app.command()(findings)
 app.command()(explain)
+app.command()(diff)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")

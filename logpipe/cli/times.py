@@ -50,3 +50,35 @@ def parse_span(text: str) -> timedelta:
     if not span:
         raise QueryError(f"{text!r} is not a length of time", remedy="give one as 10s, 1m, 2h or 1d", reason="bad_span")
     return span
+
+
+_BETWEEN = re.compile(r"\s*(?:/|\.\.)\s*")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?", re.ASCII)
+
+
+def parse_range(text: str, now: datetime) -> tuple[datetime, datetime]:
+    """Both ends of a stretch, in UTC: `2026-01-31T10:00/11:00`, `10:00..11:00`, `2026-01-31/2d`, or `1h`, the last one.
+
+    A clock alone is of the day of the time before it, or, first, of the day that ends with `now` or holds it; a span
+    after `/` is a length.
+
+    Raises:
+        QueryError: it is no stretch, or ends before it begins.
+    """
+    parts = _BETWEEN.split(text.strip())
+    if len(parts) == 1:
+        return now.astimezone(UTC) - parse_span(parts[0]), now.astimezone(UTC)
+    if len(parts) == 2:
+        since = _on_day(parts[0], now - timedelta(microseconds=1), now)
+        until = since + parse_span(parts[1]) if _SPAN.fullmatch(parts[1].lower()) else _on_day(parts[1], since, now)
+        if since < until:
+            return since, until
+    raise QueryError(
+        f"{text!r} is not a stretch of time",
+        remedy="give one as 2026-01-31T10:00/11:00, 2026-01-31/2026-02-01, 10:00/30m or 1h",
+        reason="bad_range",
+    )
+
+
+def _on_day(text: str, day: datetime, now: datetime) -> datetime:
+    return parse_time(f"{day:%Y-%m-%d}T{text:0>5}" if _CLOCK.fullmatch(text) else text, now)
