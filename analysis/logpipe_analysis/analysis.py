@@ -8,7 +8,7 @@ from typing import get_args
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis import findings, recall
+from logpipe_analysis import findings, incidents, recall
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.detectors import error_spike, latency, n_plus_one, new_pattern, new_query, silence, slow_query
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
@@ -91,6 +91,7 @@ def analyze(
         adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
         now=datetime.now(UTC),
     )
+    incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
     analysis = Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
     found = tuple(finding.finding_id for finding in analysis.changes.all)
     recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))

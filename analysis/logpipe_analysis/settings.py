@@ -217,6 +217,28 @@ class DifferenceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentSettings:
+    """When findings are of one cause."""
+
+    together_minutes: int = 10
+    """Findings whose onsets lie further apart are put together by a deployment alone."""
+    deployment_minutes: int = 30
+    """A finding so soon after a deployment is put down to it."""
+    rollout_minutes: int = 5
+    """Deployments of several services this near to each other are one."""
+    shared_requests: int = 3
+    """Requests (by trace_id or request_id) in the rows of both findings, without which they are not linked by them."""
+    shared_share: float = 0.2
+    """The same as a share of the requests of the finding that has fewer."""
+    shared_lift: float = 2.0
+    """The same as a multiple of what chance would have in both."""
+    connected_minutes: int = 2
+    """Findings this near to each other, of services whose records share requests at all times, are linked."""
+    connected_share: float = 0.1
+    """The share of requests that two such services have in common at least, of those of the one that has fewer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The analysis as a whole."""
 
@@ -246,3 +268,5 @@ class Settings:
     """Of `silence`."""
     difference: DifferenceSettings = field(default_factory=DifferenceSettings)
     """Of `logpipe diff`."""
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
+    """Of the incidents that findings are put together to."""

@@ -39,7 +39,7 @@ _ROUTE: Final = (
     "regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g'))) END"
 )
 _QUERY: Final = "left(query_fingerprint(db_statement), 500)"
-_OPERATION: Final = f"CASE WHEN db_statement IS NOT NULL THEN {_QUERY} ELSE coalesce({_ROUTE}, event) END"
+OPERATION: Final = f"CASE WHEN db_statement IS NOT NULL THEN {_QUERY} ELSE coalesce({_ROUTE}, event) END"
 
 COLUMNS: Final = {
     "service": "service",
@@ -169,7 +169,7 @@ class Sides:
     def levels(self) -> Iterator[Levels]:
         """Durations by operation, and the numbers among `attributes` by key."""
         yield from self._medians(
-            f"SELECT 'duration_ms of ' || {_OPERATION} AS key, duration_ms AS value, slot FROM {self._rows}"
+            f"SELECT 'duration_ms of ' || {OPERATION} AS key, duration_ms AS value, slot FROM {self._rows}"
         )
         yield from self._medians(
             f"SELECT '{ATTRIBUTE}' || key AS key, TRY_CAST(value AS DOUBLE) AS value, slot "

@@ -21,6 +21,7 @@ def analyze(
 ) -> None:
     """Look for error spikes, slow queries, latency rises, new patterns and silences; store what is found."""
     from logpipe.cli import findings, output
+    from logpipe.cli.incidents import show_grouped
     from logpipe.cli.times import parse_span
     from logpipe.store import Store
     from logpipe_analysis.analysis import analyze as analyse
@@ -34,10 +35,10 @@ def analyze(
         if not store.attached:
             store.share(writable=False, after_s=SHARE_AFTER_S)
         analysis = analyse(store, *stretch(store, since, until), kinds, settings)
+        if not json:
+            show_grouped(store, analysis.findings)
     if json:
         output.json_lines(map(findings.as_row, analysis.findings))
-    else:
-        findings.show(analysis.findings)
     for note in analysis.notes:
         output.note(f"note: {note}")
     changes = analysis.changes

@@ -21,9 +21,7 @@ _ALSO = 4
 def diff(
     a: Annotated[
         str,
-        typer.Argument(
-            metavar="A", help="A stretch: 2026-01-31T10:00/11:00, 10:00/30m, 1h (the last one); or a finding's id."
-        ),
+        typer.Argument(metavar="A", help="A stretch: 2026-01-31T10:00/11:00, 10:00/30m, 1h (the last one); or an id."),
     ],
     b: Annotated[
         str | None,
@@ -73,21 +71,20 @@ def _asked(store: "Store", a: str, b: str | None) -> _Asked:
 
 
 def _stretch(store: "Store", text: str) -> "tuple[Stretch, str | None]":
-    """A stretch that is named by its ends or by a finding; and the finding's service."""
+    """A stretch that is named by its ends, a finding or an incident; and the service of these."""
     from logpipe.cli.times import parse_range
     from logpipe.errors import QueryError
-    from logpipe_analysis import findings, stretches
+    from logpipe_analysis import stretches
     from logpipe_analysis.reports import newest_event
     from logpipe_analysis.sides import Stretch
 
     newest = newest_event(store)
-    named = findings.load(store, finding_id=text)
-    if named:
-        return stretches.of_finding(named[0], newest), named[0].service
+    if known := stretches.of_id(store, text, newest):
+        return known
     try:
         return Stretch(*parse_range(text, newest)), None
     except QueryError as error:
-        raise typer.BadParameter(f"{error}; or the id of a finding, as logpipe findings lists them") from None
+        raise typer.BadParameter(f"{error}; or the id of a finding or an incident") from None
 
 
 def _rows(found: "Comparison") -> "Iterable[dict[str, object]]":

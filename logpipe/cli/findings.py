@@ -20,8 +20,9 @@ def findings(
     severity: Annotated[str | None, typer.Option(help="Only findings of this severity.")] = None,
     json: Json = False,
 ) -> None:
-    """List stored findings, the newest onset first."""
+    """List stored findings, the newest onset first, those of one incident under its line."""
     from logpipe.cli import output
+    from logpipe.cli.incidents import show_grouped
     from logpipe.store import Store
     from logpipe_analysis.findings import load
 
@@ -32,10 +33,11 @@ def findings(
     known_severity(severity)
     with Store.open(db, read_only=True) as store:
         found = load(store, status=status, kind=kind, service=service, severity=severity)
+        if not json:
+            show_grouped(store, found)
     if json:
         output.json_lines(map(as_row, found))
     else:
-        show(found)
         output.note(f"{counted(found)}; explain one with: logpipe explain ID --db {db}")
 
 
@@ -71,7 +73,7 @@ def known_severity(name: str | None) -> "Severity | None":
     raise typer.BadParameter(f"{name!r} is no severity; give {', '.join(SEVERITIES)}")
 
 
-def show(found: "Sequence[Finding]") -> None:
+def show(found: "Sequence[Finding]", indent: int = 0) -> None:
     """A list for people: one block a finding, its sentence under its facts."""
     from rich.padding import Padding
     from rich.text import Text
@@ -84,10 +86,11 @@ def show(found: "Sequence[Finding]") -> None:
     for finding in found:
         lasted = phrases.duration(finding.ended_at - finding.started_at) if finding.ended_at else "ongoing"
         head = Text.assemble(
+            " " * indent,
             (f"{finding.severity:<8}", colours[finding.severity]),
             f"  {finding.kind:<13}  {finding.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
             (finding.finding_id, "bold"),
             f"  {harmless(finding.service)}",
         )
         screen.print(head)
-        screen.print(Padding(Text(harmless(finding.explanation)), (0, 0, 0, 10)))
+        screen.print(Padding(Text(harmless(finding.explanation)), (0, 0, 0, 10 + indent)))

@@ -14,6 +14,7 @@ from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
+from logpipe.cli.incidents import incidents
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.reparse import reparse
@@ -65,6 +66,7 @@ app.command()(report)
 app.command()(analyze)
 app.command()(findings)
 app.command()(explain)
+app.command()(incidents)
 app.command()(diff)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")

@@ -53,6 +53,7 @@ def test_a_finding_stands_for_its_stretch_and_service(database: Path) -> None:
     assert "100 events, 33 % of A" in own.stdout
     every = call("diff", found["finding_id"], "--all-services", "--db", str(database))
     assert "100 events, 17 % of A" in every.stdout
+    assert call("diff", f"i{found['finding_id']}", "--db", str(database)).stdout == own.stdout
 
 
 def test_json_has_one_difference_a_line(database: Path) -> None:

@@ -190,11 +190,14 @@ CREATE TABLE findings (
     updated_at TIMESTAMPTZ NOT NULL
 );
 
--- What analyses came to, while the store holds what it held then.
-CREATE TABLE analyses (
-    question VARCHAR NOT NULL,       -- digest of the range, the kinds and the settings that were asked for
-    held VARCHAR NOT NULL,           -- what the store held: as long as this is so, the outcome is too
-    outcome JSON NOT NULL
+-- Findings of one cause. Onset, end, severity and services are those of its findings.
+CREATE TABLE incidents (
+    incident_id VARCHAR NOT NULL,    -- an i, and the id of the finding that it began with
+    title VARCHAR NOT NULL,          -- what probably happened
+    finding_ids VARCHAR[] NOT NULL,  -- in the order of their onsets
+    links JSON NOT NULL,             -- what puts them together: [{"one":..,"other":..,"reason":..}, ..]
+    detected_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
 );
 
 -- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number
@@ -215,3 +218,10 @@ CREATE TABLE telemetry (
 
 -- How far each reader of the store has come: a shipper or the pattern miner.
 CREATE TABLE cursors (name VARCHAR NOT NULL, position BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL);
+
+-- What analyses came to, while the store holds what it held then.
+CREATE TABLE analyses (
+    question VARCHAR NOT NULL,       -- digest of the range, the kinds and the settings that were asked for
+    held VARCHAR NOT NULL,           -- what the store held: as long as this is so, the outcome is too
+    outcome JSON NOT NULL
+);
