@@ -21,7 +21,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
             SELECT ts, service, if(failed, 17, 9), if(failed, 'ERROR', 'INFO'), if(failed, 'no \x1b[31mstock', 'sold'),
                 if(service = 'mail', NULL, 'r' || i), 7, i * 100, 100
             FROM (SELECT i, service,
-                    TIMESTAMPTZ '2026-01-05 00:00:00Z' + (2 * i + (service = 'shop')::INTEGER) * INTERVAL 1 SECOND AS ts,
+                    TIMESTAMPTZ '2026-01-05 00:00:00Z' + to_seconds(2 * i + (service = 'shop')::INTEGER) AS ts,
                     i % 400 = 0 OR (i % 3 = 0 AND i - if(service = 'mail', 6000, 4500) BETWEEN 0 AND 299) AS failed
                 FROM range(7200) AS numbers(i), (VALUES ('shop'), ('till'), ('mail')) AS services(service))
             """
