@@ -49,7 +49,7 @@ class Difference:
     false_share: float
     """Of all differences as improbable as this, or more so, the share expected by chance."""
     certain: bool
-    """False where it would be told only if lines did not come in bursts: it came in one, which may be chance."""
+    """False where a plain test alone would tell it: it comes so unevenly that it may be chance."""
     mostly: Stretch
     """When, in the range that has more, nine tenths of its rows came."""
     weight: float
@@ -187,7 +187,7 @@ def _found(sides: Sides, family: _Family, moved: Sequence[Compared], tests: int)
     large = _large(sides, family, compared)
     chosen = np.flatnonzero(large & (np.minimum(false_shares, plain_shares)[:count] <= settings.false_share))
     found = [_difference(sides, family, compared, int(index), float(false_shares[index])) for index in chosen]
-    found = [one for one in found if one.certain or _burst(one, sides)]
+    found = [one for one in found if one.certain or max(one.rows) >= settings.min_uneven_rows]
     return sorted(found, key=lambda one: (not one.certain, -one.weight, one.values)), false_shares[count:]
 
 
@@ -237,12 +237,6 @@ def _difference(sides: Sides, family: _Family, compared: Compared, index: int, f
         mostly=sides.mostly(family.counts[index], more_in_a),
         weight=abs(share_a - share_b) * float(max(low, 0.0) if certain else compared.plain_size[index]),
     )
-
-
-def _burst(one: Difference, sides: Sides) -> bool:
-    """Whether what is not certain is worth telling: much, in a short time."""
-    rows, stretch = (one.rows[0], sides.a) if one.more_in_a else (one.rows[1], sides.b)
-    return rows >= sides.settings.min_burst_rows and 2 * one.mostly.length <= stretch.length
 
 
 def _ratio(logarithm: float) -> float:

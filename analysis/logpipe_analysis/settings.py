@@ -202,8 +202,8 @@ class DifferenceSettings:
     """Rows of both ranges together, without which a value is not looked at."""
     min_ratio: float = 1.5
     """The least ratio of shares."""
-    min_burst_rows: int = 20
-    """Rows of a burst that is told although it may be chance."""
+    min_uneven_rows: int = 20
+    """Rows in one range, from which a value is told that comes so unevenly that it may be chance."""
     min_level_rows: int = 50
     """Rows of each range, without which a duration or a number is not looked at."""
     min_level_ratio: float = 1.1

@@ -100,8 +100,8 @@ def _show(found: "Comparison", service: str | None, limit: int) -> None:
         certain = [one for one in found.differences if one.certain and one.more_in_a == more_in_a]
         _section(f"More in {name}", [_told(one) for one in certain], limit)
     _section("Other medians", [_moved(one) for one in found.shifts], limit)
-    bursts = [one for one in found.differences if not one.certain]
-    _section("In a burst, which may be chance", [_told(one) + _when(one) for one in bursts], limit // 2)
+    uneven = [one for one in found.differences if not one.certain]
+    _section("Uneven over time, which may be chance", [_told(one) + _when(one) for one in uneven], max(limit // 2, 1))
     if not (found.differences or found.shifts):
         _section("No difference that is more than chance", [[]], limit)
 
