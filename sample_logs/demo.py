@@ -33,6 +33,7 @@ What to try next, from here:
 
   . .venv/bin/activate; export LOGPIPE_DB={DATABASE}
   logpipe explain ID                          any finding above, with the SQL that shows it again
+  logpipe diff ID                             what else was different while it lasted
   logpipe ingest demo/logs                    once more: nothing is read twice
   logpipe report                              the list of reports
   logpipe query "SELECT * FROM events LIMIT 5" --format json
