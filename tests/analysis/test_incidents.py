@@ -11,7 +11,7 @@ import pytest
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe_analysis import incidents
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]
