@@ -32,7 +32,8 @@ _HEAD = """# Commands
 Written by `make docs` from the commands themselves; a test compares.
 
 Data goes to standard output, all else to standard error. Exit codes: 0 done, 1 failed, 2 usage, 3 findings at or above
-`--fail-on`, 4 rejects under `--strict`, 130 interrupted. Colours follow `NO_COLOR` and `FORCE_COLOR`.
+`--fail-on`, or a gate that fails, 4 rejects under `--strict`, 5 a gate without enough data, 6 a rollback that failed,
+130 interrupted. Colours follow `NO_COLOR` and `FORCE_COLOR`.
 A table that is not for a terminal is 140 characters wide, or as wide as `COLUMNS` says.
 `logpipe --debug COMMAND` shows the traceback of an error.
 """

@@ -239,6 +239,46 @@ class IncidentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GateSettings:
+    """When a new version is worse than the one before."""
+
+    alpha: float = 0.05
+    """The chance of one wrong answer by a gate, over all its figures and all its looks."""
+    max_error_ratio: float = 1.4
+    """Errors of the candidate per error of the baseline that are tolerated, at the same volume: half-way to twice."""
+    max_added_errors: float = 0.001
+    """A share of requests failing beyond the baseline's that is tolerated, whatever the ratio."""
+    max_latency_ratio: float = 1.15
+    """A p50 or p95 of the candidate that is tolerated, as a multiple of the baseline's: half-way to 30 % more."""
+    max_added_ms: float = 1.0
+    """A rise in milliseconds that is tolerated, whatever the ratio."""
+    min_minutes: int = 10
+    """Minutes with events of each version, without which a gate does not pass."""
+    min_judged_minutes: int = 5
+    """The same without which it does not fail."""
+    min_operation_events: int = 100
+    """Events of an operation in each version, without which it is not judged by itself."""
+    history_days: int = 7
+    """Days before the candidate's first minute in which its baseline is looked for."""
+    same_hours_share: float = 0.5
+    """Of the candidate's minutes, the share that the baseline must have too, by time or time of day, to go by that."""
+    look_factor: float = 1.5
+    """While waiting, a gate looks again when it has so many times the minutes of its last look."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """When a deployment seen in the data is a finding."""
+
+    alpha: float = 0.001
+    """The chance of a false finding per deployment: every deployment is looked at, and again as data come."""
+    before_minutes: int = 120
+    """Minutes before a deployment that it is compared with at most."""
+    after_minutes: int = 60
+    """Minutes after it that are looked at at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The analysis as a whole."""
 
@@ -270,3 +310,7 @@ class Settings:
     """Of `logpipe diff`."""
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
     """Of the incidents that findings are put together to."""
+    gate: GateSettings = field(default_factory=GateSettings)
+    """Of `logpipe gate`, and what it shares with `deploy_regression`."""
+    deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
+    """Of `deploy_regression`."""

@@ -15,6 +15,7 @@ from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
 from logpipe.cli.incidents import incidents
+from logpipe.cli.gate import gate
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.reparse import reparse
@@ -68,6 +69,7 @@ app.command()(findings)
 app.command()(explain)
 app.command()(incidents)
 app.command()(diff)
+app.command()(gate)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")
@@ -76,7 +78,10 @@ app.add_typer(rollup.app, name="rollup")
 
 
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 failed, 2 usage, 3 findings, 4 rejects, 130 interrupted."""
+    """Run the command line.
+
+    Exit code 0 done, 1 failed, 2 usage, 3 findings, 4 rejects, 5 not enough data, 6 rollback failed, 130 interrupted.
+    """
     from logpipe.cli import interruption, output
 
     try:

@@ -1,0 +1,1 @@
+"""Whether a new version is worse than the one before: `logpipe gate`, and the detector `deploy_regression`."""

@@ -1,0 +1,145 @@
+"""`logpipe gate`: is the new version worse than the one before?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+
+if TYPE_CHECKING:
+    from logpipe.store import Store
+    from logpipe_analysis.gate.verdict import Answer, Verdict
+    from logpipe_analysis.settings import GateSettings
+
+EXIT_CODES: "dict[Answer, int]" = {"pass": 0, "fail": 3, "not_enough_data": 5}
+
+
+def gate(
+    service: Annotated[
+        str | None, typer.Option(help="The service; of folders, all services without it.", metavar="NAME")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="The version to compare with.", metavar="VERSION")] = None,
+    candidate: Annotated[str | None, typer.Option(help="The version to judge.", metavar="VERSION")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--env", help="The environment, where the candidate ran in several.", metavar="NAME")
+    ] = None,
+    baseline_logs: Annotated[
+        str | None, typer.Option(help="A folder of logs to compare with, instead of a version.", metavar="FOLDER")
+    ] = None,
+    candidate_logs: Annotated[
+        str | None, typer.Option(help="A folder of logs to judge; no database is touched.", metavar="FOLDER")
+    ] = None,
+    min_minutes: Annotated[
+        int | None, typer.Option(min=2, help="Minutes of each version without which it does not pass.")
+    ] = None,
+    markdown: Annotated[
+        str | None,
+        typer.Option(help="Write the answer as Markdown for a pull request; - is standard output.", metavar="FILE"),
+    ] = None,
+    db: Database = DEFAULT_DATABASE,
+    json: Json = False,
+) -> None:
+    """Judge a new version of a service by the one before: errors, latency, new error patterns.
+
+    Exit code 0: it is not worse; 3: it is; 5: there is not enough data to say.
+    """
+    if baseline_logs and candidate_logs:
+        if baseline or candidate:
+            raise typer.BadParameter("--baseline and --candidate are versions in a database; folders have none")
+        verdict = _of_folders(baseline_logs, candidate_logs, service, _settings(min_minutes))
+    elif service and baseline and candidate and not (baseline_logs or candidate_logs):
+        verdict = _of_versions(db, service, environment, baseline, candidate, _settings(min_minutes))
+    else:
+        raise typer.BadParameter(
+            "give --service, --baseline and --candidate, or two folders with --baseline-logs and --candidate-logs"
+        )
+    _show(verdict, markdown, as_json=json)
+    if EXIT_CODES[verdict.answer]:
+        raise typer.Exit(EXIT_CODES[verdict.answer])
+
+
+def _settings(min_minutes: int | None) -> "GateSettings":
+    from dataclasses import replace
+
+    from logpipe_analysis.settings import GateSettings
+
+    settings = GateSettings()
+    return settings if min_minutes is None else replace(settings, min_minutes=min_minutes)
+
+
+def _of_versions(
+    db: str, service: str, environment: str | None, baseline: str, candidate: str, settings: "GateSettings"
+) -> "Verdict":
+    from logpipe.store import Store
+    from logpipe_analysis.gate.sides import of_versions
+    from logpipe_analysis.gate.verdict import judge
+
+    with Store.open(db, read_only=True) as store:
+        first, second, place = of_versions(store, service, environment, baseline, candidate)
+        return judge(first, second, settings, service=service, environment=place)
+
+
+def _of_folders(baseline: str, candidate: str, service: str | None, settings: "GateSettings") -> "Verdict":
+    from logpipe.store import Store
+    from logpipe_analysis.gate.sides import of_folder
+    from logpipe_analysis.gate.verdict import judge
+
+    with Store.open(":memory:") as first, Store.open(":memory:") as second:
+        for store, folder in ((first, baseline), (second, candidate)):
+            _ingest(store, folder)
+        sides = of_folder(first, baseline, service), of_folder(second, candidate, service)
+        return judge(*sides, settings, service=service)
+
+
+def _ingest(store: "Store", folder: str) -> None:
+    """Take in a folder's logs; one that holds none is an error."""
+    from logpipe.cli import output
+    from logpipe.errors import InputError
+    from logpipe.ingest.ingest import ingest
+    from logpipe.ingest.options import Options
+
+    summary = ingest(store, [folder], Options())
+    if not summary.events and summary.errors:
+        raise summary.errors[0]
+    for trouble in (*summary.errors, *summary.warnings):
+        output.warning(str(trouble))
+    if not summary.events:
+        raise InputError(f"there are no log records in {folder}", remedy="name a folder of logs", reason="no_records")
+
+
+def _show(verdict: "Verdict", markdown: str | None, *, as_json: bool) -> None:
+    """JSON or sentences on standard output, unless the Markdown goes there."""
+    from logpipe.cli import output
+    from logpipe.cli.atomic_file import open_output
+    from logpipe_analysis.gate import markdown as page
+
+    if markdown is not None:
+        with open_output(markdown) as file:
+            file.write(page.markdown(verdict, output.place).encode())
+    if as_json and markdown != "-":
+        from logpipe_analysis.gate.verdict import as_row
+
+        output.json_lines([as_row(verdict)])
+    elif markdown != "-":
+        _print(verdict)
+
+
+def _print(verdict: "Verdict") -> None:
+    from rich.text import Text
+
+    from logpipe.cli import output
+    from logpipe_analysis.gate.verdict import told
+
+    colours = {"pass": "bold green", "fail": "bold red", "not_enough_data": "bold yellow"}
+    screen = output.console()
+    screen.print(
+        Text.assemble(
+            (verdict.answer.replace("_", " "), colours[verdict.answer]), f"  {output.harmless(told(verdict))}"
+        )
+    )
+    for reason in verdict.reasons:
+        screen.print(Text(output.harmless(f"  {reason}")))
+    for line in verdict.evidence:
+        screen.print(Text(output.harmless(f"  {output.place(line.path)}:{line.source_pos}\n      {line.text}")))
+    for note in verdict.notes:
+        output.note(f"note: {note}")
