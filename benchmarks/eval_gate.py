@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from eval_measure import Measure
+from scipy import stats
 
 from logpipe_analysis.gate.effects import effects
 from logpipe_analysis.gate.sample import Sample
@@ -19,12 +20,14 @@ from logpipe_analysis.gate.verdict import Answer, answered
 from logpipe_analysis.settings import GateSettings
 
 SETTINGS = GateSettings()
-TRIALS = 200
+TRIALS = 100
 MINUTES = 60
 PER_MINUTE = 1000
 ERROR_RATE = 0.01
 SHARES = (0.4, 0.3, 0.15, 0.1, 0.05)
 SIGMA = 0.5
+BUCKETS = 100
+"""Durations reach from 1 ms to 2^(100/8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +114,14 @@ def _rows(traffic: Traffic, generator: np.random.Generator) -> tuple[pd.DataFram
             pd.DataFrame({"i": np.arange(traffic.minutes), "operation_kind": "http", "operation": name,
                           "events": events, "server_errors": errors, "logged_errors": 0, "bytes": 200 * events})
         )  # fmt: skip
-        minute = np.repeat(np.arange(traffic.minutes), events)
-        ms = 40 * (1 + number) * traffic.slower * level[minute] * np.exp(SIGMA * generator.normal(size=len(minute)))
-        bucket = np.ceil(8 * np.log2(ms)).astype(int) - 1
-        places, events_of = np.unique(minute * 1000 + bucket, return_counts=True)
+        median = np.log2(40 * (1 + number) * traffic.slower * level)
+        # The chance of each bucket (2^(b/8), 2^((b+1)/8)] of a lognormal duration, a row a minute.
+        edges = stats.norm.cdf((np.arange(BUCKETS + 1) / 8 - median[:, None]) * np.log(2) / SIGMA)
+        chances = np.diff(edges, axis=1)
+        timed = generator.multinomial(events, chances / chances.sum(axis=1, keepdims=True))
+        minute, bucket = np.nonzero(timed)
         durations.append(
-            pd.DataFrame({"i": places // 1000, "bucket": places % 1000, "events": events_of.astype(float),
+            pd.DataFrame({"i": minute, "bucket": bucket, "events": timed[minute, bucket].astype(float),
                           "operation_kind": "http", "operation": name})
         )  # fmt: skip
     return pd.concat(counts).query("events > 0"), pd.concat(durations)

@@ -13,6 +13,7 @@ Kind = Literal[
     "latency_shift",
     "new_pattern",
     "silence",
+    "deploy_regression",
 ]
 Severity = Literal["info", "warning", "critical"]
 Status = Literal["open", "resolved"]

@@ -128,6 +128,14 @@ def record(
     return Changes(tuple(new), tuple(updated), tuple(resolved), tuple(unchanged))
 
 
+def put(connection: duckdb.DuckDBPyConnection, finding: Finding, now: datetime) -> None:
+    """Store a finding that has its id, in place of the one of that id."""
+    if connection.execute("SELECT 1 FROM findings WHERE finding_id = ?", [finding.finding_id]).fetchall():
+        _update(connection, finding, now)
+    else:
+        _insert(connection, finding, now)
+
+
 def _paired(
     found: Sequence[Finding], stored: Sequence[Finding], until: datetime, adjoining: timedelta
 ) -> tuple[list[tuple[Finding, Finding | None]], list[Finding]]:

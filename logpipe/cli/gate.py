@@ -4,14 +4,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, checked_span
 
 if TYPE_CHECKING:
     from logpipe.store import Store
+    from logpipe_analysis.gate.rollback import Plan, Rollback
     from logpipe_analysis.gate.verdict import Answer, Verdict
+    from logpipe_analysis.gate.waiting import Question
     from logpipe_analysis.settings import GateSettings
 
 EXIT_CODES: "dict[Answer, int]" = {"pass": 0, "fail": 3, "not_enough_data": 5}
+ROLLBACK_FAILED = 6
+
+
+def _checked(text: str | None) -> str | None:
+    return text if text is None else checked_span(text)
 
 
 def gate(
@@ -36,26 +43,66 @@ def gate(
         str | None,
         typer.Option(help="Write the answer as Markdown for a pull request; - is standard output.", metavar="FILE"),
     ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            callback=_checked, help="Look again as data come in, for so long at most: 30m, 2h.", metavar="SPAN"
+        ),
+    ] = None,
+    poll: Annotated[
+        str, typer.Option(callback=_checked, help="With --wait, how often to see what has come.", metavar="SPAN")
+    ] = "10s",
+    rollback_url: Annotated[
+        str | None,
+        typer.Option(
+            help="On failure POST the answer as JSON to this address, once; with LOGPIPE_ROLLBACK_TOKEN, or what the "
+            "file LOGPIPE_ROLLBACK_TOKEN_FILE holds, as bearer token.",
+            metavar="URL",
+        ),
+    ] = None,
+    rollback_command: Annotated[
+        str | None,
+        typer.Option(
+            help="On failure run this, once, without a shell; LOGPIPE_GATE_* and its standard input tell the answer.",
+            metavar="COMMAND",
+        ),
+    ] = None,
+    rollback_timeout: Annotated[
+        str, typer.Option(callback=_checked, help="How long either may take.", metavar="SPAN")
+    ] = "1m",
+    rollback_again: Annotated[
+        bool, typer.Option("--rollback-again", help="Roll back though a gate has done so for these versions.")
+    ] = False,
     db: Database = DEFAULT_DATABASE,
     json: Json = False,
 ) -> None:
     """Judge a new version of a service by the one before: errors, latency, new error patterns.
 
-    Exit code 0: it is not worse; 3: it is; 5: there is not enough data to say.
+    Exit code 0: it is not worse; 3: it is; 5: there is not enough data to say; 6: it is, and the rollback failed.
     """
+    from logpipe.cli.times import parse_span
+    from logpipe_analysis.gate.rollback import planned
+    from logpipe_analysis.gate.waiting import Question
+
+    plan = planned(rollback_url, rollback_command, parse_span(rollback_timeout).total_seconds(), again=rollback_again)
     if baseline_logs and candidate_logs:
         if baseline or candidate:
             raise typer.BadParameter("--baseline and --candidate are versions in a database; folders have none")
+        if wait or plan:
+            raise typer.BadParameter("--wait and --rollback-… need a database: one grows, the other is recorded there")
         verdict = _of_folders(baseline_logs, candidate_logs, service, _settings(min_minutes))
     elif service and baseline and candidate and not (baseline_logs or candidate_logs):
-        verdict = _of_versions(db, service, environment, baseline, candidate, _settings(min_minutes))
+        question = Question(service, environment, baseline, candidate, _settings(min_minutes))
+        verdict = _asked(question, db, wait, poll)
     else:
         raise typer.BadParameter(
             "give --service, --baseline and --candidate, or two folders with --baseline-logs and --candidate-logs"
         )
-    _show(verdict, markdown, as_json=json)
-    if EXIT_CODES[verdict.answer]:
-        raise typer.Exit(EXIT_CODES[verdict.answer])
+    rollback = _rolled_back(plan, verdict, db) if plan and verdict.answer == "fail" else None
+    _show(verdict, rollback, markdown, as_json=json)
+    code = ROLLBACK_FAILED if rollback and rollback.succeeded is False else EXIT_CODES[verdict.answer]
+    if code:
+        raise typer.Exit(code)
 
 
 def _settings(min_minutes: int | None) -> "GateSettings":
@@ -67,16 +114,39 @@ def _settings(min_minutes: int | None) -> "GateSettings":
     return settings if min_minutes is None else replace(settings, min_minutes=min_minutes)
 
 
-def _of_versions(
-    db: str, service: str, environment: str | None, baseline: str, candidate: str, settings: "GateSettings"
-) -> "Verdict":
+def _asked(question: "Question", db: str, wait: str | None, poll: str) -> "Verdict":
+    """The answer now, or as soon as there is one."""
+    from logpipe.cli import output
+    from logpipe.cli.times import parse_span
     from logpipe.store import Store
-    from logpipe_analysis.gate.sides import of_versions
-    from logpipe_analysis.gate.verdict import judge
+    from logpipe_analysis.gate import waiting
 
-    with Store.open(db, read_only=True) as store:
-        first, second, place = of_versions(store, service, environment, baseline, candidate)
-        return judge(first, second, settings, service=service, environment=place)
+    def told(verdict: "Verdict", number: int) -> None:
+        output.note(f"look {number}, at {verdict.candidate.minutes} min: {verdict.answer.replace('_', ' ')}")
+
+    def reading() -> Store:
+        return Store.open(db, read_only=True)
+
+    if wait is not None:
+        return waiting.wait(question, reading, longest=parse_span(wait), poll=parse_span(poll), told=told)
+    with reading() as store:
+        return question.answer(store)
+
+
+def _rolled_back(plan: "Plan", verdict: "Verdict", db: str) -> "Rollback":
+    from logpipe.cli import output
+    from logpipe.store import Store
+    from logpipe_analysis.gate.rollback import roll_back
+
+    def writing() -> Store:
+        return Store.open(db, create=False, through_owner=True)
+
+    rollback = roll_back(plan, verdict, writing, lambda sentence: output.note(f"rollback: {sentence}"))
+    if rollback.succeeded is False:
+        output.error(f"the rollback FAILED: {rollback.outcome}")
+    elif not rollback.done:
+        output.warning(f"not rolled back again: {rollback.outcome}; force it with --rollback-again")
+    return rollback
 
 
 def _of_folders(baseline: str, candidate: str, service: str | None, settings: "GateSettings") -> "Verdict":
@@ -107,19 +177,21 @@ def _ingest(store: "Store", folder: str) -> None:
         raise InputError(f"there are no log records in {folder}", remedy="name a folder of logs", reason="no_records")
 
 
-def _show(verdict: "Verdict", markdown: str | None, *, as_json: bool) -> None:
+def _show(verdict: "Verdict", rollback: "Rollback | None", markdown: str | None, *, as_json: bool) -> None:
     """JSON or sentences on standard output, unless the Markdown goes there."""
+    from dataclasses import asdict
+
     from logpipe.cli import output
     from logpipe.cli.atomic_file import open_output
     from logpipe_analysis.gate import markdown as page
 
     if markdown is not None:
         with open_output(markdown) as file:
-            file.write(page.markdown(verdict, output.place).encode())
+            file.write(page.markdown(verdict, rollback, output.place).encode())
     if as_json and markdown != "-":
         from logpipe_analysis.gate.verdict import as_row
 
-        output.json_lines([as_row(verdict)])
+        output.json_lines([as_row(verdict) | {"rollback": rollback and asdict(rollback)}])
     elif markdown != "-":
         _print(verdict)
 

@@ -26,7 +26,7 @@ from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
-_USAGE = frozenset(("unknown_format", "unknown_time_zone", "unknown_report", "bad_url"))
+_USAGE = frozenset(("unknown_format", "unknown_time_zone", "unknown_report", "bad_url", "bad_command"))
 """Reasons of errors that are slips on the command line."""
 
 app = typer.Typer(

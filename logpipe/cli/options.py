@@ -54,7 +54,8 @@ def _checked_time(text: str | None) -> str | None:
     return text
 
 
-def _checked_span(text: str) -> str:
+def checked_span(text: str) -> str:
+    """A length of time that cannot be read is wrong usage."""
     from logpipe.cli.times import parse_span
     from logpipe.errors import QueryError
 
@@ -68,7 +69,7 @@ def _checked_span(text: str) -> str:
 Bucket = Annotated[
     str,
     typer.Option(
-        "--bucket", callback=_checked_span, help="The resolution: shorter than 1m for short ranges.", metavar="SPAN"
+        "--bucket", callback=checked_span, help="The resolution: shorter than 1m for short ranges.", metavar="SPAN"
     ),
 ]
 Since = Annotated[

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from logpipe_analysis import phrases
-from logpipe_analysis.explain import Line
 from logpipe_analysis.gate.effects import Effect
 from logpipe_analysis.gate.patterns import Pattern
+from logpipe_analysis.gate.records import Record
+from logpipe_analysis.gate.rollback import Rollback
 from logpipe_analysis.gate.verdict import Verdict, factor, figure, told
 
 ANSWERS = {"pass": "✅ pass", "fail": "❌ fail", "not_enough_data": "⏳ not enough data"}
@@ -15,12 +16,13 @@ _MOST_OPERATIONS = 10
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@])")
 
 
-def markdown(verdict: Verdict, place: Callable[[str], str]) -> str:
+def markdown(verdict: Verdict, rollback: Rollback | None, place: Callable[[str], str]) -> str:
     """The whole comment. `place` shortens the path of a file for people."""
     parts = [
         f"### Gate: {ANSWERS[verdict.answer]}",
         _escaped(told(verdict)),
         _listed(map(_escaped, verdict.reasons)),
+        *_rolled_back(rollback),
         _table(effect for effect in verdict.effects if effect.operation is None),
         *_operations(verdict),
         *_patterns("New in the candidate", verdict.new_patterns, place),
@@ -29,6 +31,12 @@ def markdown(verdict: Verdict, place: Callable[[str], str]) -> str:
         *_notes(verdict),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rolled_back(rollback: Rollback | None) -> Iterator[str]:
+    if rollback is not None:
+        states = {True: "Rolled back", False: "The rollback FAILED", None: "Not rolled back again"}
+        yield f"**{states[rollback.succeeded]}**: {_escaped(rollback.outcome)}"
 
 
 def _table(effects: Iterable[Effect]) -> str:
@@ -93,13 +101,13 @@ def log_volume(verdict: Verdict) -> str | None:
     return f"log volume per {unit}: {phrases.number(before)} → {phrases.number(after)} bytes ({factor(after / before)})"
 
 
-def _lines(lines: Iterable[Line], place: Callable[[str], str]) -> Iterator[str]:
+def _lines(lines: Iterable[Record], place: Callable[[str], str]) -> Iterator[str]:
     shown = [f"{_where(line, place)}\n    {' '.join(line.text.split())}" for line in lines]
     if shown:
         yield _folded("Records of the candidate, by file and byte", "\n".join(_fenced(shown)))
 
 
-def _where(line: Line, place: Callable[[str], str]) -> str:
+def _where(line: Record, place: Callable[[str], str]) -> str:
     return f"{place(line.path)}:{line.source_pos}"
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from logpipe.record import ERROR_SEVERITY, SEVERITY_BY_LEVEL
 from logpipe_analysis import evidence
-from logpipe_analysis.explain import Line
-from logpipe_analysis.finding import Example
+from logpipe_analysis.gate.records import Record, records
 from logpipe_analysis.gate.sides import Side
 
 _MOST = 5000
@@ -34,7 +33,7 @@ class Pattern:
     """In which it came."""
     p_value: float
     """The chance that all its minutes fall on this side by volume alone, corrected for all patterns looked at."""
-    example: Line | None
+    example: Record | None
     """Its first record."""
 
 
@@ -80,12 +79,6 @@ def _seen(side: Side) -> dict[str, _Seen]:
     }
 
 
-def _example(side: Side, seen: _Seen) -> Line | None:
+def _example(side: Side, seen: _Seen) -> Record | None:
     found = evidence.examples(side.store, f"source_id = {seen.source_id} AND source_pos = {seen.source_pos}")
-    return lines(side, found)[0] if found else None
-
-
-def lines(side: Side, found: tuple[Example, ...]) -> list[Line]:
-    """Examples by the file and byte at which they stand."""
-    paths = dict(side.store.execute("SELECT source_id, path FROM sources"))
-    return [Line(paths.get(one.source_id, f"source {one.source_id}"), one.source_pos, one.text) for one in found]
+    return records(side.store, found)[0] if found else None

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.explain import Line
 from logpipe_analysis.gate.effects import PATTERNS_SHARE, Effect, effects
-from logpipe_analysis.gate.patterns import Pattern, lines, only_in
+from logpipe_analysis.gate.patterns import Pattern, only_in
+from logpipe_analysis.gate.records import Record, records
 from logpipe_analysis.gate.sample import Sample
 from logpipe_analysis.gate.sides import Side, aligned
 from logpipe_analysis.settings import GateSettings
@@ -73,7 +73,7 @@ class Verdict:
     gone_patterns: tuple[Pattern, ...]
     new_operations: tuple[str, ...]
     gone_operations: tuple[str, ...]
-    evidence: tuple[Line, ...]
+    evidence: tuple[Record, ...]
     notes: tuple[str, ...]
     """What to know before believing it."""
 
@@ -208,7 +208,7 @@ def _only(one: Sample, other: Sample, chance: float) -> tuple[str, ...]:
     return tuple(name for (_, name), seen in alone.items() if share ** (seen.events > 0).sum() * len(alone) <= chance)
 
 
-def _evidence(side: Side, found: list[Effect]) -> list[Line]:
+def _evidence(side: Side, found: list[Effect]) -> list[Record]:
     """Records of the candidate: its errors where errors fail, its slowest where a latency does."""
     failing = _weighted([effect for effect in found if effect.outcome == "fail"])
     examples: tuple[Example, ...] = ()
@@ -217,7 +217,7 @@ def _evidence(side: Side, found: list[Effect]) -> list[Line]:
     if any(effect.metric != "errors" for effect in failing):
         slow = f"{side.where('ts')} AND isfinite(duration_ms) AND {_of_slowest(failing)}"
         examples += evidence.examples(side.store, slow, order="-duration_ms", limit=_MOST_LINES)
-    return lines(side, examples)
+    return records(side.store, examples)
 
 
 def _of_slowest(failing: list[Effect]) -> str:

@@ -200,6 +200,18 @@ CREATE TABLE incidents (
     updated_at TIMESTAMPTZ NOT NULL
 );
 
+-- What gates did about versions that failed: a row is written before anything is done, and completed after.
+CREATE TABLE rollbacks (
+    service VARCHAR NOT NULL,
+    environment VARCHAR,
+    baseline VARCHAR NOT NULL,
+    candidate VARCHAR NOT NULL,
+    begun_at TIMESTAMPTZ NOT NULL,
+    ended_at TIMESTAMPTZ,            -- NULL where how it ended is not known
+    succeeded BOOLEAN,
+    outcome VARCHAR
+);
+
 -- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number
 -- of rows the oldest are summed into one. A minute may have several rows of a source. Sum to read.
 CREATE TABLE telemetry (
