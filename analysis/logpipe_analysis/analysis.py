@@ -10,7 +10,16 @@ import pandas as pd
 from logpipe.store import Store
 from logpipe_analysis import findings, incidents, recall
 from logpipe_analysis.buckets import Buckets
-from logpipe_analysis.detectors import error_spike, latency, n_plus_one, new_pattern, new_query, silence, slow_query
+from logpipe_analysis.detectors import (
+    deploy_regression,
+    error_spike,
+    latency,
+    n_plus_one,
+    new_pattern,
+    new_query,
+    silence,
+    slow_query,
+)
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
 from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
@@ -110,7 +119,8 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
         *patterns,
         *silence.detect(buckets, settings.silence),
     ]
-    return [finding for finding in found if finding.kind in kinds]
+    regressions, found = deploy_regression.detect(buckets, settings.deployment, settings.gate, found)
+    return [finding for finding in (*found, *regressions) if finding.kind in kinds]
 
 
 def _covered(

@@ -276,6 +276,8 @@ class DeploymentSettings:
     """Minutes before a deployment that it is compared with at most."""
     after_minutes: int = 60
     """Minutes after it that are looked at at most."""
+    same_minutes: int = 3
+    """A version first seen and an event `deployment` this near to each other are one; so is what began with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,13 +200,13 @@ def _print(verdict: "Verdict") -> None:
     from rich.text import Text
 
     from logpipe.cli import output
-    from logpipe_analysis.gate.verdict import told
+    from logpipe_analysis.gate.verdict import headline
 
     colours = {"pass": "bold green", "fail": "bold red", "not_enough_data": "bold yellow"}
     screen = output.console()
     screen.print(
         Text.assemble(
-            (verdict.answer.replace("_", " "), colours[verdict.answer]), f"  {output.harmless(told(verdict))}"
+            (verdict.answer.replace("_", " "), colours[verdict.answer]), f"  {output.harmless(headline(verdict))}"
         )
     )
     for reason in verdict.reasons:

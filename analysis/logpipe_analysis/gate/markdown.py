@@ -8,7 +8,8 @@ from logpipe_analysis.gate.effects import Effect
 from logpipe_analysis.gate.patterns import Pattern
 from logpipe_analysis.gate.records import Record
 from logpipe_analysis.gate.rollback import Rollback
-from logpipe_analysis.gate.verdict import Verdict, factor, figure, told
+from logpipe_analysis.gate.told import factor, figure
+from logpipe_analysis.gate.verdict import Verdict, headline
 
 ANSWERS = {"pass": "✅ pass", "fail": "❌ fail", "not_enough_data": "⏳ not enough data"}
 _OUTCOMES = {"pass": "pass", "fail": "**fail**", "unsure": "not enough data"}
@@ -20,7 +21,7 @@ def markdown(verdict: Verdict, rollback: Rollback | None, place: Callable[[str],
     """The whole comment. `place` shortens the path of a file for people."""
     parts = [
         f"### Gate: {ANSWERS[verdict.answer]}",
-        _escaped(told(verdict)),
+        _escaped(headline(verdict)),
         _listed(map(_escaped, verdict.reasons)),
         *_rolled_back(rollback),
         _table(effect for effect in verdict.effects if effect.operation is None),
@@ -56,14 +57,13 @@ def _name(effect: Effect) -> str:
 
 
 def _operations(verdict: Verdict) -> Iterator[str]:
-    """Failing ones in the open; of the others those that changed most, folded away."""
+    """Failing ones in the open; folded away those that may have become worse."""
     single = [effect for effect in verdict.effects if effect.operation]
     yield _table(effect for effect in single if effect.outcome == "fail")
-    others = sorted((effect for effect in single if effect.outcome != "fail"), key=lambda effect: -effect.ratio.low)[
-        :_MOST_OPERATIONS
-    ]
-    if others:
-        yield _folded(f"Operations that changed most without failing ({len(others)} figures)", _table(others))
+    doubtful = [one for one in single if one.outcome == "unsure" or (one.outcome == "pass" and one.ratio.low > 1)]
+    shown = sorted(doubtful, key=lambda effect: -effect.ratio.low)[:_MOST_OPERATIONS]
+    if shown:
+        yield _folded("Operations that may be worse, within what is tolerated or not certain", _table(shown))
 
 
 def _patterns(title: str, patterns: Iterable[Pattern], place: Callable[[str], str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from logpipe_analysis.gate.patterns import Pattern, only_in
 from logpipe_analysis.gate.records import Record, records
 from logpipe_analysis.gate.sample import Sample
 from logpipe_analysis.gate.sides import Side, aligned
+from logpipe_analysis.gate.told import telling, told, weighted
 from logpipe_analysis.settings import GateSettings
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def judge(
     found = effects(*samples, settings, level)
     new = only_in(second, first, _MOST_PATTERNS) if samples[0].minutes.size else []
     chance = level * PATTERNS_SHARE
-    worse = [_told(effect) for effect in _telling(found)]
+    worse = [told(effect) for effect in telling(found)]
     worse += [_new(pattern, second.name) for pattern in new if pattern.is_error and pattern.p_value <= chance]
     lacking = _lacking(samples, found, settings)
     return Verdict(
@@ -119,7 +120,7 @@ def judge(
     )
 
 
-def told(verdict: Verdict) -> str:
+def headline(verdict: Verdict) -> str:
     """What was compared, in a sentence."""
     where = f" in {verdict.environment}" if verdict.environment else ""
     return f"{verdict.service or 'all services'}{where}: {_side(verdict.candidate)} against {_side(verdict.baseline)}"
@@ -144,38 +145,6 @@ def answered(samples: tuple[Sample, Sample], found: list[Effect], settings: Gate
     return "not_enough_data" if _lacking(samples, found, settings) else "pass"
 
 
-def _weighted(found: list[Effect]) -> list[Effect]:
-    """The whole first, then operations by how certainly they are beyond what is tolerated."""
-    return sorted(found, key=lambda one: (one.operation is not None, -one.ratio.low / one.tolerated_ratio))
-
-
-def _telling(found: list[Effect]) -> list[Effect]:
-    """The failing figures of the whole, and of operations the worst of errors and of latency."""
-    failing = [effect for effect in _weighted(found) if effect.outcome == "fail"]
-    worst = {effect.unit == "ms": effect for effect in reversed(failing) if effect.operation}
-    return [effect for effect in failing if effect.operation is None or effect is worst[effect.unit == "ms"]]
-
-
-def figure(effect: Effect, value: float) -> str:
-    """A baseline's or candidate's value: 0.42 %, 120 ms."""
-    return phrases.milliseconds(value) if effect.unit == "ms" else f"{phrases.number(100 * value)} %"
-
-
-def factor(value: float) -> str:
-    """×1.52; three figures, since the second decimal tells a tolerated rise from one that is not."""
-    return f"×{value:.2f}" if value < 9.995 else f"×{phrases.number(value)}" if value < 1e6 else "×∞"
-
-
-def _told(effect: Effect) -> str:
-    where = f"of {phrases.shortened(effect.operation)} " if effect.operation else ""
-    name = "errors" if effect.metric == "errors" else f"{effect.metric} latency"
-    return (
-        f"{name} {where}{figure(effect, effect.baseline)} → {figure(effect, effect.candidate)}, "
-        f"{factor(effect.ratio.value)} ({factor(effect.ratio.low)} to {factor(effect.ratio.high)}), "
-        f"tolerated {factor(effect.tolerated_ratio)}"
-    )
-
-
 def _new(pattern: Pattern, name: str) -> str:
     return (
         f"a new error, “{phrases.shortened(pattern.template, 120)}”, {pattern.events:,} times in "
@@ -191,7 +160,7 @@ def _lacking(samples: tuple[Sample, Sample], found: list[Effect], settings: Gate
         if len(sample.minutes) < settings.min_minutes
     ]
     unsure = [effect for effect in found if effect.operation is None and effect.outcome == "unsure"]
-    return lacking + [f"{_told(effect)}: more data would narrow this" for effect in unsure]
+    return lacking + [f"{told(effect)}: more data would narrow this" for effect in unsure]
 
 
 def _nothing(found: list[Effect]) -> str:
@@ -210,7 +179,7 @@ def _only(one: Sample, other: Sample, chance: float) -> tuple[str, ...]:
 
 def _evidence(side: Side, found: list[Effect]) -> list[Record]:
     """Records of the candidate: its errors where errors fail, its slowest where a latency does."""
-    failing = _weighted([effect for effect in found if effect.outcome == "fail"])
+    failing = weighted([effect for effect in found if effect.outcome == "fail"])
     examples: tuple[Example, ...] = ()
     if any(effect.metric == "errors" for effect in failing):
         examples += evidence.examples(side.store, f"{side.where('ts')} AND {evidence.ERRORS}", limit=_MOST_LINES)
