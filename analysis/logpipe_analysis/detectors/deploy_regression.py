@@ -7,6 +7,7 @@ again: a spike that began with the deployment says so itself, as a rise in laten
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,16 @@ def _last_seen(buckets: Buckets) -> dict[tuple[str, str | None, str | None], int
     return {(service, environment, version): last for service, environment, version, last in rows}
 
 
+_Frames = dict[tuple[int, str] | None, pd.DataFrame]
+"""By number of the deployment and name of the stretch; None has the one without rows."""
+
+
+def _by_stretch(buckets: Buckets, statement: str) -> _Frames:
+    frame = buckets.frame(statement)
+    grouped: dict[Any, Any] = frame.groupby(["number", "stretch"], sort=False).indices
+    return {None: frame.iloc[:0]} | {(int(number), str(name)): frame.iloc[at] for (number, name), at in grouped.items()}
+
+
 class _Samples:
     """What was logged around each deployment, read at once."""
 
@@ -122,9 +133,10 @@ class _Samples:
             f"FROM (VALUES {values}) AS asked(number, stretch, service, environment, since, until)"
         )
         self._counts, self._durations = (
-            buckets.frame(
+            _by_stretch(
+                buckets,
                 f"SELECT number, stretch, i, version, {columns} FROM {relation} AS logged JOIN ({asked}) AS asked "
-                "USING (service, i) WHERE logged.environment IS NOT DISTINCT FROM asked.environment GROUP BY ALL"
+                "USING (service, i) WHERE logged.environment IS NOT DISTINCT FROM asked.environment GROUP BY ALL",
             )
             for relation, columns in ((buckets.counts, COUNTS), (buckets.latencies, DURATIONS))
         )
@@ -142,8 +154,8 @@ class _Samples:
         totals = rows.groupby("version")["events"].sum()
         return str(totals.idxmax()) if len(totals) else None
 
-    def _chosen(self, frame: pd.DataFrame, number: int, stretch: str) -> pd.DataFrame:
-        rows = frame[(frame["number"] == number) & (frame["stretch"] == stretch)]
+    def _chosen(self, frames: _Frames, number: int, stretch: str) -> pd.DataFrame:
+        rows = frames.get((number, stretch), frames[None])
         version = self._windows[number].deployment.version
         if version is not None:
             new = rows["version"] == version
@@ -155,7 +167,7 @@ class _Samples:
 def _failing(samples: _Samples, number: int, settings: DeploymentSettings, gate: GateSettings) -> list[Effect]:
     """What fails beside the hours before, and is no usual thing at that time of day where the day before is known."""
     after = samples.of(number, "after")
-    found = effects(samples.of(number, "before"), after, gate, settings.alpha)
+    found = effects(samples.of(number, "before"), after, gate, settings.alpha, worse_only=True)
     failing = [effect for effect in found if effect.outcome == "fail"]
     yesterday = samples.of(number, "yesterday") if failing else None
     if yesterday is None or 2 * len(yesterday.minutes) < len(after.minutes):

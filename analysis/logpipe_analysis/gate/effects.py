@@ -5,6 +5,7 @@ the upper end does not; else the data are not enough to say. The chance of one w
 it goes to the figures of the whole, a quarter to those of single operations, a quarter to new patterns.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ import numpy as np
 
 from logpipe_analysis.gate.sample import Floats, Name, Sample
 from logpipe_analysis.settings import GateSettings
+from logpipe_analysis.statistics.histograms import log_quantile
 from logpipe_analysis.statistics.ratios import Interval, RateChange, Resamples, latency_change, rate_change
 
 Outcome = Literal["fail", "pass", "unsure"]
@@ -51,8 +53,13 @@ class Effect:
     outcome: Outcome
 
 
-def effects(baseline: Sample, candidate: Sample, settings: GateSettings, alpha: float) -> list[Effect]:
-    """Those of the whole first, then those of operations that fail or have enough events to be judged."""
+def effects(
+    baseline: Sample, candidate: Sample, settings: GateSettings, alpha: float, *, worse_only: bool = False
+) -> list[Effect]:
+    """Those of the whole first, then those of operations with enough events to be judged.
+
+    `worse_only` spares the work for operations whose figures cannot fail, since they are no more than tolerated.
+    """
     if min(len(baseline.minutes), len(candidate.minutes)) < settings.min_judged_minutes:
         return []
     whole_tail = alpha * WHOLE_SHARE / 3
@@ -61,8 +68,10 @@ def effects(baseline: Sample, candidate: Sample, settings: GateSettings, alpha: 
     found += list(latencies.of_whole(whole_tail))
     names = _counted(baseline, candidate, settings)
     tail = alpha * OPERATIONS_SHARE / max(len(names) + 2 * len(latencies.names), 1)
-    found += [_errors_of(name, baseline, candidate, settings, tail) for name in names]
-    found += [effect for name in latencies.names for effect in latencies.of(name, tail)]
+    failing = [name for name in names if not worse_only or _fails_more(name, baseline, candidate, settings)]
+    found += [_errors_of(name, baseline, candidate, settings, tail) for name in failing]
+    told = [name for name in latencies.names if not worse_only or latencies.is_worse(name)]
+    found += [effect for name in told for effect in latencies.of(name, tail)]
     return [effect for effect in found if effect is not None]
 
 
@@ -85,6 +94,12 @@ def _counted(baseline: Sample, candidate: Sample, settings: GateSettings) -> lis
         and min(one.events.sum(), other.events.sum()) >= settings.min_operation_events
         and one.errors.sum() + other.errors.sum() > 0
     ]
+
+
+def _fails_more(name: Name, baseline: Sample, candidate: Sample, settings: GateSettings) -> bool:
+    """Whether its errors are more than tolerated, certainly or not."""
+    rates = [one.errors.sum() / one.events.sum() for one in (baseline.operations[name], candidate.operations[name])]
+    return bool(rates[1] > settings.max_error_ratio * rates[0])
 
 
 def _errors_of(name: Name, baseline: Sample, candidate: Sample, settings: GateSettings, tail: float) -> Effect | None:
@@ -138,6 +153,16 @@ class _Latencies:
             if min(counted[0][name], counted[1].get(name, 0.0)) >= settings.min_operation_events
         )
         self._events = {name: (int(counted[0][name]), int(counted[1][name])) for name in self.names}
+
+    def is_worse(self, name: Name) -> bool:
+        """Whether its p50 or p95 is more than tolerated, certainly or not."""
+        lowest, width = self._span([name])
+        both = [sample.histogram(name, lowest, width).sum(axis=0)[None, :] for sample in self._samples]
+        least = math.log(self._settings.max_latency_ratio)
+        return any(
+            log_quantile(both[1], lowest, share)[0] - log_quantile(both[0], lowest, share)[0] > least
+            for _, share in _QUANTILES
+        )
 
     def of(self, name: Name, tail: float) -> Iterator[Effect]:
         """p50 and p95 of one operation."""
