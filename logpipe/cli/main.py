@@ -14,8 +14,8 @@ from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
 from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
-from logpipe.cli.incidents import incidents
 from logpipe.cli.gate import gate
+from logpipe.cli.incidents import incidents
 from logpipe.cli.ingest import ingest
 from logpipe.cli.query import query
 from logpipe.cli.reparse import reparse

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 from logpipe_analysis.findings import load
 from tests.analysis.gate.conftest import Gated, Stored
 from tests.analysis.gate.logs import Version
