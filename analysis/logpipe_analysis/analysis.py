@@ -69,7 +69,8 @@ def analyze(
     """Look for findings of `kinds` (all, where None) between `since` and `until` (all data, where None) and store them.
 
     Baselines reach back before `since`. Running it twice on the same store changes nothing, and the second time it is
-    only looked up what the first came to.
+    only looked up what the first came to. What came at `until` and after is not looked at, nor is the bucket in which it
+    lies: the findings are those that there were then.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -133,7 +134,7 @@ def _covered(
     """
     history = timedelta(days=settings.error_spike.history_days)
     lower = max(since, _EPOCH + history) - history if since else _EPOCH
-    upper = min(until, _LATEST) if until else _LATEST
+    upper = TimeRange.border(min(until, _LATEST), settings.bucket) if until else _LATEST
     minutes = store.execute(
         """
         SELECT epoch_us(min(minute)), epoch_us(max(minute)), sum(events)::BIGINT
@@ -165,8 +166,7 @@ def _covered(
             f"looked at {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}; {total - events:,} events lie more than "
             f"{settings.island_days} days apart from these: name their time with --since and --until"
         )
-    if until:
-        end = min(end, until)
+    end = min(end, upper)
     covered = TimeRange.covering(start, end, settings.bucket)
     if covered.buckets > settings.max_buckets:
         start = covered.until - settings.max_buckets * settings.bucket

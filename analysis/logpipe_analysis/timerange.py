@@ -23,6 +23,11 @@ class TimeRange:
         last = -(-((until - _EPOCH) // _MICROSECOND) // width) * width
         return cls(_EPOCH + first * _MICROSECOND, _EPOCH + max(last, first + width) * _MICROSECOND, bucket)
 
+    @staticmethod
+    def border(moment: datetime, bucket: timedelta) -> datetime:
+        """The beginning of the bucket that a moment lies in."""
+        return moment - (moment - _EPOCH) % bucket
+
     @property
     def buckets(self) -> int:
         return (self.until - self.since) // self.bucket

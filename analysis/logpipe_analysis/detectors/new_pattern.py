@@ -167,7 +167,7 @@ def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) 
         sql=(
             "SELECT minute AS bucket, sum(events)::BIGINT AS events\nFROM pattern_minute\n"
             f"WHERE service = {literal(pattern.service)} AND pattern_id = {literal(pattern.pattern_id)}\n"
-            "GROUP BY 1\nORDER BY 1"
+            f"    AND minute < {literal(buckets.range.until)}\nGROUP BY 1\nORDER BY 1"
         ),
         fingerprint=fingerprint("new_pattern", pattern.service, None, pattern.template),
     )
