@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from logpipe.errors import QueryError
 from logpipe.store import Store
-from logpipe_analysis import findings
+from logpipe_analysis import findings, marks
 from logpipe_analysis.finding import Finding
+from logpipe_analysis.marks import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +22,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A finding, the rows its statement returns now, and its lines."""
+    """A finding, the rows its statement returns now, its lines, and what people said of it."""
 
     finding: Finding
     columns: Sequence[str]
     rows: Sequence[tuple[Any, ...]]
     lines: tuple[Line, ...]
+    marks: tuple[Mark, ...]
 
 
-def explained(store: Store, finding_id: str, database: str) -> Explained:
+def explained(store: Store, finding_id: str) -> Explained:
     """Run a finding's statement again and find its lines.
 
     Raises:
         QueryError: no finding has that id.
     """
-    found = findings.load(store, finding_id=finding_id)
-    if not found:
-        raise QueryError(
-            f"no finding has the id {finding_id!r} in {database}",
-            remedy=f"list them with: logpipe findings --db {database}",
-            reason="unknown_finding",
-        )
-    [finding] = found
+    finding = findings.load_one(store, finding_id)
     rows = store.execute(finding.sql)
     columns = [column[0] for column in store.execute(f"DESCRIBE {finding.sql}")]
     paths = dict(store.execute("SELECT source_id, path FROM sources"))
@@ -51,4 +45,4 @@ def explained(store: Store, finding_id: str, database: str) -> Explained:
         Line(paths.get(example.source_id, f"source {example.source_id}"), example.source_pos, example.text)
         for example in finding.evidence
     )
-    return Explained(finding, columns, rows, lines)
+    return Explained(finding, columns, rows, lines, marks.of(store, finding))

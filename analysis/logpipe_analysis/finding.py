@@ -16,7 +16,7 @@ Kind = Literal[
     "deploy_regression",
 ]
 Severity = Literal["info", "warning", "critical"]
-Status = Literal["open", "resolved"]
+Status = Literal["open", "resolved", "muted"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 """From the least to the most severe."""

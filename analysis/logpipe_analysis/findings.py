@@ -10,7 +10,9 @@ from typing import Any
 import duckdb
 import orjson
 
+from logpipe.errors import QueryError
 from logpipe.store import Store
+from logpipe_analysis import marks
 from logpipe_analysis.finding import Example, Finding, Status
 
 _COLUMNS = tuple(field.name for field in fields(Finding))
@@ -76,6 +78,22 @@ def load(
     return [_from_row(row) for row in rows]
 
 
+def load_one(store: Store, finding_id: str) -> Finding:
+    """The stored finding of that id.
+
+    Raises:
+        QueryError: there is none.
+    """
+    found = load(store, finding_id=finding_id)
+    if not found:
+        raise QueryError(
+            f"no finding has the id {finding_id!r} in {store.url}",
+            remedy=f"list them with: logpipe findings --db {store.url}",
+            reason="unknown_finding",
+        )
+    return found[0]
+
+
 def record(
     store: Store,
     found: Sequence[Finding],
@@ -93,19 +111,23 @@ def record(
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
     that is not found any more is resolved as of `until`. The second of two equal runs changes nothing. A look into the
     past, which does not reach the end of the data, and one at another resolution than a finding's add what was not
-    known, and leave that finding as it is.
+    known, and leave that finding as it is. So is one left that a person has resolved.
     """
+    said = marks.in_force(store, now)
     stored = [finding for finding in load(store) if finding.kind in kinds]
     found = [replace(finding, bucket_s=bucket.total_seconds()) for finding in found]
-    fixed = [one for one in stored if not reaches_end or one.bucket_s != bucket.total_seconds()]
+    fixed = [
+        one
+        for one in stored
+        if not reaches_end or one.bucket_s != bucket.total_seconds() or one.finding_id in said.resolved
+    ]
     seen = [old for old in fixed if any(_same(finding, old, until, adjoining) for finding in found)]
     found = [finding for finding in found if not any(_same(finding, old, until, adjoining) for old in fixed)]
     pairs, unmatched = _paired(found, [one for one in stored if one not in fixed], until, adjoining)
     new, updated, resolved, unchanged = [], [], [], [*seen]
     for finding, before in pairs:
-        status: Status = "resolved" if finding.ended_at else "open"
         finding_id = before.finding_id if before else short_id(finding)
-        current = replace(finding, finding_id=finding_id, status=status)
+        current = replace(finding, finding_id=finding_id, status=_status(finding, before, said.muted))
         if before is None:
             new.append(current)
         elif current == before:
@@ -114,11 +136,12 @@ def record(
             resolved.append(current)
         else:
             updated.append(current)
-    resolved += [
-        replace(lost, status="resolved", ended_at=until)
+    gone = [
+        (lost, replace(lost, ended_at=lost.ended_at or until, status=_closed(lost, said.muted)))
         for lost in unmatched
-        if lost.status == "open" and lost.started_at < until
+        if lost.status != "resolved" and lost.started_at < until
     ]
+    resolved += [now_closed for lost, now_closed in gone if now_closed != lost]
     if new or updated or resolved:
         with store.transaction() as connection:
             for finding in (*updated, *resolved):
@@ -134,6 +157,17 @@ def put(connection: duckdb.DuckDBPyConnection, finding: Finding, now: datetime) 
         _update(connection, finding, now)
     else:
         _insert(connection, finding, now)
+
+
+def _status(finding: Finding, before: Finding | None, muted: frozenset[str]) -> Status:
+    """What had ended before it was muted stays resolved."""
+    if before is not None and before.status == "resolved" and finding.ended_at:
+        return "resolved"
+    return _closed(finding, muted) if finding.ended_at or finding.fingerprint in muted else "open"
+
+
+def _closed(finding: Finding, muted: frozenset[str]) -> Status:
+    return "muted" if finding.fingerprint in muted else "resolved"
 
 
 def _paired(

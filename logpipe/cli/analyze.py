@@ -35,18 +35,20 @@ def analyze(
         if not store.attached:
             store.share(writable=False, after_s=SHARE_AFTER_S)
         analysis = analyse(store, *stretch(store, since, until), kinds, settings)
+        heard = [one for one in analysis.findings if one.status != "muted"]
         if not json:
-            show_grouped(store, analysis.findings)
+            show_grouped(store, heard)
     if json:
-        output.json_lines(map(findings.as_row, analysis.findings))
+        output.json_lines(map(findings.as_row, heard))
     for note in analysis.notes:
         output.note(f"note: {note}")
     changes = analysis.changes
     output.note(
-        f"{findings.counted(analysis.findings)}: {len(changes.new)} new, {len(changes.updated)} updated, "
+        f"{findings.counted(heard)}: {len(changes.new)} new, {len(changes.updated)} updated, "
         f"{len(changes.resolved)} resolved, {len(changes.unchanged)} unchanged"
+        + (f"; {muted:,} muted" if (muted := len(analysis.findings) - len(heard)) else "")
     )
     severe = SEVERITIES[SEVERITIES.index(least) :] if least else ()
-    alarming = (one for one in analysis.findings if one.status == "open" or one in changes.new)
+    alarming = (one for one in heard if one.status == "open" or one in changes.new)
     if any(finding.severity in severe for finding in alarming):
         raise typer.Exit(3)

@@ -1,5 +1,6 @@
 """`logpipe explain ID`: one finding with its figures, its SQL run again, and its lines."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,11 +8,15 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
+    from logpipe.store import Store
     from logpipe_analysis.explain import Explained
 
 
 def explain(
     finding_id: Annotated[str, typer.Argument(metavar="ID", help="As `logpipe findings` prints it.")],
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Print all its events instead, one JSON object a line, with file and byte.")
+    ] = False,
     db: Database = DEFAULT_DATABASE,
     json: Json = False,
 ) -> None:
@@ -22,13 +27,28 @@ def explain(
     from logpipe_analysis.explain import explained
 
     with open_sealed(db) as store:
-        whole = explained(store, finding_id, db)
+        if rows:
+            _print_rows(store, finding_id)
+            return
+        whole = explained(store, finding_id)
     if json:
         lines = [{"path": line.path, "source_pos": line.source_pos, "text": line.text} for line in whole.lines]
-        rows = [dict(zip(whole.columns, row, strict=True)) for row in whole.rows]
-        output.json_lines([{**as_row(whole.finding), "rows": rows, "lines": lines}])
+        figures = [dict(zip(whole.columns, row, strict=True)) for row in whole.rows]
+        said = [asdict(mark) for mark in whole.marks]
+        output.json_lines([{**as_row(whole.finding), "rows": figures, "lines": lines, "marks": said}])
     else:
         _show(whole)
+
+
+def _print_rows(store: "Store", finding_id: str) -> None:
+    from logpipe.cli.options import Format
+    from logpipe.cli.results import Destination
+    from logpipe.store.reading import stream
+    from logpipe_analysis.behind import events_behind
+    from logpipe_analysis.findings import load_one
+
+    with stream(store, events_behind(load_one(store, finding_id))) as result:
+        Destination("-", Format.JSON).write(result, 0, exact=True)
 
 
 def _show(whole: "Explained") -> None:
@@ -53,6 +73,10 @@ def _show(whole: "Explained") -> None:
     }
     for name, value in facts.items():
         screen.print(Text(f"{name:>10}  {output.harmless(value)}"))
+    for mark in whole.marks:
+        ends = f" until {mark.until:%Y-%m-%d %H:%M}" if mark.until else ""
+        said = " ".join(part for part in (f"{mark.made_at:%Y-%m-%d %H:%M}", mark.text) if part)
+        screen.print(Text(output.harmless(f"{mark.action:>10}{ends}  {said}")))
     screen.print(Text(output.harmless(f"\n{finding.sql}\n")))
     output.table(whole.columns, whole.rows)
     for line in whole.lines:

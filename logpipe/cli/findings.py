@@ -1,4 +1,4 @@
-"""`logpipe findings`: list what was found."""
+"""`logpipe findings`: list what was found, and say of it what later runs keep to."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,33 +6,48 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from logpipe.cli.finding_marks import mute, note, resolve, unmute
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
     from logpipe_analysis.finding import Finding, Kind, Severity
 
 
+app = typer.Typer(help="What was found.")
+app.command()(mute)
+app.command()(unmute)
+app.command()(resolve)
+app.command()(note)
+
+
+@app.callback(invoke_without_command=True)
 def findings(
+    context: typer.Context,
     db: Database = DEFAULT_DATABASE,
-    status: Annotated[str | None, typer.Option(help="open or resolved.")] = None,
+    status: Annotated[str | None, typer.Option(help="open, resolved or muted.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only findings of this kind.")] = None,
     service: Annotated[str | None, typer.Option(help="Only findings of this service.")] = None,
     severity: Annotated[str | None, typer.Option(help="Only findings of this severity.")] = None,
+    muted: Annotated[bool, typer.Option("--muted", help="Also those that are muted.")] = False,
     json: Json = False,
 ) -> None:
     """List stored findings, the newest onset first, those of one incident under its line."""
+    if context.invoked_subcommand is not None:
+        return
     from logpipe.cli import output
     from logpipe.cli.incidents import show_grouped
     from logpipe.store import Store
     from logpipe_analysis.findings import load
 
-    if status not in (None, "open", "resolved"):
-        raise typer.BadParameter(f"{status!r} is no status; give open or resolved")
+    if status not in (None, "open", "resolved", "muted"):
+        raise typer.BadParameter(f"{status!r} is no status; give open, resolved or muted")
     if kind:
         known_kinds([kind])
     known_severity(severity)
     with Store.open(db, read_only=True) as store:
         found = load(store, status=status, kind=kind, service=service, severity=severity)
+        if not muted and status is None:
+            found = [one for one in found if one.status != "muted"]
         if not json:
             show_grouped(store, found)
     if json:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import emit, export, formats, rejects, rollup
+from logpipe.cli import emit, export, findings, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.compact import compact
 from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
-from logpipe.cli.findings import findings
 from logpipe.cli.gaps import gaps
 from logpipe.cli.gate import gate
 from logpipe.cli.incidents import incidents
@@ -65,7 +64,6 @@ app.command()(compact)
 app.command()(query)
 app.command()(report)
 app.command()(analyze)
-app.command()(findings)
 app.command()(explain)
 app.command()(incidents)
 app.command()(diff)
@@ -73,6 +71,7 @@ app.command()(gate)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")
+app.add_typer(findings.app, name="findings")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")
 

@@ -54,13 +54,14 @@ def _checked_time(text: str | None) -> str | None:
     return text
 
 
-def checked_span(text: str) -> str:
-    """A length of time that cannot be read is wrong usage."""
+def checked_span(text: str | None) -> str | None:
+    """A span that cannot be read is wrong usage."""
     from logpipe.cli.times import parse_span
     from logpipe.errors import QueryError
 
     try:
-        parse_span(text)
+        if text is not None:
+            parse_span(text)
     except QueryError as error:
         raise typer.BadParameter(str(error)) from None
     return text

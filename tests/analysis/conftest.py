@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from logpipe.store import Store, rollup
+from tests.analysis.eventful import eventful_day, stored
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -111,3 +112,16 @@ def quiet(traffic: Traffic, filled: Filled) -> Callable[[int], Store]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def eventful() -> pd.DataFrame:
+    """The rows of a day on which everything happens."""
+    return eventful_day()
+
+
+@pytest.fixture(scope="session")
+def whole(eventful: pd.DataFrame) -> Iterator[Store]:
+    """The store of all of it."""
+    with stored(eventful) as store:
+        yield store

@@ -1,113 +1,19 @@
 """What is found as of a moment depends on nothing that came after it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from logpipe.store import Store, rollup
+from logpipe.store import Store
 from logpipe_analysis.analyze import KINDS, analyze
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.settings import Settings
+from tests.analysis.eventful import at, stored
 
-START = pd.Timestamp("2026-01-05", tz="UTC")
-MINUTES = 480
 MOMENTS = (215, 262, 306, 330, 372, 400, 425, 447, 475)
 """In the first silence, the spike, the step, the slow query and the last silence, and after each of them."""
-
-
-def _traffic(seed: int, per_minute: float, **columns: Any) -> pd.DataFrame:
-    """Events by a Poisson process; columns are values, or functions of the minutes."""
-    generator = np.random.default_rng(seed)
-    when = np.sort(generator.random(generator.poisson(per_minute * MINUTES))) * MINUTES
-    frame = pd.DataFrame({"minutes": when, "severity": 9, "level": "INFO", "stream": "app", "service": "shop"})
-    for name, value in columns.items():
-        frame[name] = value(when, generator) if callable(value) else value
-    frame.loc[frame["severity"] >= 17, ["level", "stream"]] = ["ERROR", "error"]
-    return frame
-
-
-def _slower(median_ms: float, factor: Callable[[Any], Any]) -> Callable[[Any, np.random.Generator], Any]:
-    return lambda when, generator: median_ms * np.exp(0.4 * generator.normal(size=len(when))) * factor(when)
-
-
-def _eventful() -> pd.DataFrame:
-    """Eight hours in which everything happens that is looked for, in a file whose lines are not in order of time."""
-
-    def failing(when: Any, generator: np.random.Generator) -> Any:
-        return np.where(generator.random(len(when)) < np.where((when >= 300) & (when < 312), 0.4, 0.005), 17, 9)
-
-    def working(when: Any) -> Any:
-        return ((when < 205) | (when >= 235)) & (when < 440)
-
-    pages = _traffic(
-        1, 40, http_method="GET", http_route="/", severity=failing, message="page %s",
-        duration_ms=_slower(60, np.ones_like),
-    )  # fmt: skip
-    pages.loc[pages["severity"] == 17, "exception_type"] = "shop.Unavailable"
-    stepping = _traffic(
-        2, 20, service="api", http_method="GET", http_route="/quote",
-        version=lambda when, _: np.where(when < 350, "1", "2"),
-        duration_ms=_slower(40, lambda when: np.where(when < 350, 1, 2)),
-    )  # fmt: skip
-    creeping = _traffic(
-        3, 20, service="api", http_method="GET", http_route="/search",
-        duration_ms=_slower(30, lambda when: np.exp(np.clip((when - 140) / 120, 0, 1.2))),
-    )  # fmt: skip
-    queries = _traffic(
-        4, 20, service="api", stream="performance", db_statement="SELECT * FROM carts WHERE id = 7",
-        duration_ms=_slower(4, lambda when: np.where((when >= 380) & (when < 420), 15, 1)),
-    )  # fmt: skip
-    steady = _traffic(
-        5, 10, service="api", stream="performance", db_statement="SELECT 1", duration_ms=_slower(2, np.ones_like)
-    )
-    unheard = _traffic(
-        6, 3, service="api", severity=13, level="WARNING", logger="tax",
-        message=lambda when, generator: [f"no tax rate for cart {number}" for number in range(len(when))],
-    )  # fmt: skip
-    unheard = unheard[unheard["minutes"] >= 255]
-    beats = _traffic(7, 6, service="worker", event="beat")
-    beats = beats[working(beats["minutes"])]
-    frame = pd.concat([pages, stepping, creeping, queries, steady, unheard, beats])
-    frame["ts"] = START + pd.to_timedelta(frame["minutes"], unit="min")
-    late = np.random.default_rng(8).exponential(4, len(frame))
-    return _in_file(frame.assign(written=frame["minutes"] + late).sort_values("written"))
-
-
-def _in_file(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.drop(columns=["minutes", "written"]).assign(
-        source_id=1, bytes=100, source_pos=np.arange(len(frame), dtype=np.int64) * 100
-    )
-
-
-@contextmanager
-def _stored(frame: pd.DataFrame) -> Iterator[Store]:
-    """A store of these rows, committed a third at a time."""
-    with Store.open(":memory:") as store:
-        for rows in np.array_split(np.arange(len(frame)), 3):
-            part = frame.iloc[rows]
-            with store.transaction() as connection:
-                connection.register("incoming", part)
-                connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
-                connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
-                connection.execute("INSERT INTO events FROM batch")
-                rollup.roll_up(connection, "batch")
-                connection.execute("DROP TABLE batch")
-                connection.unregister("incoming")
-                connection.execute(
-                    "INSERT INTO ledger "
-                    "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
-                    {"from": int(part["source_pos"].min()), "to": int(part["source_pos"].max()) + 100, "n": len(part)},
-                )
-        yield store
-
-
-def _at(minutes: float) -> datetime:
-    return (START + pd.Timedelta(minutes=minutes)).to_pydatetime().astimezone(UTC)
 
 
 def _found(store: Store, until: datetime | None, settings: Settings) -> list[tuple[Finding, list[tuple[Any, ...]]]]:
@@ -118,25 +24,12 @@ def _found(store: Store, until: datetime | None, settings: Settings) -> list[tup
     return [(one, store.execute(one.sql)) for one in ordered]
 
 
-@pytest.fixture(scope="module")
-def eventful() -> pd.DataFrame:
-    """The rows of the eventful day."""
-    return _eventful()
-
-
-@pytest.fixture(scope="module")
-def whole(eventful: pd.DataFrame) -> Iterator[Store]:
-    """The store that knows how it went on."""
-    with _stored(eventful) as store:
-        yield store
-
-
 @pytest.mark.parametrize("minute", MOMENTS)
 def test_what_came_later_changes_nothing(eventful: pd.DataFrame, whole: Store, minute: int) -> None:
     """The whole up to a moment, and a store that ends there, give the same findings, figures, lines and rows."""
-    with _stored(eventful[eventful["ts"] < _at(minute)]) as ended:
+    with stored(eventful[eventful["ts"] < at(minute)]) as ended:
         expected = _found(ended, None, Settings())
-    assert _found(whole, _at(minute), Settings()) == expected
+    assert _found(whole, at(minute), Settings()) == expected
     assert expected
 
 
@@ -151,16 +44,16 @@ def test_everything_is_found_in_the_end(whole: Store) -> None:
 def test_neither_in_buckets_of_another_length(eventful: pd.DataFrame, whole: Store, seconds: int) -> None:
     """Counted from the events, and from several minutes."""
     settings = Settings(bucket=timedelta(seconds=seconds))
-    moment = _at(305)
+    moment = at(305)
     near = eventful["ts"] < moment
-    with _stored(eventful[near]) as ended:
+    with stored(eventful[near]) as ended:
         expected = _found(ended, None, settings)
     assert _found(whole, moment, settings) == expected
     assert expected
 
 
 @pytest.mark.parametrize("seconds", [60, 300])
-def test_a_bucket_that_is_not_over_is_not_looked_at(whole: Store, seconds: int) -> None:
+def test_a_bucket_that_is_not_over_is_not_lookedat(whole: Store, seconds: int) -> None:
     """A moment within a bucket gives what its beginning gives."""
     settings = Settings(bucket=timedelta(seconds=seconds))
-    assert _found(whole, _at(309.5), settings) == _found(whole, _at(309 - 309 % (seconds // 60)), settings)
+    assert _found(whole, at(309.5), settings) == _found(whole, at(309 - 309 % (seconds // 60)), settings)

@@ -99,7 +99,9 @@ def test_nothing_found_in_the_range_is_success(database: Path) -> None:
         (["analyze", "--fail-on", "grave"], 2, "give info, warning, critical"),
         (["analyze", "--since", "soonish"], 2, "'soonish' is not a time"),
         (["analyze", "--bucket", "0s"], 2, "give one as 10s, 1m, 2h or 1d"),
-        (["findings", "--status", "closed"], 2, "give open or resolved"),
+        (["findings", "mute", "nonesuch"], 1, "no finding has the id 'nonesuch'"),
+        (["findings", "mute", "nonesuch", "--for", "ever"], 2, "give one as 10s, 1m, 2h or 1d"),
+        (["findings", "--status", "closed"], 2, "give open, resolved or muted"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(database: Path, words: list[str], code: int, sentence: str) -> None:
@@ -108,3 +110,63 @@ def test_what_cannot_be_done_is_one_sentence(database: Path, words: list[str], c
     assert done.returncode == code
     assert sentence in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def analysed(database: Path, tmp_path: Path) -> tuple[str, str]:
+    """A database of its own whose finding is new, as `--db FILE`, and the id."""
+    fresh = tmp_path / "fresh.duckdb"
+    shutil.copy(database, fresh)
+    with Store.open(fresh) as store:
+        store.execute("DELETE FROM findings")
+    [found] = _json("analyze", "--db", str(fresh))
+    return f"--db={fresh}", found["finding_id"]
+
+
+def test_a_muted_problem_is_heard_of_no_more(analysed: tuple[str, str]) -> None:
+    """Neither by its exit code nor in the lists, unless it is asked for; and again once the mute is taken back."""
+    db, finding_id = analysed
+    with Store.open(db.removeprefix("--db=")) as store:
+        store.execute("UPDATE findings SET status = 'open', ended_at = NULL")
+    muted = call("findings", "mute", finding_id, "--for", "7d", "--reason", "known", db)
+    assert (muted.returncode, muted.stdout) == (0, "")
+    assert muted.stderr.startswith("muted until ")
+    done = call("analyze", "--fail-on", "info", db)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "0 findings: " in done.stderr
+    assert "; 1 muted" in done.stderr
+    assert _json("findings", db) == []
+    assert [one["status"] for one in _json("findings", "--muted", db)] == ["muted"]
+    assert [one["status"] for one in _json("findings", "--status", "muted", db)] == ["muted"]
+    shown = call("explain", finding_id, db).stdout
+    assert "mute until" in shown
+    assert "known" in shown
+    assert call("findings", "unmute", finding_id, db).returncode == 0
+    assert len(_json("findings", db)) == 1
+
+
+def test_notes_and_the_end_are_shown(analysed: tuple[str, str]) -> None:
+    """What people said, when, in order."""
+    db, finding_id = analysed
+    assert call("findings", "note", finding_id, "an old \x1b[31mdriver", db).returncode == 0
+    assert call("findings", "resolve", finding_id, "--reason", "replaced", db).returncode == 0
+    [whole] = _json("explain", finding_id, db)
+    assert [(mark["action"], mark["text"]) for mark in whole["marks"]] == [
+        ("note", "an old \x1b[31mdriver"),
+        ("resolve", "replaced"),
+    ]
+    shown = call("explain", finding_id, db).stdout
+    assert "an old" in shown
+    assert "\x1b" not in shown
+
+
+def test_all_its_events_are_printed(analysed: tuple[str, str]) -> None:
+    """Whole rows as JSON lines, with file and byte; nothing else on standard output."""
+    db, finding_id = analysed
+    done = call("explain", finding_id, "--rows", db)
+    rows = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == 100
+    assert {(row["path"], row["severity"], row["message"]) for row in rows} == {
+        ("logs/shop.jsonl", 17, "no \x1b[31mstock")
+    }
+    assert rows[0]["source_pos"] == 450000

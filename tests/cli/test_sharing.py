@@ -122,6 +122,22 @@ def test_a_finding_is_explained(
     assert said[0] == said[1]
 
 
+def test_what_is_said_of_a_finding_is_written_through_the_owner(databases: tuple[Path, Path], logpipe: Logpipe) -> None:
+    """And seen by the next command."""
+    db = str(databases[1])
+    with Store.open(db, read_only=True) as store:
+        [(finding_id,)] = store.execute("SELECT finding_id FROM findings LIMIT 1")
+    for words in (("note", finding_id, "seen"), ("mute", finding_id), ("unmute", finding_id)):
+        done = logpipe("findings", *words, "--db", db)
+        assert done.returncode == 0, done.stderr
+    with Store.open(db, read_only=True) as store:
+        said = store.execute("SELECT action FROM finding_marks WHERE finding_id = ? ORDER BY made_at", [finding_id])
+    assert [action for (action,) in said] == ["note", "mute", "unmute"]
+    done = logpipe("explain", finding_id, "--rows", "--db", db)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
 def test_parquet_is_written_by_the_command_itself(
     databases: tuple[Path, Path], logpipe: Logpipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -185,7 +185,7 @@ CREATE TABLE findings (
     evidence JSON NOT NULL,          -- [{"source_id":..,"source_pos":..,"ts":..,"text":..}, ..]
     sql VARCHAR NOT NULL,            -- reproduces the observation
     bucket_s DOUBLE NOT NULL,        -- the resolution at which it was found
-    status VARCHAR NOT NULL,         -- open, resolved
+    status VARCHAR NOT NULL,         -- open, resolved, muted
     detected_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
 );
@@ -210,6 +210,16 @@ CREATE TABLE rollbacks (
     ended_at TIMESTAMPTZ,            -- NULL where how it ended is not known
     succeeded BOOLEAN,
     outcome VARCHAR
+);
+
+-- What people say of findings, in the order in which they said it; a mute concerns all findings of the fingerprint.
+CREATE TABLE finding_marks (
+    finding_id VARCHAR NOT NULL,
+    fingerprint VARCHAR NOT NULL,
+    action VARCHAR NOT NULL,         -- mute, unmute, resolve, note
+    text VARCHAR,                    -- the reason, or the note
+    until TIMESTAMPTZ,               -- the end of a mute; NULL where it has none
+    made_at TIMESTAMPTZ NOT NULL
 );
 
 -- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number

@@ -1,0 +1,110 @@
+"""Eight hours in which everything happens that is looked for, in a file whose lines are not in order of time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from logpipe.store import Store, rollup
+
+START = pd.Timestamp("2026-01-05", tz="UTC")
+MINUTES = 480
+
+
+def _traffic(seed: int, per_minute: float, **columns: Any) -> pd.DataFrame:
+    """Events by a Poisson process; columns are values, or functions of the minutes."""
+    generator = np.random.default_rng(seed)
+    when = np.sort(generator.random(generator.poisson(per_minute * MINUTES))) * MINUTES
+    frame = pd.DataFrame({"minutes": when, "severity": 9, "level": "INFO", "stream": "app", "service": "shop"})
+    for name, value in columns.items():
+        frame[name] = value(when, generator) if callable(value) else value
+    frame.loc[frame["severity"] >= 17, ["level", "stream"]] = ["ERROR", "error"]
+    return frame
+
+
+def _slower(median_ms: float, factor: Callable[[Any], Any]) -> Callable[[Any, np.random.Generator], Any]:
+    return lambda when, generator: median_ms * np.exp(0.4 * generator.normal(size=len(when))) * factor(when)
+
+
+def eventful_day() -> pd.DataFrame:
+    """Its rows; `source_pos` is the order in which they were written."""
+
+    def failing(when: Any, generator: np.random.Generator) -> Any:
+        return np.where(generator.random(len(when)) < np.where((when >= 300) & (when < 312), 0.4, 0.005), 17, 9)
+
+    def working(when: Any) -> Any:
+        return ((when < 205) | (when >= 235)) & (when < 440)
+
+    pages = _traffic(
+        1, 40, http_method="GET", http_route="/", severity=failing, message="page %s",
+        duration_ms=_slower(60, np.ones_like),
+    )  # fmt: skip
+    pages.loc[pages["severity"] == 17, "exception_type"] = "shop.Unavailable"
+    stepping = _traffic(
+        2, 20, service="api", http_method="GET", http_route="/quote",
+        version=lambda when, _: np.where(when < 350, "1", "2"),
+        duration_ms=_slower(40, lambda when: np.where(when < 350, 1, 2)),
+    )  # fmt: skip
+    creeping = _traffic(
+        3, 20, service="api", http_method="GET", http_route="/search",
+        duration_ms=_slower(30, lambda when: np.exp(np.clip((when - 140) / 120, 0, 1.2))),
+    )  # fmt: skip
+    queries = _traffic(
+        4, 20, service="api", stream="performance", db_statement="SELECT * FROM carts WHERE id = 7",
+        duration_ms=_slower(4, lambda when: np.where((when >= 380) & (when < 420), 15, 1)),
+    )  # fmt: skip
+    steady = _traffic(
+        5, 10, service="api", stream="performance", db_statement="SELECT 1", duration_ms=_slower(2, np.ones_like)
+    )
+    unheard = _traffic(
+        6, 3, service="api", severity=13, level="WARNING", logger="tax",
+        message=lambda when, generator: [f"no tax rate for cart {number}" for number in range(len(when))],
+    )  # fmt: skip
+    unheard = unheard[unheard["minutes"] >= 255]
+    beats = _traffic(7, 6, service="worker", event="beat")
+    beats = beats[working(beats["minutes"])]
+    frame = pd.concat([pages, stepping, creeping, queries, steady, unheard, beats])
+    frame["ts"] = START + pd.to_timedelta(frame["minutes"], unit="min")
+    late = np.random.default_rng(8).exponential(4, len(frame))
+    return _in_file(frame.assign(written=frame["minutes"] + late).sort_values("written"))
+
+
+def _in_file(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(columns=["minutes", "written"]).assign(
+        source_id=1, bytes=100, source_pos=np.arange(len(frame), dtype=np.int64) * 100
+    )
+
+
+@contextmanager
+def stored(frame: pd.DataFrame, path: Path | str = ":memory:") -> Iterator[Store]:
+    """A store of these rows, committed a third at a time."""
+    with Store.open(path) as store:
+        for rows in np.array_split(np.arange(len(frame)), 3):
+            part = frame.iloc[rows]
+            with store.transaction() as connection:
+                connection.register("incoming", part)
+                connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
+                connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
+                connection.execute("INSERT INTO events FROM batch")
+                rollup.roll_up(connection, "batch")
+                connection.execute("DROP TABLE batch")
+                connection.unregister("incoming")
+                connection.execute(
+                    "INSERT INTO ledger "
+                    "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
+                    {"from": int(part["source_pos"].min()), "to": int(part["source_pos"].max()) + 100, "n": len(part)},
+                )
+        store.execute(
+            "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state, "
+            "first_seen_at) VALUES (1, 'logs/shop.jsonl', 'shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', now())"
+        )
+        yield store
+
+
+def at(minutes: float) -> datetime:
+    """The time so many minutes after the beginning."""
+    return (START + pd.Timedelta(minutes=minutes)).to_pydatetime().astimezone(UTC)
