@@ -98,7 +98,7 @@ def analyze(
         until=covered.until,
         reaches_end=until is None or covered.until > _newest_minute(store),
         bucket=covered.bucket,
-        adjoining=settings.error_spike.max_gap_buckets * covered.bucket,
+        adjoining=settings.adjoining,
         now=datetime.now(UTC),
     )
     incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
@@ -106,6 +106,17 @@ def analyze(
     found = tuple(finding.finding_id for finding in analysis.changes.all)
     recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
     return analysis
+
+
+def as_of(store: Store, until: datetime, kinds: Sequence[Kind] | None, settings: Settings) -> list[Finding]:
+    """What an analysis of all data finds that runs at `until`; nothing is stored, nor are patterns counted."""
+    covered, _ = _covered(store, None, until, settings)
+    return [] if covered is None else _detected(Buckets(store, covered), kinds or KINDS, settings)
+
+
+def extent(store: Store, until: datetime | None, settings: Settings) -> TimeRange | None:
+    """The stretch that an analysis up to `until` looks at; None where it holds no events."""
+    return _covered(store, None, until, settings)[0]
 
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:

@@ -123,7 +123,7 @@ def record(
     ]
     seen = [old for old in fixed if any(_same(finding, old, until, adjoining) for finding in found)]
     found = [finding for finding in found if not any(_same(finding, old, until, adjoining) for old in fixed)]
-    pairs, unmatched = _paired(found, [one for one in stored if one not in fixed], until, adjoining)
+    pairs, unmatched = paired(found, [one for one in stored if one not in fixed], until, adjoining)
     new, updated, resolved, unchanged = [], [], [], [*seen]
     for finding, before in pairs:
         finding_id = before.finding_id if before else short_id(finding)
@@ -170,7 +170,7 @@ def _closed(finding: Finding, muted: frozenset[str]) -> Status:
     return "muted" if finding.fingerprint in muted else "resolved"
 
 
-def _paired(
+def paired(
     found: Sequence[Finding], stored: Sequence[Finding], until: datetime, adjoining: timedelta
 ) -> tuple[list[tuple[Finding, Finding | None]], list[Finding]]:
     """Each found finding with the stored one that it continues; and the stored ones that none continues."""

@@ -316,3 +316,8 @@ class Settings:
     """Of `logpipe gate`, and what it shares with `deploy_regression`."""
     deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
     """Of `deploy_regression`."""
+
+    @property
+    def adjoining(self) -> timedelta:
+        """Findings of one fingerprint at most this far apart are the same."""
+        return self.error_spike.max_gap_buckets * self.bucket

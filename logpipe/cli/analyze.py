@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, SHARE_AFTER_S, Bucket, Database, Json, Since, Until, stretch
+from logpipe.cli.options import (
+    DEFAULT_DATABASE,
+    SHARE_AFTER_S,
+    Bucket,
+    Database,
+    Json,
+    SettingsFile,
+    Since,
+    Until,
+    detector_settings,
+    stretch,
+)
 
 
 def analyze(
@@ -12,7 +23,8 @@ def analyze(
     since: Since = None,
     until: Until = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only findings of this kind; may be given again.")] = None,
-    bucket: Bucket = "1m",
+    bucket: Bucket = None,
+    settings_file: SettingsFile = None,
     json: Json = False,
     fail_on: Annotated[
         str | None,
@@ -22,15 +34,13 @@ def analyze(
     """Look for error spikes, slow queries, latency rises, new patterns and silences; store what is found."""
     from logpipe.cli import findings, output
     from logpipe.cli.incidents import show_grouped
-    from logpipe.cli.times import parse_span
     from logpipe.store import Store
     from logpipe_analysis.analysis import analyze as analyse
     from logpipe_analysis.finding import SEVERITIES
-    from logpipe_analysis.settings import Settings
 
     kinds = findings.known_kinds(kind or [])
     least = findings.known_severity(fail_on)
-    settings = Settings(bucket=parse_span(bucket))
+    settings = detector_settings(settings_file, bucket)
     with Store.open(db, create=False, through_owner=True) as store:
         if not store.attached:
             store.share(writable=False, after_s=SHARE_AFTER_S)

@@ -9,6 +9,7 @@ import typer
 
 from logpipe.cli import emit, export, findings, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
+from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
 from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
@@ -68,6 +69,7 @@ app.command()(explain)
 app.command()(incidents)
 app.command()(diff)
 app.command()(gate)
+app.command()(backtest)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from logpipe.store import Store
+    from logpipe_analysis.settings import Settings
 
 Database = Annotated[str, typer.Option("--db", envvar="LOGPIPE_DB", help="The database file.", metavar="FILE")]
 DEFAULT_DATABASE = "logs.duckdb"
@@ -56,8 +57,8 @@ def _checked_time(text: str | None) -> str | None:
 
 def checked_span(text: str | None) -> str | None:
     """A span that cannot be read is wrong usage."""
-    from logpipe.cli.times import parse_span
     from logpipe.errors import QueryError
+    from logpipe.spans import parse_span
 
     try:
         if text is not None:
@@ -68,9 +69,19 @@ def checked_span(text: str | None) -> str | None:
 
 
 Bucket = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--bucket", callback=checked_span, help="The resolution: shorter than 1m for short ranges.", metavar="SPAN"
+        "--bucket",
+        callback=checked_span,
+        help="The resolution, else 1m: shorter for short ranges.",
+        metavar="SPAN",
+        show_default=False,
+    ),
+]
+SettingsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--settings", help="Settings of the detectors that differ, as TOML.", metavar="FILE", show_default=False
     ),
 ]
 Since = Annotated[
@@ -89,6 +100,22 @@ Until = Annotated[
         "--until", callback=_checked_time, help="Up to, not including, this time.", metavar="TIME", show_default=False
     ),
 ]
+
+
+def detector_settings(path: str | None, bucket: str | None) -> "Settings":
+    """The settings of a file, else the defaults; --bucket goes before the file.
+
+    Raises:
+        SettingError: the file cannot be read, or says what is no setting.
+    """
+    from dataclasses import replace
+
+    from logpipe.spans import parse_span
+    from logpipe_analysis.settings import Settings
+    from logpipe_analysis.settings_file import load
+
+    settings = load(path) if path else Settings()
+    return replace(settings, bucket=parse_span(bucket)) if bucket else settings
 
 
 def stretch(store: "Store", since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

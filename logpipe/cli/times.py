@@ -1,14 +1,9 @@
-"""Times and lengths of time as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h`, `1d12h`, `now`."""
+"""Times as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h` back, `now`."""
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from logpipe.errors import QueryError
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
-_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
+from logpipe.spans import SPAN, parse_span
 
 
 def parse_time(text: str, now: datetime) -> datetime:
@@ -23,7 +18,7 @@ def parse_time(text: str, now: datetime) -> datetime:
     try:
         if wanted.lower() == "now":
             return now.astimezone(UTC)
-        if _SPAN.fullmatch(wanted.lower()):
+        if SPAN.fullmatch(wanted.lower()):
             return now.astimezone(UTC) - parse_span(wanted)
         time = datetime.fromisoformat(wanted)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,81 @@
+"""The settings of the analysis from a TOML file: `bucket = "1m"`, and a table for each detector.
+
+Only what is to differ from the defaults stands in it. Names are those of `settings.py`, and of docs/analysis.md.
+"""
+
+import difflib
+import tomllib
+from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from logpipe.errors import QueryError, SettingError
+from logpipe.spans import parse_span
+from logpipe_analysis.settings import Settings
+
+
+def load(path: str | Path) -> Settings:
+    """The settings in a file; what it does not name is as by default.
+
+    Raises:
+        SettingError: the file cannot be read, has a name that is none of a setting's, or a value of another type.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            given = tomllib.load(file)
+    except OSError as error:
+        raise SettingError(f"{path}: {(error.strerror or str(error)).lower()}", reason="settings_unreadable") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not TOML: {str(error).lower()}", reason="settings_unreadable") from error
+    settings: Settings = _changed(Settings(), given, f"{path}: ")
+    return settings
+
+
+def _changed(settings: Any, given: dict[str, Any], where: str) -> Any:
+    known = [field.name for field in fields(settings)]
+    changes = {}
+    for name, value in given.items():
+        if name not in known:
+            raise _unknown(name, known, where)
+        changes[name] = _value(getattr(settings, name), value, f"{where}{name}")
+    return replace(settings, **changes)
+
+
+def _value(default: Any, value: Any, name: str) -> Any:
+    """The value in the type of the default."""
+    if is_dataclass(default):
+        if not isinstance(value, dict):
+            raise _wrong(name, value, "is a table", f"with [{name.rpartition(' ')[2]}] and its settings below")
+        return _changed(default, value, f"{name}.")
+    if isinstance(default, timedelta):
+        return _span(value, name)
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not all(_is_number(one, int) for one in value) or not value:
+            raise _wrong(name, value, "is a list of whole numbers", f"as {list(default)}")
+        return tuple(value)
+    if not _is_number(value, type(default)):
+        kind = "a number" if isinstance(default, float) else "a whole number"
+        raise _wrong(name, value, f"is {kind}", f"as {default}")
+    return type(default)(value)
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
+
+
+def _span(value: object, name: str) -> timedelta:
+    try:
+        return parse_span(str(value))
+    except QueryError:
+        raise _wrong(name, value, "is a length of time", 'as "1m" or "30s"') from None
+
+
+def _unknown(name: str, known: list[str], where: str) -> SettingError:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"the names are {', '.join(known)}"
+    return SettingError(f"{where}{name} is no setting", remedy=remedy, reason="unknown_setting")
+
+
+def _wrong(name: str, value: object, wanted: str, remedy: str) -> SettingError:
+    return SettingError(f"{name} {wanted}, and {value!r} is none", remedy=f"write it {remedy}", reason="bad_setting")
