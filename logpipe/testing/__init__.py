@@ -5,7 +5,8 @@
         assert logged.one(event="order_placed").total == 42
         logged.none(level="ERROR")
 
-The fixture `logged` is there wherever logpipe and pytest are installed.
+The fixture `logged` is there wherever logpipe and pytest are installed. `pytest --logpipe-gate` looks at what all tests
+logged, and fails the run on errors that are new, queries that are repeated, and tests that log too much.
 """
 
 import logging
@@ -132,6 +133,14 @@ def capture() -> Iterator[Logged]:
     """
     import orjson
 
+    logged = Logged()
+    with listening(lambda line: logged._records.append(Record(orjson.loads(line)))):  # as a reader gets it
+        yield logged
+
+
+@contextmanager
+def listening(take_line: Callable[[bytes], None], level: str = "TRACE") -> Iterator[None]:
+    """Hands on each line that would be written inside, from `level` on; the root logger lets as much pass meanwhile."""
     from logpipe.emit import loguru_sink, takers
     from logpipe.emit.entry import Resource
     from logpipe.emit.levels import LEVELS
@@ -139,24 +148,25 @@ def capture() -> Iterator[Logged]:
     from logpipe.emit.settings import load
     from logpipe.emit.stdlib import LogpipeHandler
 
-    settings, logged, root = load({}), Logged(), logging.getLogger()
+    settings, root = load({}), logging.getLogger()
     resource = Resource(settings)
     redaction = Redaction(keys=settings.redact_keys, patterns=settings.redact_patterns, enabled=settings.redact)
 
     def take(build: "Callable[[_T, Resource], Entry]", source: _T) -> None:
         _, line = redaction.render(build(source, resource), settings.max_line_bytes)
-        logged._records.append(Record(orjson.loads(line)))  # as a reader gets it
+        take_line(line)
 
-    handler, level = LogpipeHandler(take), root.level
+    handler, before = LogpipeHandler(take), root.level
+    handler.setLevel(LEVELS[level])
     root.addHandler(handler)
-    root.setLevel(LEVELS["TRACE"])
-    stops = loguru_sink.listen(take, "TRACE"), takers.listen(take, "TRACE")
+    root.setLevel(min(before, LEVELS[level]))
+    stops = loguru_sink.listen(take, level), takers.listen(take, level)
     try:
-        yield logged
+        yield
     finally:
         for stop in stops:
             stop()
-        root.setLevel(level)
+        root.setLevel(before)
         root.removeHandler(handler)
 
 
@@ -165,3 +175,24 @@ def logged() -> Iterator[Logged]:
     """The records that the test has logged so far."""
     with capture() as records:
         yield records
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the gate."""
+    group = parser.getgroup("logpipe")
+    group.addoption("--logpipe-gate", action="store_true", help="fail the run on what the tests logged that is new")
+    group.addoption("--logpipe-update", action="store_true", help="accept what is new into the baseline")
+    parser.addini("logpipe_gate", "whether the gate is on without its option", type="bool", default=False)
+    parser.addini("logpipe_baseline", "the file of what is accepted", default="logpipe-baseline.json")
+    parser.addini("logpipe_level", "the level from which the gate looks at records", default="INFO")
+    parser.addini("logpipe_n_plus_one", "so many executions of a query in a test or request are too many", default="10")
+    parser.addini("logpipe_max_records", "records of a test at most", default="")
+    parser.addini("logpipe_max_bytes", "bytes of the lines of a test at most", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The gate is loaded where it is asked for."""
+    if config.getoption("--logpipe-gate") or config.getoption("--logpipe-update") or config.getini("logpipe_gate"):
+        from logpipe.testing.gate import Gate
+
+        config.pluginmanager.register(Gate(config), "logpipe-gate")
