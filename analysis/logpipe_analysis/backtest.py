@@ -56,7 +56,7 @@ class Replay:
     fired: tuple[Fired, ...]
     """By the moment of report; what was found at `since` already is left out."""
     moments: int
-    """After so many buckets an analysis could have run."""
+    """At so many an analysis could have run: at the beginning, and after each bucket."""
     analyses: int
     """At so many of them one was."""
 
@@ -123,7 +123,7 @@ def backtest(
         history.refine(start, min(start + step, moments))
         if progress:
             progress(min(start + step, moments) / moments)
-    return Replay(first, covered.until, _lived(history), moments, len(history.found))
+    return Replay(first, covered.until, _lived(history), moments + 1, len(history.found))
 
 
 def _lasts(finding: Finding) -> bool:

@@ -111,7 +111,8 @@ def record(
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
     that is not found any more is resolved as of `until`. The second of two equal runs changes nothing. A look into the
     past, which does not reach the end of the data, and one at another resolution than a finding's add what was not
-    known, and leave that finding as it is. So is one left that a person has resolved.
+    known, and leave that finding as it is. So is one left that a person has resolved. What a look into the past finds
+    is returned as it looked then, with the id of the one that is stored.
     """
     said = marks.in_force(store, now)
     stored = [finding for finding in load(store) if finding.kind in kinds]
@@ -121,8 +122,15 @@ def record(
         for one in stored
         if not reaches_end or one.bucket_s != bucket.total_seconds() or one.finding_id in said.resolved
     ]
-    seen = [old for old in fixed if any(_same(finding, old, until, adjoining) for finding in found)]
-    found = [finding for finding in found if not any(_same(finding, old, until, adjoining) for old in fixed)]
+    known = [(finding, old) for finding in found for old in fixed if _same(finding, old, until, adjoining)]
+    if reaches_end:
+        seen = [old for old in fixed if any(old is other for _, other in known)]
+    else:  # told as it looked then
+        seen = [
+            replace(finding, finding_id=old.finding_id, status=_status(finding, None, said.muted))
+            for finding, old in known
+        ]
+    found = [finding for finding in found if not any(finding is other for other, _ in known)]
     pairs, unmatched = paired(found, [one for one in stored if one not in fixed], until, adjoining)
     new, updated, resolved, unchanged = [], [], [], [*seen]
     for finding, before in pairs:

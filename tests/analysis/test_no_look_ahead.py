@@ -1,5 +1,6 @@
 """What is found as of a moment depends on nothing that came after it."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,8 +21,11 @@ def _found(store: Store, until: datetime | None, settings: Settings) -> list[tup
     """What is found, as if nothing had been found before, each with the rows of its statement."""
     store.execute("DELETE FROM findings")
     found = analyze(store, until=until, settings=settings).findings
-    ordered = sorted(found, key=lambda one: (one.started_at, one.kind, one.service, one.subject or ""))
-    return [(one, store.execute(one.sql)) for one in ordered]
+    return [(one, store.execute(one.sql)) for one in sorted(found, key=_order)]
+
+
+def _order(finding: Finding) -> tuple[datetime, str, str, str]:
+    return finding.started_at, finding.kind, finding.service, finding.subject or ""
 
 
 @pytest.mark.parametrize("minute", MOMENTS)
@@ -31,6 +35,19 @@ def test_what_came_later_changes_nothing(eventful: pd.DataFrame, whole: Store, m
         expected = _found(ended, None, Settings())
     assert _found(whole, at(minute), Settings()) == expected
     assert expected
+
+
+@pytest.mark.parametrize("minute", [306, 400])
+def test_nor_does_what_was_found_later(eventful: pd.DataFrame, whole: Store, minute: int) -> None:
+    """A store that was analysed to its end tells the past as it looked then, and changes nothing of what it has."""
+    with stored(eventful[eventful["ts"] < at(minute)]) as ended:
+        expected = [replace(one, finding_id="") for one, _ in _found(ended, None, Settings())]
+    whole.execute("DELETE FROM findings")
+    analyze(whole)
+    before = whole.execute("SELECT * FROM findings")
+    found = sorted(analyze(whole, until=at(minute)).findings, key=_order)
+    assert [replace(one, finding_id="") for one in found] == expected
+    assert set(before) <= set(whole.execute("SELECT * FROM findings"))
 
 
 def test_everything_is_found_in_the_end(whole: Store) -> None:

@@ -64,7 +64,7 @@ def test_tables_are_for_people(database: Path, tmp_path: Path) -> None:
     assert "not at all" in shown
     assert "1 of 1" in shown
     assert "default: 1 reported, 0 taken back, from 2026-01-05 00:00 to 2026-01-05 01:30; " in done.stderr
-    assert " of 90 moments looked at" in done.stderr
+    assert " of 91 moments looked at" in done.stderr
 
 
 def test_a_range_without_events_says_so(database: Path) -> None:
