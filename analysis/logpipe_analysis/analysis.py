@@ -98,7 +98,7 @@ def analyze(
         until=covered.until,
         reaches_end=until is None or covered.until > _newest_minute(store),
         bucket=covered.bucket,
-        adjoining=settings.adjoining,
+        adjoining=adjoining(settings),
         now=datetime.now(UTC),
     )
     incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
@@ -106,6 +106,11 @@ def analyze(
     found = tuple(finding.finding_id for finding in analysis.changes.all)
     recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
     return analysis
+
+
+def adjoining(settings: Settings) -> timedelta:
+    """Findings of one fingerprint at most this far apart are the same."""
+    return settings.error_spike.max_gap_buckets * settings.bucket
 
 
 def as_of(store: Store, until: datetime, kinds: Sequence[Kind] | None, settings: Settings) -> list[Finding]:

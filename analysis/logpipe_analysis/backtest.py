@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import as_of, extent
+from logpipe_analysis.analyze import adjoining, as_of, extent
 from logpipe_analysis.finding import Finding, Kind
 from logpipe_analysis.findings import paired
 from logpipe_analysis.patterns import mine
@@ -117,7 +117,7 @@ def backtest(
     def moment(index: int) -> datetime:
         return first + index * settings.bucket
 
-    history = _History(lambda index: as_of(store, moment(index), kinds, settings), moment, settings.adjoining)
+    history = _History(lambda index: as_of(store, moment(index), kinds, settings), moment, adjoining(settings))
     step = max(stride // settings.bucket, 1)
     for start in range(0, moments, step):
         history.refine(start, min(start + step, moments))
@@ -159,11 +159,11 @@ def _seen(life: Fired, finding: Finding, now: datetime) -> Fired:
     return replace(life, finding=finding, closed_at=closed_at, retracted=life.retracted and closed_at is not None)
 
 
-def differences(one: Replay, other: Replay, adjoining: timedelta) -> list[tuple[Fired | None, Fired | None]]:
+def differences(one: Replay, other: Replay, within: timedelta) -> list[tuple[Fired | None, Fired | None]]:
     """What each of two replays reported, side by side; None where the other did not."""
     lives = {id(life.finding): life for life in (*one.fired, *other.fired)}
     pairs, alone = paired(
-        [life.finding for life in other.fired], [life.finding for life in one.fired], one.until, adjoining
+        [life.finding for life in other.fired], [life.finding for life in one.fired], one.until, within
     )
     both: list[tuple[Fired | None, Fired | None]] = []
     both += [(lives[id(old)] if old else None, lives[id(new)]) for new, old in pairs]

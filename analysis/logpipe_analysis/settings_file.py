@@ -1,4 +1,4 @@
-"""The settings of the analysis from a TOML file: `bucket = "1m"`, and a table for each detector.
+"""The settings of the analysis from a TOML file: `bucket = 60`, in seconds, and a table for each detector.
 
 Only what is to differ from the defaults stands in it. Names are those of `settings.py`, and of docs/analysis.md.
 """
@@ -10,8 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from logpipe.errors import QueryError, SettingError
-from logpipe.spans import parse_span
+from logpipe.errors import SettingError
 from logpipe_analysis.settings import Settings
 
 
@@ -49,7 +48,9 @@ def _value(default: Any, value: Any, name: str) -> Any:
             raise _wrong(name, value, "is a table", f"with [{name.rpartition(' ')[2]}] and its settings below")
         return _changed(default, value, f"{name}.")
     if isinstance(default, timedelta):
-        return _span(value, name)
+        if not _is_number(value, float) or value <= 0:
+            raise _wrong(name, value, "is a number of seconds", f"as {default.total_seconds():g}")
+        return timedelta(seconds=value)
     if isinstance(default, tuple):
         if not isinstance(value, list) or not all(_is_number(one, int) for one in value) or not value:
             raise _wrong(name, value, "is a list of whole numbers", f"as {list(default)}")
@@ -62,13 +63,6 @@ def _value(default: Any, value: Any, name: str) -> Any:
 
 def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-
-
-def _span(value: object, name: str) -> timedelta:
-    try:
-        return parse_span(str(value))
-    except QueryError:
-        raise _wrong(name, value, "is a length of time", 'as "1m" or "30s"') from None
 
 
 def _unknown(name: str, known: list[str], where: str) -> SettingError:

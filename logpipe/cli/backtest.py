@@ -22,10 +22,11 @@ from logpipe.cli.options import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from logpipe_analysis.backtest import Fired, Replay
     from logpipe_analysis.labels import Score
+    from logpipe_analysis.settings import Settings
 
 Stride = Annotated[
     str,
@@ -74,7 +75,7 @@ def backtest(
     As if `analyze` had run after every bucket, with nothing seen of what came later. Findings are not stored.
     """
     from logpipe.cli import findings, output
-    from logpipe.spans import parse_span
+    from logpipe.cli.times import parse_span
     from logpipe.store import Store
     from logpipe_analysis import backtest as replaying
     from logpipe_analysis import labels as labelled
@@ -115,7 +116,7 @@ def backtest(
         _show(name, replay)
     if compare:
         first, second = replays.items()
-        _show_differences(first, second, configurations[compare].adjoining)
+        _show_differences(first, second, configurations[compare])
     if labels:
         _show_scores(scores)
 
@@ -197,8 +198,9 @@ def _told(one: "Fired", until: "datetime") -> "Sequence[object]":
     )
 
 
-def _show_differences(first: "tuple[str, Replay]", second: "tuple[str, Replay]", adjoining: "timedelta") -> None:
+def _show_differences(first: "tuple[str, Replay]", second: "tuple[str, Replay]", settings: "Settings") -> None:
     from logpipe.cli import output
+    from logpipe_analysis.analyze import adjoining
     from logpipe_analysis.backtest import differences
 
     rows = [
@@ -210,7 +212,7 @@ def _show_differences(first: "tuple[str, Replay]", second: "tuple[str, Replay]",
             other and other.reported_at,
             _apart(one, other),
         )
-        for one, other in differences(first[1], second[1], adjoining)
+        for one, other in differences(first[1], second[1], adjoining(settings))
         if (either := one or other)
     ]
     output.table(("kind", "service", "finding", first[0], second[0], "the second"), rows, title="\nCompared\n")

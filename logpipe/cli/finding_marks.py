@@ -38,7 +38,7 @@ def mute(
     An error spike has no subject: to mute one mutes the error spikes of that service.
     """
     from logpipe.cli import output
-    from logpipe.spans import parse_span
+    from logpipe.cli.times import parse_span
     from logpipe_analysis import marks
 
     now = datetime.now(UTC)

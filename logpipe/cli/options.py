@@ -57,8 +57,8 @@ def _checked_time(text: str | None) -> str | None:
 
 def checked_span(text: str | None) -> str | None:
     """A span that cannot be read is wrong usage."""
+    from logpipe.cli.times import parse_span
     from logpipe.errors import QueryError
-    from logpipe.spans import parse_span
 
     try:
         if text is not None:
@@ -110,7 +110,7 @@ def detector_settings(path: str | None, bucket: str | None) -> "Settings":
     """
     from dataclasses import replace
 
-    from logpipe.spans import parse_span
+    from logpipe.cli.times import parse_span
     from logpipe_analysis.settings import Settings
     from logpipe_analysis.settings_file import load
 

@@ -130,8 +130,8 @@ def _read(option: str, text: str, parse: Callable[[str], T]) -> T:
 
 
 def _parse_span(text: str) -> timedelta:
+    from logpipe.cli.times import parse_span
     from logpipe.errors import QueryError
-    from logpipe.spans import parse_span
 
     span = parse_span(text)
     if span > _LONGEST:

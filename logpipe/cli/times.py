@@ -1,9 +1,14 @@
-"""Times as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h` back, `now`."""
+"""Times and lengths of time as people type them: `2026-01-31`, `2026-01-31T12:00:00Z`, `2h`, `1d12h`, `now`."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from logpipe.errors import QueryError
-from logpipe.spans import SPAN, parse_span
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"(?:\d{1,9}[smhdw])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhdw])", re.ASCII)
 
 
 def parse_time(text: str, now: datetime) -> datetime:
@@ -18,7 +23,7 @@ def parse_time(text: str, now: datetime) -> datetime:
     try:
         if wanted.lower() == "now":
             return now.astimezone(UTC)
-        if SPAN.fullmatch(wanted.lower()):
+        if _SPAN.fullmatch(wanted.lower()):
             return now.astimezone(UTC) - parse_span(wanted)
         time = datetime.fromisoformat(wanted)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from logpipe.store import Store
 from logpipe_analysis import backtest as module
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analyze import adjoining, analyze
 from logpipe_analysis.backtest import Fired, Replay, backtest, differences
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.settings import ErrorSpikeSettings, Settings
@@ -96,9 +96,9 @@ def test_two_configurations_are_set_side_by_side(failing: Store) -> None:
     """What one reports and the other does not stands alone."""
     deaf = Settings(error_spike=ErrorSpikeSettings(min_errors=1000))
     one, other = _replay(failing), _replay(failing, settings=deaf)
-    assert differences(one, other, deaf.adjoining) == [(one.fired[0], None)]
-    assert differences(other, one, deaf.adjoining) == [(None, one.fired[0])]
-    assert differences(one, one, deaf.adjoining) == [(one.fired[0], one.fired[0])]
+    assert differences(one, other, adjoining(deaf)) == [(one.fired[0], None)]
+    assert differences(other, one, adjoining(deaf)) == [(None, one.fired[0])]
+    assert differences(one, one, adjoining(deaf)) == [(one.fired[0], one.fired[0])]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_what_is_named_differs_from_the_default(read: Read) -> None:
     """All else is as by default; a whole number will do for one with decimals, a list is given for several."""
     default = Settings()
     assert read("") == default
-    assert read('bucket = "30s"\n[error_spike]\nmin_ratio = 3\nwindows = [1, 2]\n') == replace(
+    assert read("bucket = 30\n[error_spike]\nmin_ratio = 3\nwindows = [1, 2]\n") == replace(
         default,
         bucket=timedelta(seconds=30),
         error_spike=replace(default.error_spike, min_ratio=3.0, windows=(1, 2)),
@@ -53,7 +53,8 @@ def test_what_is_named_differs_from_the_default(read: Read) -> None:
         ('[error_spike]\nmin_ratio = "x"', "min_ratio is a number, and 'x' is none"),
         ("[error_spike]\nwindows = 3", r"windows is a list of whole numbers, and 3 is none; write it as \[1, 3, 6\]"),
         ("[error_spike]\nwindows = []", "windows is a list of whole numbers"),
-        ("bucket = 60", 'bucket is a length of time, and 60 is none; write it as "1m" or "30s"'),
+        ("bucket = '1m'", "bucket is a number of seconds, and '1m' is none; write it as 60"),
+        ("bucket = 0", "bucket is a number of seconds, and 0 is none"),
         ("bucket =", "settings.toml is not TOML: "),
     ],
 )

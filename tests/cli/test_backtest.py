@@ -77,7 +77,7 @@ def test_a_range_without_events_says_so(database: Path) -> None:
 def test_analyze_takes_the_same_file(database: Path, tmp_path: Path) -> None:
     """--bucket goes before it."""
     strict = tmp_path / "strict.toml"
-    strict.write_text('bucket = "5m"\n[error_spike]\nmin_errors = 1000\n')
+    strict.write_text("bucket = 300\n[error_spike]\nmin_errors = 1000\n")
     for words in ((), ("--bucket", "1m")):
         assert _json("analyze", "--db", str(database), "--settings", str(strict), *words) == []
     [found] = _json("analyze", "--db", str(database))
