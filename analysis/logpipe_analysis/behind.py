@@ -7,6 +7,9 @@ from logpipe_analysis.buckets import Place
 from logpipe_analysis.evidence import ERRORS, operation_is
 from logpipe_analysis.finding import Finding
 
+_GONE = ("silence", "pattern_vanished")
+"""Kinds that tell of events which did not come."""
+
 _PATTERN = "left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500)"
 
 
@@ -23,13 +26,13 @@ def events_behind(finding: Finding) -> str:
 
 
 def _whose(finding: Finding) -> str:
-    if finding.kind == "new_pattern":  # patterns are counted over all environments
+    if "pattern" in finding.kind:  # patterns are counted over all environments
         return f"events.service = {literal(finding.service)}"
     return "events." + Place(finding.service, finding.environment).condition()
 
 
 def _when(finding: Finding) -> str:
-    if finding.kind == "silence":
+    if finding.kind in _GONE:
         reach = (finding.ended_at or finding.started_at) - finding.started_at
         before = finding.started_at - max(reach, 10 * timedelta(seconds=finding.bucket_s))
         return f"ts >= {literal(before)} AND ts < {literal(finding.started_at)}"
