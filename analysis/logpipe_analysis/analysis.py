@@ -68,9 +68,9 @@ def analyze(
 ) -> Analysis:
     """Look for findings of `kinds` (all, where None) between `since` and `until` (all data, where None) and store them.
 
-    Baselines reach back before `since`. Running it twice on the same store changes nothing, and the second time it is
-    only looked up what the first came to. What came at `until` and after is not looked at, nor is the bucket in which it
-    lies: the findings are those that there were then.
+    Baselines reach back before `since`. Running it twice on the same store changes nothing; where the newest data are
+    looked at, the second run only looks up what the first came to. What came at `until` and after is not looked at, nor
+    is the bucket in which it lies: the findings are those that there were then.
 
     Raises:
         StoreError: the store cannot be read or written.
@@ -89,6 +89,7 @@ def analyze(
     buckets = Buckets(store, covered)
     notes += _learning(buckets, settings)
     asked = max(since, covered.since) if since else covered.since
+    reaches_end = until is None or covered.until > _newest_minute(store)
     # All that was detected is recorded, also what ended before `asked`: else a finding that has ended in between would
     # be resolved at the wrong time.
     changes = findings.record(
@@ -96,15 +97,16 @@ def analyze(
         _detected(buckets, kinds, settings),
         kinds=kinds,
         until=covered.until,
-        reaches_end=until is None or covered.until > _newest_minute(store),
+        reaches_end=reaches_end,
         bucket=covered.bucket,
         adjoining=adjoining(settings),
         now=datetime.now(UTC),
     )
     incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
     analysis = Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
-    found = tuple(finding.finding_id for finding in analysis.changes.all)
-    recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
+    if reaches_end:  # findings of the past are told as they were then, and are stored as they are now
+        found = tuple(finding.finding_id for finding in analysis.changes.all)
+        recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
     return analysis
 
 

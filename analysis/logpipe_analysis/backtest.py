@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import adjoining, as_of, extent
+from logpipe_analysis.analysis import adjoining, as_of, extent
 from logpipe_analysis.finding import Finding, Kind
 from logpipe_analysis.findings import paired
 from logpipe_analysis.patterns import mine

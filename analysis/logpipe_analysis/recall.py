@@ -18,7 +18,8 @@ SELECT
     (SELECT (count(*), max(ledger_id), sum(events)) FROM ledger),
     (SELECT (count(*), sum(events)) FROM expired),
     (SELECT count(*) FROM rollup_minute),
-    (SELECT (count(*), max(updated_at)) FROM findings)
+    (SELECT (count(*), max(updated_at)) FROM findings),
+    (SELECT (count(*), count(*) FILTER (until <= now())) FROM finding_marks)
 """
 
 

@@ -200,7 +200,7 @@ def _told(one: "Fired", until: "datetime") -> "Sequence[object]":
 
 def _show_differences(first: "tuple[str, Replay]", second: "tuple[str, Replay]", settings: "Settings") -> None:
     from logpipe.cli import output
-    from logpipe_analysis.analyze import adjoining
+    from logpipe_analysis.analysis import adjoining
     from logpipe_analysis.backtest import differences
 
     rows = [

@@ -10,7 +10,7 @@ import pytest
 
 from logpipe.store import Store
 from logpipe_analysis import backtest as module
-from logpipe_analysis.analyze import adjoining, analyze
+from logpipe_analysis.analysis import adjoining, analyze
 from logpipe_analysis.backtest import Fired, Replay, backtest, differences
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.settings import ErrorSpikeSettings, Settings

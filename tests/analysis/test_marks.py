@@ -11,7 +11,7 @@ import pytest
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe_analysis import findings, marks
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 from logpipe_analysis.behind import events_behind
 from logpipe_analysis.explain import explained
 from logpipe_analysis.finding import Finding

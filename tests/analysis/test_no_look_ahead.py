@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import KINDS, analyze
+from logpipe_analysis.analysis import KINDS, analyze
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.settings import Settings
 from tests.analysis.eventful import at, stored
@@ -19,7 +19,7 @@ MOMENTS = (215, 262, 306, 330, 372, 400, 425, 447, 475)
 
 def _found(store: Store, until: datetime | None, settings: Settings) -> list[tuple[Finding, list[tuple[Any, ...]]]]:
     """What is found, as if nothing had been found before, each with the rows of its statement."""
-    store.execute("DELETE FROM findings")
+    store.execute("DELETE FROM findings; DELETE FROM incidents")
     found = analyze(store, until=until, settings=settings).findings
     return [(one, store.execute(one.sql)) for one in sorted(found, key=_order)]
 
@@ -42,7 +42,7 @@ def test_nor_does_what_was_found_later(eventful: pd.DataFrame, whole: Store, min
     """A store that was analysed to its end tells the past as it looked then, and changes nothing of what it has."""
     with stored(eventful[eventful["ts"] < at(minute)]) as ended:
         expected = [replace(one, finding_id="") for one, _ in _found(ended, None, Settings())]
-    whole.execute("DELETE FROM findings")
+    whole.execute("DELETE FROM findings; DELETE FROM incidents")
     analyze(whole)
     before = whole.execute("SELECT * FROM findings")
     found = sorted(analyze(whole, until=at(minute)).findings, key=_order)

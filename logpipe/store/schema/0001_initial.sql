@@ -221,7 +221,6 @@ CREATE TABLE finding_marks (
     until TIMESTAMPTZ,               -- the end of a mute; NULL where it has none
     made_at TIMESTAMPTZ NOT NULL
 );
-);
 
 -- What ingest tells of itself: a row a minute and source for which it did something, or that is behind. Past a number
 -- of rows the oldest are summed into one. A minute may have several rows of a source. Sum to read.
@@ -247,14 +246,4 @@ CREATE TABLE analyses (
     question VARCHAR NOT NULL,       -- digest of the range, the kinds and the settings that were asked for
     held VARCHAR NOT NULL,           -- what the store held: as long as this is so, the outcome is too
     outcome JSON NOT NULL
-);
-
--- What people say of findings, in the order in which they said it; a mute concerns all findings of the fingerprint.
-CREATE TABLE finding_marks (
-    finding_id VARCHAR NOT NULL,
-    fingerprint VARCHAR NOT NULL,
-    action VARCHAR NOT NULL,         -- mute, unmute, resolve, note
-    text VARCHAR,                    -- the reason, or the note
-    until TIMESTAMPTZ,               -- the end of a mute; NULL where it has none
-    made_at TIMESTAMPTZ NOT NULL
 );
