@@ -281,6 +281,18 @@ class DeploymentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GaugeSettings:
+    """When a value of a gauge is out of line with its own past."""
+
+    record_values: int = 2000
+    """Values that the strangest so far is taken from: a week of five minutes."""
+    limit: float = 1.1
+    """From so many times as strange as the strangest of these on it is out of line."""
+    pause_values: int = 80
+    """Values after an alarm that raise none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The analysis as a whole."""
 
@@ -321,3 +333,5 @@ class Settings:
     def adjoining(self) -> timedelta:
         """Findings of one fingerprint at most this far apart are the same."""
         return self.error_spike.max_gap_buckets * self.bucket
+    gauges: GaugeSettings = field(default_factory=GaugeSettings)
+    """Of values at regular times, as the volumes of `volume_change`."""
