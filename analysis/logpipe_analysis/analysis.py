@@ -19,6 +19,7 @@ from logpipe_analysis.detectors import (
     new_query,
     silence,
     slow_query,
+    volume,
 )
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
 from logpipe_analysis.patterns import mine
@@ -88,6 +89,7 @@ def analyze(
     mine(store)
     buckets = Buckets(store, covered)
     notes += _learning(buckets, settings)
+    notes += volume.learning(buckets) if "volume_change" in kinds else []
     asked = max(since, covered.since) if since else covered.since
     reaches_end = until is None or covered.until > _newest_minute(store)
     # All that was detected is recorded, also what ended before `asked`: else a finding that has ended in between would
@@ -137,6 +139,7 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
         *latency.detect(buckets, settings.latency, settings.steps, spikes),
         *patterns,
         *silence.detect(buckets, settings.silence),
+        *volume.detect(buckets, settings.volume, settings.gauges),
     ]
     regressions, found = deploy_regression.detect(buckets, settings.deployment, settings.gate, found)
     return [finding for finding in (*found, *regressions) if finding.kind in kinds]

@@ -14,6 +14,7 @@ Kind = Literal[
     "new_pattern",
     "silence",
     "deploy_regression",
+    "volume_change",
 ]
 Severity = Literal["info", "warning", "critical"]
 Status = Literal["open", "resolved", "muted"]

@@ -281,6 +281,26 @@ class DeploymentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeSettings:
+    """When a volume has changed suddenly."""
+
+    bin_buckets: int = 5
+    """Buckets to a bin, in which volumes are judged; 1 where a day is no whole number of such bins."""
+    min_bins_a_day: int = 24
+    """Bins of a day, without which there is no time of day."""
+    windows: tuple[int, ...] = (3, 12)
+    """Lengths, in bins, over which events are summed and judged."""
+    z: float = 4.0
+    """Standard deviations beyond all that was usual."""
+    min_ratio: float = 1.75
+    """How many times the usual, or how small a part of it, at least: doubled or halved, with room for chance."""
+    min_expected: float = 10.0
+    """Usual events in the window, without which none is judged."""
+    min_bins: int = 5
+    """Bins that a change lasts at least; what is shorter is a burst."""
+
+
+@dataclass(frozen=True, slots=True)
 class GaugeSettings:
     """When a value of a gauge is out of line with its own past."""
 
@@ -333,5 +353,7 @@ class Settings:
     def adjoining(self) -> timedelta:
         """Findings of one fingerprint at most this far apart are the same."""
         return self.error_spike.max_gap_buckets * self.bucket
+    volume: VolumeSettings = field(default_factory=VolumeSettings)
+    """Of `volume_change`."""
     gauges: GaugeSettings = field(default_factory=GaugeSettings)
     """Of values at regular times, as the volumes of `volume_change`."""
