@@ -188,6 +188,10 @@ class SilenceSettings:
     """Events expected in the gap, without which it is none."""
     p_value: float = 1e-6
     """The chance of such a gap."""
+    min_beats: int = 12
+    """Intervals between events, without which nothing is known to be regular."""
+    missed_beats: float = 3.0
+    """Usual intervals that a heartbeat is late at least."""
     dispersion: float = 0.05
     """Alpha of the negative binomial that gaps are judged by: counts scatter more than Poisson's."""
 

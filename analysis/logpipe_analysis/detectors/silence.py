@@ -1,7 +1,8 @@
 """`silence`: a service, a stream or an event that came steadily and stopped, while the rest of the store went on.
 
 What was to be expected in the gap is its own trailing rate, times how busy everything else is in the gap beside what it
-was before: so a quiet night is no silence, and neither is the end of the data.
+was before: so a quiet night is no silence, and neither is the end of the data. What comes at regular intervals, as a
+heartbeat each five minutes or a job each hour, is judged by the beats that it has missed.
 """
 
 import math
@@ -11,6 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
@@ -23,6 +25,14 @@ from logpipe_analysis.settings import SilenceSettings
 Floats = npt.NDArray[np.float64]
 
 _DAY = timedelta(days=1)
+
+_BEATS = 50
+"""Intervals of a heartbeat that are looked back on."""
+_REGULAR = 0.9
+_LATE = 1.5
+"""So much of the intervals of a heartbeat is at most so many times as long as usual."""
+_THIN = 3
+"""Buckets between the beats, without which it is no heartbeat but comes all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,34 +125,71 @@ def _cells(buckets: Buckets) -> Iterator[_Cell]:
 
 def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: SilenceSettings) -> Iterator[_Gap]:
     present = np.flatnonzero(cell.events)
-    if len(present) < settings.min_history_buckets or not rest:
+    if len(present) <= settings.min_beats or not rest:
         return
-    going_on = np.flatnonzero(np.sum(rest, axis=0))
-    ends = np.append(present[1:], int(going_on[-1]) + 1 if len(going_on) else 0)
-    for before, after in zip(present, ends, strict=True):
-        start, end = int(before) + 1, int(after)
-        if end - start < settings.min_buckets:
+    first, day = int(present[0]), _DAY // buckets.range.bucket
+    for start, end, beat in _candidates(cell, present, rest, settings):
+        if not beat and not _steady(cell, start, end, settings):
             continue
-        history = slice(max(start - settings.history_buckets, int(present[0])), start)
-        if start - int(present[0]) < settings.min_history_buckets or not _steady(cell, start, end, settings):
+        if _usual(cell, start, end, day, beat):
             continue
-        if _usual(cell, start, end, _DAY // buckets.range.bucket):
-            continue
+        history = slice(max(start - max(settings.history_buckets, _BEATS * beat), first), start)
         rate = float(cell.events[history].mean())
-        expected = rate * (end - start) * _activity(rest, start, end, history)
-        if expected < settings.min_expected:
+        activity = _activity(rest, start, end, history)
+        expected = rate * (end - start) * activity
+        if beat:
+            p_value = _odds(min((start - first) // beat, _BEATS)) ** ((end - start) * activity / beat)
+        elif expected < settings.min_expected:
             continue
-        p_value = _chance(cell.events[history], expected, end - start, settings)
+        else:
+            p_value = _chance(cell.events[history], expected, end - start, settings)
         if p_value <= settings.p_value:
-            open_ended = start > present[-1]
-            yield _Gap(cell, start, None if open_ended else end, expected, rate, p_value)
+            yield _Gap(cell, start, None if start > present[-1] else end, expected, rate, p_value)
+
+
+def _candidates(
+    cell: _Cell, present: npt.NDArray[np.int64], rest: Sequence[Floats], settings: SilenceSettings
+) -> Iterator[tuple[int, int, int]]:
+    """The gaps that may be silences, by what is cheap to know: begin, end, and the usual interval of a heartbeat or 0.
+
+    After the last event the gap reaches as far as anything else goes on.
+    """
+    last = int(present[-1]) + 1
+    going_on = max((int(at[-1]) + 1 for at in (np.flatnonzero(other[last:]) for other in rest) if len(at)), default=0)
+    starts, ends = present + 1, np.append(present[1:], last + going_on)
+    lengths = ends - starts
+    total = np.concatenate(([0.0], np.cumsum(cell.events)))
+    known = np.maximum(starts - settings.history_buckets, present[0])
+    due = (total[starts] - total[known]) / (starts - known) * lengths >= settings.min_expected
+    due &= starts - present[0] >= settings.min_history_buckets
+    due &= np.arange(len(present)) + 1 >= settings.min_history_buckets
+    beats = _beats(present, lengths, settings)
+    for at in np.flatnonzero((lengths >= settings.min_buckets) & (due | (beats > 0))):
+        yield int(starts[at]), int(ends[at]), int(beats[at])
+
+
+def _beats(
+    present: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], settings: SilenceSettings
+) -> npt.NDArray[np.int64]:
+    """The usual interval before each gap that a heartbeat has missed beats in; 0 where none was missed."""
+    intervals = pd.Series(np.diff(present, prepend=present[0])).iloc[1:]
+    recent = intervals.rolling(_BEATS, min_periods=settings.min_beats)
+    usual, longest = recent.median(), recent.max()
+    regular = (recent.quantile(_REGULAR) <= _LATE * usual) & (usual >= _THIN)
+    missed = lengths[1:] >= np.maximum(settings.missed_beats * usual, _LATE * longest)
+    return np.concatenate(([0], np.where(regular & missed, usual.fillna(0), 0))).astype(np.int64)
+
+
+def _odds(beats: int) -> float:
+    """The chance that a heartbeat misses the next one, after so many without a miss."""
+    return 0.5 / (beats + 1)
 
 
 def _chance(history: Floats, expected: float, length: int, settings: SilenceSettings) -> float:
     """Of so long a gap: by its expected events, or, for what has come in every bucket, by that regularity."""
     by_count = float((1 + settings.dispersion * expected) ** (-1 / settings.dispersion))
     if len(history) >= settings.min_history_buckets and (history > 0).all():
-        return min(by_count, float((0.5 / (len(history) + 1)) ** length))
+        return min(by_count, float(_odds(len(history)) ** length))
     return by_count
 
 
@@ -170,10 +217,10 @@ def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> boo
     return False
 
 
-def _usual(cell: _Cell, start: int, end: int, day: int) -> bool:
-    """The day before it was as silent at this time."""
+def _usual(cell: _Cell, start: int, end: int, day: int, beat: int) -> bool:
+    """The day before it was as silent at this time: half the beats, or of the buckets, were missing."""
     yesterday = cell.events[max(start - day, 0) : max(end - day, 0)]
-    return len(yesterday) == end - start and bool((yesterday > 0).mean() < 0.5)
+    return len(yesterday) == end - start and bool((yesterday > 0).mean() * (beat or 1) < 0.5)
 
 
 def _inside(gap: _Gap, wider: _Gap, last: int) -> bool:
