@@ -12,6 +12,7 @@ from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
 from logpipe.cli.diff import diff
+from logpipe.cli.cost import cost
 from logpipe.cli.explain import explain
 from logpipe.cli.gaps import gaps
 from logpipe.cli.gate import gate
@@ -63,6 +64,7 @@ app.command()(retain)
 app.command()(gaps)
 app.command()(compact)
 app.command()(query)
+app.command()(cost)
 app.command()(report)
 app.command()(analyze)
 app.command()(explain)
