@@ -30,7 +30,7 @@ _BEATS = 50
 """Intervals of a heartbeat that are looked back on."""
 _REGULAR = 0.9
 _LATE = 1.5
-"""So much of the intervals of a heartbeat is at most so many times as long as usual."""
+"""So much of the intervals of a heartbeat is at most so many times as long as usual; and at least as short, so much."""
 _THIN = 3
 """Buckets between the beats, without which it is no heartbeat but comes all the time."""
 
@@ -172,12 +172,15 @@ def _beats(
     present: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], settings: SilenceSettings
 ) -> npt.NDArray[np.int64]:
     """The usual interval before each gap that a heartbeat has missed beats in; 0 where none was missed."""
-    intervals = pd.Series(np.diff(present, prepend=present[0])).iloc[1:]
-    recent = intervals.rolling(_BEATS, min_periods=settings.min_beats)
-    usual, longest = recent.median(), recent.max()
-    regular = (recent.quantile(_REGULAR) <= _LATE * usual) & (usual >= _THIN)
-    missed = lengths[1:] >= np.maximum(settings.missed_beats * usual, _LATE * longest)
-    return np.concatenate(([0], np.where(regular & missed, usual.fillna(0), 0))).astype(np.int64)
+    beats = np.zeros(len(present), dtype=np.int64)
+    intervals = np.diff(present)
+    longest = pd.Series(intervals).rolling(_BEATS, min_periods=settings.min_beats).max().to_numpy(np.float64)
+    for at in np.flatnonzero(lengths[1:] >= _LATE * longest):
+        least, usual, most = np.quantile(intervals[max(at + 1 - _BEATS, 0) : at + 1], (1 - _REGULAR, 0.5, _REGULAR))
+        regular = usual >= _THIN and most <= _LATE * usual and usual <= _LATE * least
+        if regular and lengths[at + 1] >= settings.missed_beats * usual:
+            beats[at + 1] = round(usual)
+    return beats
 
 
 def _odds(beats: int) -> float:
