@@ -357,6 +357,7 @@ class Settings:
     def adjoining(self) -> timedelta:
         """Findings of one fingerprint at most this far apart are the same."""
         return self.error_spike.max_gap_buckets * self.bucket
+
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     """Of `volume_change`."""
     gauges: GaugeSettings = field(default_factory=GaugeSettings)

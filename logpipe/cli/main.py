@@ -11,8 +11,8 @@ from logpipe.cli import emit, export, findings, formats, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
-from logpipe.cli.diff import diff
 from logpipe.cli.cost import cost
+from logpipe.cli.diff import diff
 from logpipe.cli.explain import explain
 from logpipe.cli.gaps import gaps
 from logpipe.cli.gate import gate

@@ -17,7 +17,7 @@ from logpipe_analysis.buckets import Buckets, Place, by_place
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import GaugeSettings, VolumeSettings
-from logpipe_analysis.statistics import gauges, seasons
+from logpipe_analysis.statistics import gauges, same_time
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,12 +104,14 @@ def _cells(buckets: Buckets, width: int) -> Iterator[_Cell]:
 def _changes(
     buckets: Buckets, cell: _Cell, width: int, day: int, settings: VolumeSettings, gauge: GaugeSettings
 ) -> Iterator[_Change]:
-    expected = seasons.usual(cell.bins, day)
+    expected = same_time.usual(cell.bins, day)
     z = _beyond(cell.bins, expected, day, settings)
     if not z.any():
         return
     strange = gauges.strangeness(cell.bins, day=day, history=gauge.record_values)
-    for stretch in seasons.stretches(cell.bins, expected, z, reach=settings.windows[-1], min_ratio=settings.min_ratio):
+    for stretch in same_time.stretches(
+        cell.bins, expected, z, reach=settings.windows[-1], min_ratio=settings.min_ratio
+    ):
         inside = slice(stretch.start, stretch.end)
         bins = cell.bins[inside]
         if len(bins) < settings.min_bins or (bins > 0).mean() < _STOPPED:
@@ -126,12 +128,12 @@ def _changes(
         )
 
 
-def _beyond(bins: Floats, expected: seasons.Usual, day: int, settings: VolumeSettings) -> Floats:
+def _beyond(bins: Floats, expected: same_time.Usual, day: int, settings: VolumeSettings) -> Floats:
     """The z of each bin in the window that shows most, 0 where none shows a change."""
     furthest = np.zeros(len(bins))
     beyond_peaks = np.sqrt(settings.min_ratio)
     for length in settings.windows:
-        sums = seasons.sums(bins, length, day)
+        sums = same_time.sums(bins, length, day)
         low, high = expected.low * length, expected.high * length
         more = (sums.observed >= settings.min_ratio * high) & (sums.observed >= beyond_peaks * sums.high)
         less = (sums.observed <= low / settings.min_ratio) & (sums.observed <= sums.low / beyond_peaks)
@@ -154,7 +156,7 @@ def _onset(buckets: Buckets, cell: _Cell, start: int, width: int, before: float,
     events = np.zeros(end - first)
     for at, count in rows:
         events[at - first] = count
-    return first + seasons.turn(events, before, max(after, 1e-3) / max(before, 1e-3))
+    return first + same_time.turn(events, before, max(after, 1e-3) / max(before, 1e-3))
 
 
 def _inside(change: _Change, wider: _Change, last: int) -> bool:
