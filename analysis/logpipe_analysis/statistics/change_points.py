@@ -1,41 +1,25 @@
 """Steps in a series: seeded binary segmentation by a t statistic that allows for autocorrelation, then elimination.
 
 The usual t test takes neighbouring values as independent and sees steps in any slow wander; here its statistic shrinks
-by the lag-1 autocorrelation of the residuals (the variance of an AR(1) mean). Steps are found in intervals of every
-length, and then the least certain are taken out again until each that stays is certain beside its neighbours.
+by how much further the means of a wandering series stray. Steps are found in intervals of every length, and then the
+least certain are taken out again until each that stays is certain beside its neighbours.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import special
+
+from logpipe_analysis.statistics.seasons import MAD_TO_SIGMA
+from logpipe_analysis.statistics.wander import wander
 
 Floats = npt.NDArray[np.float64]
 
-_MAD_TO_SIGMA = 1.4826
 _CANDIDATE = 1e-2
 """The chance of a split that is worth judging beside the others."""
 _WORTH_A_LOOK = 4.5
 """Standard errors by which the sides of a split differ at least."""
-
-
-def without_outliers(values: Floats, *, window: int, limit: float) -> Floats:
-    """Hampel's filter: a value further than `limit` deviations from its neighbours' median becomes that median."""
-    series = pd.Series(values)
-    median = series.rolling(window, center=True, min_periods=1).median()
-    deviation = (series - median).abs()
-    spread = deviation.rolling(window, center=True, min_periods=1).median() * _MAD_TO_SIGMA
-    return np.asarray(series.where(deviation <= limit * spread.clip(lower=1e-9), median), dtype=np.float64)
-
-
-def without_season(values: Floats, phases: npt.NDArray[np.int64], *, level_window: int) -> Floats:
-    """Less the median profile over `phases` (as the hour of the day), taken around a rolling median of the level."""
-    series = pd.Series(values)
-    level = series.rolling(level_window, center=True, min_periods=1).median()
-    profile = (series - level).groupby(phases).median()
-    return np.asarray(series - profile.reindex(phases).to_numpy(), dtype=np.float64)
 
 
 def change_points(values: Floats, *, alpha: float, min_effect: float, min_length: int) -> list[int]:
@@ -58,7 +42,7 @@ def _candidates(values: Floats, min_length: int) -> Iterator[tuple[int, float]]:
     before, half overlapping; a short rise in a long series stands out in the short ones.
     """
     # The scatter of neighbours is the least noise there is: what does not stand out from it needs no closer look.
-    noise = float(np.median(np.abs(np.diff(values)))) * _MAD_TO_SIGMA / np.sqrt(2) if len(values) > 1 else 0.0
+    noise = float(np.median(np.abs(np.diff(values)))) * MAD_TO_SIGMA / np.sqrt(2) if len(values) > 1 else 0.0
     length = float(len(values))
     while length >= 2 * min_length:
         size = int(length)
@@ -135,6 +119,7 @@ def effective_share(residuals: Floats) -> float:
 
 def _eliminate(values: Floats, found: list[int], alpha: float, min_effect: float) -> list[int]:
     """Take out the least certain step until each is certain, and large enough, beside its neighbours."""
+    noise = wander(values)
     while found:
         edges = [0, *found, len(values)]
         residuals = values - levels(values, found)
@@ -144,7 +129,8 @@ def _eliminate(values: Floats, found: list[int], alpha: float, min_effect: float
             before, after = values[edges[position - 1] : split], values[split : edges[position + 1]]
             step = float(after.mean() - before.mean())
             too_small = abs(step) < min_effect * spread
-            scores.append((too_small, step_p_value(before, after, shrink), -abs(step)))
+            share = min(shrink, noise.independent_share(len(before), len(after)))
+            scores.append((too_small, step_p_value(before, after, share), -abs(step)))
         worst = max(range(len(found)), key=scores.__getitem__)
         if not scores[worst][0] and scores[worst][1] <= alpha:
             break

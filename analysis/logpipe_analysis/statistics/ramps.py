@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from logpipe_analysis.statistics.change_points import effective_share
-
 Floats = npt.NDArray[np.float64]
 
 _GRID = 24
@@ -28,14 +26,6 @@ class Ramp:
     """From the level before to the top."""
     residual: float
     """Weighted sum of squares that is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """Theil-Sen's slope a value, and Mann-Kendall's p value of there being none."""
-
-    slope: float
-    p_value: float
 
 
 def fit_ramp(values: Floats, weights: Floats) -> Ramp:
@@ -109,6 +99,21 @@ def step_residual(values: Floats, weights: Floats) -> float:
     return whole - float(np.nanmax(explained))
 
 
+def fit_climb(values: Floats, weights: Floats) -> Ramp:
+    """The line that is flat up to an onset and rises from there to the end, with the least weighted squares."""
+    positions = np.arange(len(values), dtype=np.float64)
+    bent = np.maximum(positions[None, :] - positions[1:-1, None], 0.0)
+    total = weights.sum()
+    bent -= (bent @ weights / total)[:, None]
+    centred = values - float(weights @ values) / total
+    moments, squares = bent @ (weights * centred), bent**2 @ weights
+    explained = np.where(moments > 0, moments**2 / squares, 0.0)
+    best = int(np.argmax(explained))
+    onset = best + 1.0
+    rise = float(moments[best] / squares[best]) * (len(values) - 1 - onset)
+    return Ramp(onset, float(len(values)), rise, float(weights @ centred**2) - float(explained[best]))
+
+
 def is_gradual(values: Floats, ramp: Ramp, step_left: float, *, alpha: float) -> bool:
     """Whether the ramp explains so much more than the step that its extra corner is no chance (F test)."""
     freedom = max(len(values) * 0.5 - 4, 1.0)
@@ -116,22 +121,3 @@ def is_gradual(values: Floats, ramp: Ramp, step_left: float, *, alpha: float) ->
         return step_left > 0
     ratio = (step_left - ramp.residual) / (ramp.residual / freedom)
     return float(stats.f.sf(ratio, 1, freedom)) < alpha
-
-
-def trend(values: Floats) -> Trend:
-    """Theil-Sen's slope; Mann-Kendall's test with its variance widened by the autocorrelation of what is left.
-
-    Hamed and Rao 1998, with the AR(1) form of the correction (Yue and Wang 2004).
-    """
-    count = len(values)
-    if count < 4:
-        return Trend(0.0, 1.0)
-    thinned = values if count <= 500 else values[:: -(-count // 500)]
-    every = count / len(thinned)
-    slope = float(stats.theilslopes(thinned).slope)
-    size = len(thinned)
-    left = thinned - slope * np.arange(size)
-    score = float(np.sign(thinned[None, :] - thinned[:, None])[np.triu_indices(size, 1)].sum())
-    variance = size * (size - 1) * (2 * size + 5) / 18 / effective_share(left)
-    z = (score - np.sign(score)) / np.sqrt(variance)
-    return Trend(slope / every, float(2 * stats.norm.sf(abs(z))))
