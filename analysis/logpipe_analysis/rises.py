@@ -5,8 +5,9 @@ from its own past is then fitted as a broken line, which tells a trend from a st
 finest buckets there are.
 """
 
+import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,11 +16,14 @@ import numpy.typing as npt
 from logpipe_analysis import elevations
 from logpipe_analysis.buckets import Latency
 from logpipe_analysis.elevations import Elevation, stretch
-from logpipe_analysis.latency_series import Series, bin_factor, series
+from logpipe_analysis.forecast import Crossing, crossing
+from logpipe_analysis.latency_series import Series, bin_factor, figures, series
 from logpipe_analysis.settings import LatencySettings, StepSettings
 from logpipe_analysis.shapes import Fitter, Shape
 from logpipe_analysis.statistics import histograms
+from logpipe_analysis.statistics.intervals import Spread, spread
 
+Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -50,6 +54,10 @@ class Rise:
     """Growth of the figure a bucket while it rises, as a factor; 1 for a step."""
     expected: float | None = None
     """Executions expected in the stretch, where a log holds slow ones only; `before` is then that log's limit."""
+    spread: Spread | None = None
+    """How sure the figure is."""
+    crossing: Crossing | None = None
+    """When p95 passes its limit, for a climb that goes on."""
 
     def ratio(self) -> float:
         """How many times the figure before it is after."""
@@ -82,7 +90,7 @@ def rises(
         if any(_overlap(where, stretch(other, known[other.metric])) for other in chosen):
             continue
         shape = fitter.shape(elevation)
-        rise = shape and _rise(latency, elevation, known[elevation.metric], shape, settings)
+        rise = shape and _rise(latency, elevation, known[elevation.metric], shape, bucket, settings)
         if rise or not elevation.slow:
             chosen.append(elevation)
         if rise:
@@ -102,23 +110,47 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def _rise(latency: Latency, elevation: Elevation, own: Series, shape: Shape, settings: LatencySettings) -> Rise | None:
+def _rise(
+    latency: Latency, elevation: Elevation, own: Series, shape: Shape, bucket: timedelta, settings: LatencySettings
+) -> Rise | None:
     """The rise with what was before and after, where it is large enough."""
     begin = int(own.rows[elevation.base]) * own.factor
     stop = len(latency.histogram) if elevation.end is None else int(own.rows[elevation.end]) * own.factor
+    before, after = (begin, shape.onset), (shape.high, stop)
     rise = Rise(
         latency.first + shape.onset,
         None if elevation.end is None else latency.first + stop,
         shape.gradual,
         shape.metric,
-        level_of(latency, begin, shape.onset),
-        level_of(latency, shape.high, stop),
+        level_of(latency, *before),
+        level_of(latency, *after),
         shape.p_value,
         float(np.exp(shape.climb.slope)),
     )
     grown = figure(rise.after, rise.metric) - figure(rise.before, rise.metric)
     enough = rise.after.events >= settings.min_events and rise.before.events >= settings.min_events
-    return rise if enough and rise.ratio() >= settings.min_ratio and grown >= settings.min_added_ms else None
+    if not enough or rise.ratio() < settings.min_ratio or grown < settings.min_added_ms:
+        return None
+    return replace(
+        rise,
+        spread=_spread(latency, before, after, rise.metric),
+        crossing=_crossing(rise, shape, stop, bucket, settings) if elevation.end is None else None,
+    )
+
+
+def _spread(latency: Latency, before: tuple[int, int], after: tuple[int, int], metric: str) -> Spread:
+    def figure_of(summed: Floats) -> Floats:
+        if metric == "mean":
+            return histograms.log_of_mean(summed, latency.lowest)
+        return figures(metric, summed, latency.lowest)
+
+    return spread(latency.histogram[slice(*before)], latency.histogram[slice(*after)], figure_of)
+
+
+def _crossing(rise: Rise, shape: Shape, stop: int, bucket: timedelta, settings: LatencySettings) -> Crossing | None:
+    """From where the p95 of the last stretch has come since its middle."""
+    now_ms = rise.after.p95_ms * math.exp(shape.climb.slope * (stop - shape.high) / 2)
+    return crossing(now_ms, shape.climb, settings.limit_p95_ms, timedelta(days=settings.horizon_days) / bucket)
 
 
 def level_of(latency: Latency, start: int, end: int) -> Level:

@@ -74,6 +74,10 @@ class LatencySettings:
     """The chance of taking a step for a trend, and of a trend where there is none."""
     season_days: int = 2
     """Days of history from which on the profile of the day is taken out."""
+    limit_p95_ms: float = 1000.0
+    """The p95 that is not to be passed: of a climb that goes on it is said when it will be."""
+    horizon_days: int = 30
+    """Days ahead beyond which nothing is said of that."""
     deployment_minutes: int = 3
     """A rise this near to a new version or an event named `deployment` is put down to it."""
     together_buckets: int = 3

@@ -76,7 +76,8 @@ class Fitter:
         What comes after it is told by whole days.
         """
         day, stop = _DAY // self.bucket, len(self.histogram)
-        size, place, values, weights = self._line(begin, stop, own, max(_HOUR // self.bucket, 1))
+        size, place, values, _ = self._line(begin, stop, own, max(_HOUR // self.bucket, 1))
+        weights = np.ones(len(values))  # by the hour it is the wander that counts, and not the number of events
         ramp = ramps.fit_climb(values, weights)
         onset = begin + int(place[int(ramp.onset)])
         if ramp.residual >= ramps.step_residual(values, weights) or stop - onset < day:

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpipe_analysis.statistics import change_points, counts, histograms, ramps
-from logpipe_analysis.statistics.trends import trend
+from logpipe_analysis.forecast import crossing
+from logpipe_analysis.statistics import change_points, counts, histograms, intervals, ramps
+from logpipe_analysis.statistics.steps import steps
+from logpipe_analysis.statistics.trends import Trend, trend
+from logpipe_analysis.statistics.wander import wander
 
 
 def _steps(series: npt.NDArray[np.float64]) -> list[int]:
@@ -113,3 +116,109 @@ def test_a_trend_needs_more_than_a_wander() -> None:
     assert trend(line).slope == pytest.approx(0.02, abs=0.005)
     wander = np.convolve(generator.normal(size=240), np.ones(40) / 40, mode="valid")
     assert trend(wander).p_value > 1e-3
+
+
+def _wandering(generator: np.random.Generator, count: int, phi: float) -> npt.NDArray[np.float64]:
+    series = generator.normal(size=count)
+    for index in range(1, count):
+        series[index] = phi * series[index - 1] + np.sqrt(1 - phi**2) * series[index]
+    return series
+
+
+def test_a_wander_under_white_noise_is_not_taken_for_steps() -> None:
+    """The lag-1 correlation of such a mixture is small, and the means of its stretches stray all the same."""
+    generator = np.random.default_rng(7)
+    false = sum(bool(_steps(generator.normal(size=400) + _wandering(generator, 400, 0.9))) for _ in range(30))
+    assert false <= 3
+
+
+def test_a_wander_is_told_from_white_noise_and_steps_are_no_wander() -> None:
+    """A mean of many independent values is as sure as they are many, also beside a step; of wandering ones it is not."""
+    generator = np.random.default_rng(8)
+    white = generator.normal(size=500)
+    assert wander(white).independent_share(100, 100) > 0.5
+    assert wander(white + 5 * (np.arange(500) > 250)).independent_share(100, 100) > 0.5
+    assert wander(_wandering(generator, 500, 0.9)).independent_share(100, 100) < 0.2
+
+
+def _placed(series: npt.NDArray[np.float64]) -> list[int]:
+    phases = np.arange(len(series)) % 24
+    return steps(
+        series, phases, level_window=73, alpha=1e-4, min_effect=0.75, min_length=5, hampel_window=7, hampel_limit=4.0
+    ).found
+
+
+def test_a_step_is_placed_under_a_season_and_outliers() -> None:
+    """Nine of ten steps of two deviations lie within three values of the truth, and no series has a second one."""
+    generator = np.random.default_rng(9)
+    season = np.sin(2 * np.pi * np.arange(336) / 24)
+    season[np.arange(336) % 24 == 3] += 3
+    near = 0
+    for _ in range(30):
+        series = season + generator.normal(size=336) + 2.0 * (np.arange(336) >= 150)
+        series[generator.random(336) < 0.01] += 10
+        found = _placed(series)
+        assert len(found) == 1
+        near += abs(found[0] - 150) <= 3
+    assert near >= 27
+
+
+def test_a_slope_has_an_interval_that_holds_it() -> None:
+    """Sen's interval covers the true slope about nineteen times in twenty, also when the noise wanders."""
+    generator = np.random.default_rng(10)
+    covered = 0
+    for _ in range(60):
+        judged = trend(0.05 * np.arange(80) + _wandering(generator, 80, 0.5))
+        covered += judged.low <= 0.05 <= judged.high
+    assert covered >= 51
+
+
+def test_known_correlations_widen_a_trend_test() -> None:
+    """What is known of the noise makes the same order more likely by chance, never less."""
+    values = 0.03 * np.arange(60) + np.random.default_rng(11).normal(size=60)
+    assert trend(values, 0.9 ** np.arange(1.0, 60)).p_value > trend(values).p_value
+
+
+def test_a_climb_and_a_step_explain_themselves_best() -> None:
+    """Either shape leaves less of its own series than the other does, and the corner is near."""
+    generator = np.random.default_rng(12)
+    positions, noise, weights = np.arange(200), generator.normal(0, 0.1, 200), np.ones(200)
+    climb = 0.01 * np.maximum(positions - 120, 0) + noise
+    step = 0.5 * (positions >= 120) + noise
+    assert ramps.fit_climb(climb, weights).residual < ramps.step_residual(climb, weights)
+    assert ramps.fit_climb(climb, weights).onset == pytest.approx(120, abs=12)
+    assert ramps.fit_climb(step, weights).residual > ramps.step_residual(step, weights)
+
+
+def test_the_interval_of_a_ratio_holds_it_and_is_the_same_again() -> None:
+    """Seeded; and wider where neighbouring bins are alike than where the same bins lie in any order."""
+    generator = np.random.default_rng(13)
+
+    def histogram(middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        centres = np.arange(60)
+        return generator.poisson(40 * np.exp(-((centres - middle[:, None]) ** 2) / 50)).astype(np.float64)
+
+    def figure(summed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return histograms.log_quantile(summed, 0, 0.95)
+
+    wave = 3 * _wandering(generator, 200, 0.95)
+    before, after = histogram(20 + wave), histogram(28 + wave)
+    judged = intervals.spread(before, after, figure)
+    assert judged == intervals.spread(before, after, figure)
+    assert judged.ratio[0] < 2.0 < judged.ratio[1]
+    mixed = generator.permutation(before)
+    shuffled = intervals.spread(mixed, after, figure)
+    assert judged.before[1] - judged.before[0] > 1.5 * (shuffled.before[1] - shuffled.before[0])
+
+
+def test_a_limit_is_crossed_when_the_climb_reaches_it() -> None:
+    """At 1 % a bucket from 100 to 200 in 69 buckets; nothing where it is passed, or too far."""
+    foreseen = crossing(100.0, Trend(np.log(1.01), np.log(1.005), np.log(1.02), 1e-6), 200.0, 500)
+    assert foreseen is not None
+    assert foreseen.likely == pytest.approx(69.7, abs=0.1)
+    assert foreseen.earliest < foreseen.likely < foreseen.latest
+    assert crossing(250.0, Trend(0.01, 0.005, 0.02, 1e-6), 200.0, 500) is None
+    assert crossing(100.0, Trend(0.01, 0.005, 0.02, 1e-6), 200.0, 50) is None
+    unsure = crossing(100.0, Trend(0.01, -0.001, 0.02, 1e-3), 200.0, 500)
+    assert unsure is not None
+    assert unsure.latest == np.inf

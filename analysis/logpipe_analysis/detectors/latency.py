@@ -90,16 +90,12 @@ def _finding(buckets: Buckets, settings: LatencySettings, group: list[Risen], kn
     kind: Kind = "latency_trend" if rise.gradual else "latency_shift"
     name = phrases.shortened(lead.operation, 60)
     length = (end or buckets.range.until) - start
-    rate = (
-        f", {(rise.per_bucket ** (timedelta(hours=1) / bucket) - 1) * 100:+.0f} %/h at its steepest"
-        if rise.gradual
-        else ""
-    )
     deployment = nearest(list(known), place.service, start, timedelta(minutes=settings.deployment_minutes))
     why = f" at the deployment of {deployment.version or 'a new version'}" if deployment else ""
     verb = "creeps up" if rise.gradual else "stepped up"
     explanation = (
-        f"{place.service}: {name} {verb}{why}: {change(rise)}{rate}; {round(rise.after.events):,} requests in "
+        f"{place.service}: {name} {verb}{why}: {change(rise)}{pace(rise, bucket)}{limit(rise, bucket)}; "
+        f"{round(rise.after.events):,} requests in "
         f"{phrases.duration(length)}{others(group)}; {phrases.span(start, end, bucket)}."
     )
     return Finding(
@@ -124,11 +120,43 @@ def _finding(buckets: Buckets, settings: LatencySettings, group: list[Risen], kn
 
 
 def change(rise: Rise) -> str:
-    """Before and after, the telling figure first."""
+    """Before and after, the telling figure first, with how sure it is."""
     names = ["p50", "p95"] if rise.metric != "p95" else ["p95", "p50"]
-    return ", ".join(
+    if rise.metric == "mean":
+        names = ["mean", "p95"]
+    first, second = (
         f"{name} {phrases.milliseconds(figure(rise.before, name))} → {phrases.milliseconds(figure(rise.after, name))}"
         for name in names
+    )
+    if rise.spread is None:
+        return f"{first}, {second}"
+    low, high = (_factor(bound) for bound in rise.spread.ratio)
+    return f"{first} (×{_factor(rise.ratio())}, 95 % interval {low}–{high}), {second}"
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
+def pace(rise: Rise, bucket: timedelta) -> str:
+    """How fast a gradual rise goes, an hour or a day."""
+    if not rise.gradual:
+        return ""
+    hourly = rise.per_bucket ** (timedelta(hours=1) / bucket)
+    if hourly < 1.02:
+        return f", {(hourly**24 - 1) * 100:+.0f} % a day"
+    return f", {(hourly - 1) * 100:+.0f} %/h at its steepest"
+
+
+def limit(rise: Rise, bucket: timedelta) -> str:
+    """When p95 will pass its limit."""
+    if rise.crossing is None:
+        return ""
+    foreseen = rise.crossing
+    until = f"to {phrases.duration(foreseen.latest * bucket)}" if foreseen.latest < math.inf else "or never"
+    return (
+        f"; at this pace p95 passes {phrases.milliseconds(foreseen.limit_ms)} in "
+        f"{phrases.duration(foreseen.likely * bucket)} ({phrases.duration(foreseen.earliest * bucket)} {until})"
     )
 
 

@@ -45,6 +45,13 @@ def log_mean(histogram: Floats, lowest: int) -> Floats:
         return np.where(total > 0, histogram @ centres / total, np.nan)
 
 
+def log_of_mean(histogram: Floats, lowest: int) -> Floats:
+    """The logarithm of the mean duration of each row, its buckets' middles taken; NaN for an empty row."""
+    middles = np.exp((lowest + np.arange(histogram.shape[1]) + 0.5) * LOG_WIDTH)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.log(histogram @ middles / histogram.sum(axis=1)), dtype=np.float64)
+
+
 def likeliest_split(histogram: Floats, before: Floats, after: Floats) -> int:
     """The row at which the durations turn from the distribution `before` to the distribution `after`.
 
