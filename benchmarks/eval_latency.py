@@ -127,5 +127,5 @@ def _false_trends(noise: Noise, season: float) -> float:
 
 
 def _rises(latency: Latency) -> list[Rise]:
-    nothing = np.zeros(len(latency.histogram), dtype=bool)
+    nothing = np.zeros(latency.length, dtype=bool)
     return rises(latency, nothing, TEN_MINUTES, LatencySettings(), StepSettings())

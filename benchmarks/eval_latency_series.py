@@ -115,4 +115,6 @@ def operation(
     traffic = events * (1 + 0.6 * np.sin(2 * np.pi * at + generator.uniform(0, 6)))
     histogram = generator.poisson(traffic[:, None] * chance).astype(np.float64)
     centres = np.exp((borders[:-1] + borders[1:]) / 2)
-    return Latency("GET /", "http", 0, histogram, lowest, histogram @ centres)
+    cells, columns = np.nonzero(histogram)
+    counts = histogram[cells, columns]
+    return Latency("GET /", "http", 0, rows, cells, columns, counts, lowest, histogram @ centres)

@@ -6,7 +6,7 @@ same shape, so that all that follows is the same.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -20,6 +20,8 @@ from logpipe_analysis.coded import Numbers, coded
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 MINUTE = timedelta(minutes=1)
 
@@ -45,60 +47,72 @@ def by_place(frame: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:
         yield Place(str(service), environment if isinstance(environment, str) else None), rows
 
 
+@dataclass(frozen=True)
 class Latency:
-    """The durations of one operation: a histogram a bucket, from the first that has any to the last of the range."""
+    """The durations of one operation, from the first bucket of time that has any to the last of the range.
 
-    def __init__(self, operation: str, kind: str, found: "_Durations", buckets: int) -> None:
-        self.operation = operation
-        self.kind = kind
-        self.first = int(found.bucket.min())
-        """The bucket of the range that row 0 stands for."""
-        self.lowest = int(found.width.min())
-        """The exponential bucket that column 0 of a histogram stands for."""
-        self._row, self._column = found.bucket - self.first, found.width - self.lowest
-        self._columns = int(self._column.max()) + 1
-        self._found, self._length = found, buckets - self.first
+    Held as the cells of a histogram that are not empty: `counts` events in row `rows` and column `columns`. Of a month
+    of minutes most are, and what asks for bins of many buckets gets these without the dense one in between.
+    """
 
-    def binned(self, factor: int) -> Floats:
-        """Events, every `factor` buckets of time made one × buckets of duration; the last may stand for fewer."""
-        rows = -(-self._length // factor)
-        flat = np.bincount(
-            self._row // factor * self._columns + self._column,
-            weights=self._found.events,
-            minlength=rows * self._columns,
-        )
-        return flat.reshape(rows, self._columns).astype(np.float64)
+    operation: str
+    kind: str
+    first: int
+    """The bucket of the range that row 0 stands for."""
+    length: int
+    """Rows."""
+    rows: Integers
+    columns: Integers
+    counts: Floats
+    lowest: int
+    """The exponential bucket that column 0 stands for."""
+    sum_ms: Floats
+    """Total duration a bucket of time."""
 
     @cached_property
     def histogram(self) -> Floats:
         """Events, buckets of time × buckets of duration."""
         return self.binned(1)
 
-    @cached_property
+    def binned(self, size: int) -> Floats:
+        """The histogram in bins of `size` buckets of time; the last may hold fewer."""
+        height, width = -(-self.length // size), int(self.columns.max(initial=0)) + 1
+        flat = self.rows // size * width + self.columns
+        counted = np.bincount(flat, weights=self.counts, minlength=height * width)
+        return counted.astype(np.float64).reshape(height, width)
+
+    @property
     def events(self) -> Floats:
-        """Of each bucket of time."""
-        return self._summed(self._found.events)
+        """A bucket of time."""
+        return np.bincount(self.rows, weights=self.counts, minlength=self.length).astype(np.float64)
 
-    @cached_property
-    def sum_ms(self) -> Floats:
-        """Total duration of each bucket of time."""
-        return self._summed(self._found.sum_ms)
-
-    def _summed(self, weights: Floats) -> Floats:
-        return np.bincount(self._row, weights=weights, minlength=self._length).astype(np.float64)
+    def without(self, excluded: Bools) -> "Latency":
+        """The same less the events of the buckets that are marked; marks are of the whole range."""
+        if not excluded.any():
+            return self
+        # An event of none keeps the width: what is compared with the whole has the same columns.
+        counts = np.where(excluded[self.first + self.rows], 0.0, self.counts)
+        return replace(self, counts=counts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Durations:
-    """Cells of the histograms: by bucket of time and bucket of duration."""
+    """The cells of the histograms of all operations, those of an operation side by side."""
 
-    bucket: Numbers
-    width: Numbers
+    operations: pd.DataFrame
+    """service, environment, operation_kind and operation; in order."""
+    ends: Integers
+    """Of each operation, where its cells end."""
+    index: Integers
+    """The bucket of time of each cell."""
+    bucket: Integers
+    """The exponential bucket of each cell."""
     events: Floats
     sum_ms: Floats
 
-    def at(self, rows: Numbers) -> "_Durations":
-        return _Durations(self.bucket[rows], self.width[rows], self.events[rows], self.sum_ms[rows])
+    def of(self, number: int) -> slice:
+        """The cells of an operation."""
+        return slice(int(self.ends[number - 1]) if number else 0, int(self.ends[number]))
 
 
 class Buckets:
@@ -154,29 +168,37 @@ class Buckets:
 
     def operations(self, kinds: tuple[str, ...], min_events: int) -> Iterator[tuple[Place, Latency]]:
         """The latencies of each operation of these kinds with enough events; what is counted as `other` is left out."""
-        keys, key, found = self._durations
-        order = np.argsort(key, kind="stable")
-        ends = np.cumsum(np.bincount(key, minlength=len(keys)))
-        for number, service, environment, kind, operation in keys.itertuples():
-            if kind not in kinds or operation == "other":
-                continue
-            own = found.at(order[ends[number - 1] if number else 0 : ends[number]])
-            if own.events.sum() >= min_events:
-                yield Place(service, environment), Latency(operation, kind, own, self.range.buckets)
+        found = self._durations
+        for number, service, environment, kind, operation in found.operations.itertuples():
+            own = found.of(number)
+            if kind in kinds and operation != "other" and found.events[own].sum() >= min_events:
+                yield Place(service, environment), self._latency(kind, operation, found, own)
+
+    def _latency(self, kind: str, operation: str, found: _Durations, own: slice) -> Latency:
+        index, bucket = found.index[own], found.bucket[own]
+        first, lowest = int(index.min()), int(bucket.min())
+        rows, length = index - first, self.range.buckets - first
+        sum_ms = np.bincount(rows, weights=found.sum_ms[own], minlength=length).astype(np.float64)
+        return Latency(
+            operation, kind, first, length, rows, bucket - lowest, found.events[own], lowest, sum_ms
+        )
 
     @cached_property
-    def _durations(self) -> tuple[pd.DataFrame, Numbers, _Durations]:
-        """The operations in order, of each cell the number of its operation, and the cells."""
+    def _durations(self) -> _Durations:
+        names = ("service", "environment", "operation_kind", "operation")
         columns = {
             "i": "i::BIGINT",
             "bucket": f"greatest(bucket, {LEAST_BUCKET})",
             "events": "events",
             "sum_ms": "sum_ms",
         }
-        rows = coded(self.store, self.latencies, ("service", "environment", "operation_kind", "operation"), columns)
-        order = rows.keys.sort_values(list(rows.keys.columns), na_position="last").index.to_numpy()
+        rows = coded(self.store, self.latencies, names, columns)
+        order = rows.keys.sort_values(list(names), na_position="last").index.to_numpy()
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        i, bucket = (rows.values[name].astype(np.int64) for name in ("i", "bucket"))
-        events, sum_ms = (rows.values[name].astype(np.float64) for name in ("events", "sum_ms"))
-        return rows.keys.iloc[order].reset_index(drop=True), rank[rows.key], _Durations(i, bucket, events, sum_ms)
+        key = rank[rows.key]
+        side_by_side = np.argsort(key, kind="stable")
+        index, bucket = (rows.values[name].astype(np.int64)[side_by_side] for name in ("i", "bucket"))
+        events, sum_ms = (rows.values[name].astype(np.float64)[side_by_side] for name in ("events", "sum_ms"))
+        ends = np.cumsum(np.bincount(key, minlength=len(order)))
+        return _Durations(rows.keys.iloc[order].reset_index(drop=True), ends, index, bucket, events, sum_ms)

@@ -50,10 +50,10 @@ def bin_factor(events: Floats, settings: LatencySettings) -> int | None:
 
 
 def series(
-    latency: Latency, histogram: Floats, factor: int, bucket: timedelta, settings: LatencySettings, found: StepSettings
+    latency: Latency, factor: int, bucket: timedelta, settings: LatencySettings, found: StepSettings
 ) -> Iterator[Series]:
-    """Each metric, with its steps. `histogram` is the latency's, less what is left out."""
-    binned = histograms.merged(histogram, factor)
+    """Each metric, with its steps."""
+    binned = latency.binned(factor)
     rows = np.flatnonzero(binned.sum(axis=1) >= settings.bin_events / 2)
     if len(rows) < settings.min_bins:
         return

@@ -77,12 +77,12 @@ def rises(
     latency: Latency, excluded: Bools, bucket: timedelta, settings: LatencySettings, steps: StepSettings
 ) -> list[Rise]:
     """The rises of an operation's latency, in time order. `excluded` marks buckets of the range to leave out."""
-    histogram = np.where(excluded[latency.first :, None], 0.0, latency.histogram)
-    factor = bin_factor(histogram.sum(axis=1), settings)
+    calm = latency.without(excluded)
+    factor = bin_factor(calm.events, settings)
     if factor is None:
         return []
-    known = {one.metric: one for one in series(latency, histogram, factor, bucket, settings, steps)}
-    fitter = Fitter(latency, histogram, bucket, known, settings, steps)
+    known = {one.metric: one for one in series(calm, factor, bucket, settings, steps)}
+    fitter = Fitter(calm, bucket, known, settings, steps)
     chosen: list[Elevation] = []
     found: list[Rise] = []
     for elevation in sorted(_elevations(known.values(), bucket, settings), key=lambda one: (not one.slow, one.p_value)):
@@ -115,7 +115,7 @@ def _rise(
 ) -> Rise | None:
     """The rise with what was before and after, where it is large enough."""
     begin = int(own.rows[elevation.base]) * own.factor
-    stop = len(latency.histogram) if elevation.end is None else int(own.rows[elevation.end]) * own.factor
+    stop = latency.length if elevation.end is None else int(own.rows[elevation.end]) * own.factor
     before, after = (begin, shape.onset), (shape.high, stop)
     rise = Rise(
         latency.first + shape.onset,

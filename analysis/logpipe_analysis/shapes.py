@@ -51,10 +51,9 @@ class _Fit:
 
 @dataclass(frozen=True, slots=True)
 class Fitter:
-    """What every fit of one operation needs. `histogram` is the latency's, less what is left out."""
+    """What every fit of one operation needs."""
 
     latency: Latency
-    histogram: Floats
     bucket: timedelta
     series: dict[str, Series]
     settings: LatencySettings
@@ -64,7 +63,7 @@ class Fitter:
         """That of an elevation; None where nothing lies before it, or where a slow climb turns out to be none."""
         own = self.series[elevation.metric]
         begin = int(own.rows[elevation.base]) * own.factor
-        stop = len(self.histogram) if elevation.end is None else int(own.rows[elevation.end]) * own.factor
+        stop = self.latency.length if elevation.end is None else int(own.rows[elevation.end]) * own.factor
         shape = (
             self._slow(begin, own, elevation.p_value) if elevation.slow else self._either(elevation, begin, stop, own)
         )
@@ -75,7 +74,7 @@ class Fitter:
 
         What comes after it is told by whole days.
         """
-        day, stop = _DAY // self.bucket, len(self.histogram)
+        day, stop = _DAY // self.bucket, self.latency.length
         size, place, values, _ = self._line(begin, stop, own, max(_HOUR // self.bucket, 1))
         weights = np.ones(len(values))  # by the hour it is the wander that counts, and not the number of events
         ramp = ramps.fit_climb(values, weights)
@@ -107,8 +106,8 @@ class Fitter:
         """The bucket near a step at which the durations turn from those before to those after."""
         near = 3 * factor + 2
         first, last = max(rough - near, begin + 1), min(rough + near, stop - 1)
-        before, after = self.histogram[begin:first].sum(axis=0), self.histogram[last:stop].sum(axis=0)
-        return first + histograms.likeliest_split(self.histogram[first:last], before, after)
+        before, after = self.latency.histogram[begin:first].sum(axis=0), self.latency.histogram[last:stop].sum(axis=0)
+        return first + histograms.likeliest_split(self.latency.histogram[first:last], before, after)
 
     def _fit(self, first: int, last: int, series: Series) -> _Fit:
         """The broken line through one metric."""
@@ -130,7 +129,7 @@ class Fitter:
         """
         mean = series.metric == "mean"
         size = max(least, 1 if mean else series.factor, -(-(last - first) // _MOST_BINS))
-        binned = histograms.merged(self.histogram[first:last], size)
+        binned = histograms.merged(self.latency.histogram[first:last], size)
         events = binned.sum(axis=1)
         rows = np.flatnonzero(events >= (1 if mean else self.settings.bin_events / 2))
         values = figures(series.metric, binned[rows], self.latency.lowest)

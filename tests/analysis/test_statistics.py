@@ -133,7 +133,7 @@ def test_a_wander_under_white_noise_is_not_taken_for_steps() -> None:
 
 
 def test_a_wander_is_told_from_white_noise_and_steps_are_no_wander() -> None:
-    """A mean of many independent values is as sure as they are many, also beside a step; of wandering ones it is not."""
+    """The mean of many independent values is sure, also beside a step; that of as many wandering ones is not."""
     generator = np.random.default_rng(8)
     white = generator.normal(size=500)
     assert wander(white).independent_share(100, 100) > 0.5
