@@ -64,7 +64,8 @@ class Finding:
     sql: str
     """Shows the observation again, on the same store, without parameters."""
     fingerprint: str
-    """Same problem, same fingerprint: of kind, service, environment and subject; an error spike's has no subject."""
+    """Same problem, same fingerprint: of kind, service, environment and subject; an error spike's has no subject,
+    and a latency's is the same for a shift and a trend."""
     finding_id: str = ""
     """Given when it is stored; short, typed by people in `logpipe explain ID`."""
     status: Status = "open"

@@ -50,6 +50,14 @@ def test_a_rise_of_ten_per_cent_a_day_is_one_trend_within_three_days(traffic: Tr
     assert "at this pace p95 passes 800 ms in" in finding.explanation
 
 
+def test_a_step_and_a_climb_of_one_operation_are_the_same_problem(traffic: Traffic, filled: Filled) -> None:
+    """What shows as a step on its first day and climbs on its third must stay one finding, with one id."""
+    [climb] = _found(filled(_requests(traffic, 1, 8, _climbing)))
+    [step] = _found(filled(_requests(traffic, 1, 8, lambda days: 1 + 0.4 * (days >= 5))))
+    assert (climb.kind, step.kind) == ("latency_trend", "latency_shift")
+    assert climb.fingerprint == step.fingerprint
+
+
 def test_nothing_is_foreseen_for_a_limit_that_is_far(traffic: Traffic, filled: Filled) -> None:
     """A limit beyond the horizon is not spoken of."""
     [finding] = _found(filled(_requests(traffic, 1, 8, _climbing)), limit_p95_ms=1e6)
