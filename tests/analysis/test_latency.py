@@ -21,11 +21,15 @@ DAY = 1440
 BUCKET = timedelta(minutes=10)
 
 
-def _requests(traffic: Traffic, seed: int, days: int, factor: Callable[[Any], Any]) -> pd.DataFrame:
-    """Three requests a minute with a daily wave, 200 ms times a factor of the day."""
+def _requests(
+    traffic: Traffic, seed: int, days: int, factor: Callable[[Any], Any], hourly: float = 0.0
+) -> pd.DataFrame:
+    """Three requests a minute with a daily wave, 200 ms times a factor of the day; hours scatter by `hourly`."""
 
     def duration(when: Any, generator: np.random.Generator) -> Any:
-        wave = 1 + 0.1 * np.sin(2 * np.pi * when / DAY)
+        wave = (1 + 0.1 * np.sin(2 * np.pi * when / DAY)) * np.exp(
+            hourly * generator.normal(size=days * 24)[(when // 60).astype(int)]
+        )
         return 200 * wave * factor(when / DAY) * np.exp(0.4 * generator.normal(size=len(when)))
 
     return traffic(seed, days * DAY, 3, http_method="GET", http_route="/search", duration_ms=duration)
@@ -56,6 +60,13 @@ def test_a_step_and_a_climb_of_one_operation_are_the_same_problem(traffic: Traff
     [step] = _found(filled(_requests(traffic, 1, 8, lambda days: 1 + 0.4 * (days >= 5))))
     assert (climb.kind, step.kind) == ("latency_trend", "latency_shift")
     assert climb.fingerprint == step.fingerprint
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_a_climb_is_found_among_hours_that_scatter(traffic: Traffic, filled: Filled, seed: int) -> None:
+    """No step stands out where hours differ by more than a day's rise; the order of days does."""
+    [finding] = _found(filled(_requests(traffic, seed, 8, _climbing, hourly=0.12)))
+    assert finding.kind == "latency_trend"
 
 
 def test_nothing_is_foreseen_for_a_limit_that_is_far(traffic: Traffic, filled: Filled) -> None:
