@@ -16,7 +16,7 @@ import pandas as pd
 
 from logpipe.store import Store, rollup
 from logpipe.store.literals import literal
-from logpipe_analysis.coded import Numbers, coded
+from logpipe_analysis.coded import coded
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]
@@ -179,9 +179,7 @@ class Buckets:
         first, lowest = int(index.min()), int(bucket.min())
         rows, length = index - first, self.range.buckets - first
         sum_ms = np.bincount(rows, weights=found.sum_ms[own], minlength=length).astype(np.float64)
-        return Latency(
-            operation, kind, first, length, rows, bucket - lowest, found.events[own], lowest, sum_ms
-        )
+        return Latency(operation, kind, first, length, rows, bucket - lowest, found.events[own], lowest, sum_ms)
 
     @cached_property
     def _durations(self) -> _Durations:
