@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from eval_measure import Measure
 
+from logpipe_analysis import spikes
 from logpipe_analysis.settings import ErrorSpikeSettings
-from logpipe_analysis.statistics import counts
+from logpipe_analysis.statistics.episodes import episodes
 
 BUCKETS_PER_DAY = 288
 
@@ -31,32 +32,19 @@ def measure() -> Iterator[Measure]:
 def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> tuple[float, float]:
     """(F1 of events, false alerts a series and day)."""
     history = settings.history_days * BUCKETS_PER_DAY
-    observed = [frame["errors"].to_numpy(np.float64) for frame in series]
     judged = [
-        counts.excess(
-            errors,
+        spikes.judge(
+            frame["errors"].to_numpy(np.float64),
             frame["requests"].to_numpy(np.float64),
             history=history,
-            min_history=settings.min_history_buckets,
-            windows=settings.windows,
-            cap_quantile=settings.cap_quantile,
+            settings=settings,
         )
-        for frame, errors in zip(series, observed, strict=True)
+        for frame in series
     ]
-    cutoff = counts.benjamini_hochberg(np.concatenate([one.p_values.ravel() for one in judged]), settings.false_share)
+    decided = spikes.decide(judged, range(len(series)), history=history, settings=settings)
     hits = events = alerts = false_alerts = 0
-    for frame, errors, one in zip(series, observed, judged, strict=True):
-        truth = list(counts.episodes(frame["label"].to_numpy() == 1, 0))
-        hot = counts.surging(
-            one,
-            errors,
-            windows=settings.windows,
-            p_value=cutoff,
-            own_p_value=settings.own_p_value,
-            min_count=settings.min_errors,
-            min_ratio=settings.min_ratio,
-        )
-        found = list(counts.episodes(hot, settings.max_gap_buckets))
+    for frame, found in zip(series, decided, strict=True):
+        truth = list(episodes(frame["label"].to_numpy() == 1, 0))
         overlaps = [[t for t in truth if f.start <= t.end and t.start <= f.end] for f in found]
         events += len(truth)
         hits += len({t.start for o in overlaps for t in o})

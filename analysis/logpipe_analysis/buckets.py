@@ -138,9 +138,12 @@ class Buckets:
         """The range as SQL."""
         return f"{column} >= {literal(self.range.since)} AND {column} < {literal(self.range.until)}"
 
+    def index(self, column: str) -> str:
+        """The bucket that a time within the range is in, as SQL."""
+        return f"((epoch_us({column}) - {self.range.since_us}) // {self.range.bucket_us})::INTEGER"
+
     def _indexed(self, relation: str) -> str:
-        index = f"((epoch_us(minute) - {self.range.since_us}) // {self.range.bucket_us})::INTEGER"
-        return f"(SELECT *, {index} AS i FROM {relation} WHERE {self.within('minute')})"
+        return f"(SELECT *, {self.index('minute')} AS i FROM {relation} WHERE {self.within('minute')})"
 
     def shown(
         self, *, rolled: str, counted: str, relation: str, condition: str, since: datetime, until: datetime

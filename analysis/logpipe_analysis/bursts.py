@@ -10,7 +10,8 @@ from logpipe_analysis.buckets import Latency
 from logpipe_analysis.rises import Level, Rise, level_of
 from logpipe_analysis.settings import SlowQuerySettings
 from logpipe_analysis.statistics import counts, histograms
-from logpipe_analysis.statistics.counts import Episode, Excess
+from logpipe_analysis.statistics.counts import Excess
+from logpipe_analysis.statistics.episodes import Episode, episodes
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def _episodes(judged: Excess, slow: Floats, settings: SlowQuerySettings) -> Iter
         min_count=settings.min_slow,
         min_ratio=settings.slow_ratio,
     )
-    yield from counts.episodes(hot, settings.max_gap_buckets)
+    yield from episodes(hot, settings.max_gap_buckets)
 
 
 def _fading(slow: Floats, episode: Episode) -> int:

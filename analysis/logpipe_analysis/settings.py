@@ -16,12 +16,14 @@ class ErrorSpikeSettings:
     """Lengths, in buckets, over which errors are summed and judged; the first is 1."""
     cap_quantile: float = 0.975
     """A past bucket enters the baseline capped at this quantile of its own expectation."""
-    false_share: float = 0.005
-    """Of the windows called improbable, the share that may be so by chance (Benjamini-Hochberg over all cells)."""
+    false_share: float = 0.05
+    """The share of the findings that may be false, over all services and the last `history_days`."""
     own_p_value: float = 0.05
     """A bucket of an improbable window belongs to the episode when it is itself as improbable as this."""
     min_errors: int = 5
     """Errors in the window, without which there is no spike."""
+    max_names: int = 50
+    """Loggers, and patterns, of a service that are judged at most: those with most errors."""
     min_ratio: float = 2.0
     """Observed errors per expected error, below which there is no spike."""
     min_presence: float = 0.7

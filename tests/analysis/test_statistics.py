@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from logpipe_analysis.forecast import crossing
 from logpipe_analysis.statistics import change_points, counts, histograms, intervals, ramps
+from logpipe_analysis.statistics.episodes import episodes
 from logpipe_analysis.statistics.steps import steps
 from logpipe_analysis.statistics.trends import Trend, trend
 from logpipe_analysis.statistics.wander import wander
@@ -22,20 +23,11 @@ def _steps(series: npt.NDArray[np.float64]) -> list[int]:
 @given(st.lists(st.booleans(), max_size=60), st.integers(0, 5))
 def test_episodes_hold_every_flag_and_lie_apart(flags: list[bool], gap: int) -> None:
     """Each raised flag is in exactly one episode; episodes begin and end with one, more than the gap apart."""
-    found = list(counts.episodes(np.array(flags, dtype=bool), gap))
+    found = list(episodes(np.array(flags, dtype=bool), gap))
     inside = [index for episode in found for index in range(episode.start, episode.end)]
     assert {index for index, flag in enumerate(flags) if flag} <= set(inside)
     assert all(flags[episode.start] and flags[episode.end - 1] for episode in found)
     assert all(later.start - earlier.end > gap for earlier, later in pairwise(found))
-
-
-@given(st.lists(st.floats(0, 1), max_size=50), st.floats(0.001, 0.5))
-def test_a_smaller_share_of_false_discoveries_allows_no_more(p_values: list[float], share: float) -> None:
-    """The cut-off is one of the p values or nothing, and grows with the share."""
-    array = np.array(p_values)
-    cutoff = counts.benjamini_hochberg(array, share)
-    assert cutoff == 0.0 or cutoff in p_values
-    assert counts.benjamini_hochberg(array, share / 2) <= cutoff
 
 
 def test_a_past_incident_does_not_raise_the_bar() -> None:

@@ -1,8 +1,7 @@
 """`error_spike`: more errors than the volume and the past explain.
 
-Cells are a service as a whole, each of its streams and each of its operations; what overlaps in time within a service
-is one finding. Errors are records of severity ERROR or above, or responses of status 500 or above, whichever are more:
-a request that fails is often logged as both.
+Cells are judged one by one (`error_cells`); what overlaps in time within a service is one finding. Which of them are
+findings is decided over all cells together, so that a stated share of the findings is false.
 """
 
 import math
@@ -11,43 +10,33 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
-import numpy.typing as npt
 
-from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place, by_place
+from logpipe_analysis import evidence, phrases, spikes
+from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.causes import Causes
+from logpipe_analysis.detectors.error_cells import ErrorCell, error_cells
 from logpipe_analysis.evidence import ERRORS, LOGGED, SERVED
 from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import ErrorSpikeSettings
-from logpipe_analysis.statistics import counts
-from logpipe_analysis.statistics.counts import Episode
+from logpipe_analysis.statistics.episodes import Episode, episodes
 
-Floats = npt.NDArray[np.float64]
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    place: Place
-    name: str | None
-    """Operation or stream; None for the whole service."""
-    first: int
-    errors: Floats
-    volume: Floats
-    judged: counts.Excess
 
 
 @dataclass(frozen=True, slots=True)
 class _Surge:
     """An episode of one cell, in buckets of the range."""
 
-    cell: _Cell
+    cell: ErrorCell
     start: int
     end: int
     errors: float
     expected: float
     p_value: float
+    """How often such a thing comes by chance: episodes a bucket."""
+    false_share: float
+    """Of the findings as improbable as this one."""
 
     @property
     def excess(self) -> float:
@@ -56,87 +45,27 @@ class _Surge:
 
 def detect(buckets: Buckets, settings: ErrorSpikeSettings) -> list[Finding]:
     """One finding for each service and episode."""
-    cells = list(_cells(buckets, settings))
+    cells = list(error_cells(buckets, settings))
     if not cells:
         return []
-    p_values = np.concatenate([cell.judged.p_values.ravel() for cell in cells])
-    cutoff = counts.benjamini_hochberg(p_values, settings.false_share)
-    tests = int(np.isfinite(p_values).sum())
-    surges = [surge for cell in cells for surge in _surges(cell, cutoff, settings)]
-    return [_finding(buckets, settings, group, tests) for group in _grouped(surges, settings.max_gap_buckets)]
-
-
-def _cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[_Cell]:
-    volumes = buckets.frame(
-        f"SELECT service, environment, i, sum(events)::DOUBLE AS events FROM {buckets.counts} GROUP BY ALL ORDER BY ALL"
-    )
-    errors = buckets.frame(
-        "SELECT service, environment, coalesce(operation, '') AS operation, coalesce(stream, '') AS stream, "
-        f"i, {LOGGED}::DOUBLE AS logged, {SERVED}::DOUBLE AS served FROM {buckets.counts} "
-        "WHERE severity >= 17 OR server_errors > 0 GROUP BY ALL ORDER BY ALL"
-    )
-    own_volumes = buckets.frame(
-        "SELECT service, environment, operation, i, sum(events)::DOUBLE AS events "
-        f"FROM {buckets.counts} WHERE operation IS NOT NULL AND (service, operation) IN ("
-        f"SELECT (service, operation) FROM {buckets.counts} WHERE operation IS NOT NULL GROUP BY service, operation "
-        f"HAVING {LOGGED} + {SERVED} >= {settings.min_errors}) GROUP BY ALL ORDER BY ALL"
-    )
-    erring = dict(by_place(errors))
-    operations = dict(by_place(own_volumes))
-    for place, rows in by_place(volumes):
-        if place not in erring:
-            continue
-        own = erring[place]
-        first = int(rows["i"].min())
-        volume = buckets.dense(rows["i"], rows["events"], first)
-        if (volume > 0).mean() < settings.min_presence:
-            # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
-            volume = np.ones_like(volume)
-        volume_of = dict(list(operations[place].groupby("operation"))) if place in operations else {}
-        for name, part in [(None, own), *own.groupby("stream"), *own.groupby("operation")]:
-            logged, served = (buckets.dense(part["i"], part[column], first) for column in ("logged", "served"))
-            observed = np.maximum(logged, served)
-            total = observed.sum()
-            if name == "" or total < settings.min_errors:
-                continue
-            shape = volume
-            # Where only failures name their operation, the service's volume stands in for the operation's.
-            if name in volume_of and volume_of[name]["events"].sum() >= 2 * total:
-                shape = buckets.dense(volume_of[name]["i"], volume_of[name]["events"], first)
-            yield _Cell(place, name, first, observed, shape, _judge(buckets, observed, shape, settings))
-
-
-def _judge(buckets: Buckets, errors: Floats, volume: Floats, settings: ErrorSpikeSettings) -> counts.Excess:
-    return counts.excess(
-        errors,
-        volume,
-        history=max(settings.history_days * _DAY // buckets.range.bucket, settings.min_history_buckets),
-        min_history=settings.min_history_buckets,
-        windows=settings.windows,
-        cap_quantile=settings.cap_quantile,
-    )
-
-
-def _surges(cell: _Cell, cutoff: float, settings: ErrorSpikeSettings) -> Iterator[_Surge]:
-    hot = counts.surging(
-        cell.judged,
-        cell.errors,
-        windows=settings.windows,
-        p_value=cutoff,
-        own_p_value=settings.own_p_value,
-        min_count=settings.min_errors,
-        min_ratio=settings.min_ratio,
-    )
-    for episode in counts.episodes(hot, settings.max_gap_buckets):
-        inside = slice(episode.start, episode.end)
-        yield _Surge(
+    history = max(settings.history_days * _DAY // buckets.range.bucket, settings.min_history_buckets)
+    judged = [spikes.judge(cell.errors, cell.volume, history=history, settings=settings) for cell in cells]
+    places = sorted({cell.place for cell in cells}, key=str)
+    decided = spikes.decide(judged, [places.index(cell.place) for cell in cells], history=history, settings=settings)
+    surges = [
+        _Surge(
             cell,
-            cell.first + episode.start,
-            cell.first + episode.end,
-            float(cell.errors[inside].sum()),
-            float(cell.judged.expected[inside].sum()),
-            float(min(cell.judged.own[inside].min(), np.nanmin(cell.judged.p_values[:, inside], initial=1.0))),
+            cell.first + found.start,
+            cell.first + found.end,
+            errors=float(cell.errors[found.start : found.end].sum()),
+            expected=found.expected,
+            p_value=found.p_value,
+            false_share=found.false_share,
         )
+        for cell, its_spikes in zip(cells, decided, strict=True)
+        for found in its_spikes
+    ]
+    return [_finding(buckets, settings, group) for group in _grouped(surges, settings.max_gap_buckets)]
 
 
 def _grouped(surges: Sequence[_Surge], max_gap: int) -> Iterator[list[_Surge]]:
@@ -147,7 +76,7 @@ def _grouped(surges: Sequence[_Surge], max_gap: int) -> Iterator[list[_Surge]]:
         raised = np.zeros(max(surge.end for surge in own), dtype=bool)
         for surge in own:
             raised[surge.start : surge.end] = True
-        for episode in counts.episodes(raised, max_gap):
+        for episode in episodes(raised, max_gap):
             inside = [surge for surge in own if _overlaps(surge, episode)]
             yield sorted(inside, key=lambda surge: (-surge.excess, surge.cell.name or ""))
 
@@ -156,7 +85,7 @@ def _overlaps(surge: _Surge, episode: Episode) -> bool:
     return surge.start < episode.end and episode.start < surge.end
 
 
-def _finding(buckets: Buckets, settings: ErrorSpikeSettings, group: list[_Surge], tests: int) -> Finding:
+def _finding(buckets: Buckets, settings: ErrorSpikeSettings, group: list[_Surge]) -> Finding:
     """The surge with the most excess speaks for its group."""
     lead, place, bucket = group[0], group[0].cell.place, buckets.range.bucket
     start = buckets.range.at(lead.start)
@@ -184,7 +113,7 @@ def _finding(buckets: Buckets, settings: ErrorSpikeSettings, group: list[_Surge]
         observed=round(lead.errors / minutes, 4),
         unit="errors/min",
         score=round(-math.log10(max(lead.p_value, 1e-300)), 2),
-        confidence=round(1 - min(settings.false_share, lead.p_value * tests), 4),
+        confidence=round(1 - min(surge.false_share for surge in group), 4),
         title=phrases.shortened(
             f"{place.service}: errors {phrases.times(lead.errors, lead.expected)}, {subject or 'all'}"
         ),

@@ -1,0 +1,131 @@
+"""Spikes of errors in series of counts: each series judged by itself, then decided which of all are findings.
+
+Series end together and may begin at different buckets. What is counted, calibrated and decided at a bucket depends on
+nothing after it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from logpipe_analysis.settings import ErrorSpikeSettings
+from logpipe_analysis.statistics import counts
+from logpipe_analysis.statistics.baselines import quantile, trailing_sum
+from logpipe_analysis.statistics.discoveries import Discoveries, discoveries
+from logpipe_analysis.statistics.episodes import episodes
+from logpipe_analysis.statistics.tails import calibrated
+
+Floats = npt.NDArray[np.float64]
+
+_AFTER_P_VALUE = 0.01
+"""A bucket after those that were found prolongs an episode when it is as improbable as this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A series judged by its own past; arrays have one value a bucket."""
+
+    errors: Floats
+    volume: Floats
+    excess: counts.Excess
+    p_values: Floats
+    """How many episodes as improbable are to be expected a bucket; 1 where there is nothing to be said."""
+    window: npt.NDArray[np.uint8]
+    """Which of the windows that end there is the least probable."""
+    tested: npt.NDArray[np.bool_]
+    """Whether the last days held errors enough for a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """An episode of a series; `end` exclusive."""
+
+    start: int
+    end: int
+    expected: float
+    p_value: float
+    false_share: float
+    """Of the findings that are as improbable, the share that is to be expected false."""
+
+
+def judge(errors: Floats, volume: Floats, *, history: int, settings: ErrorSpikeSettings) -> Judged:
+    """Compare each bucket, and the windows that end there, with the `history` buckets before."""
+    judged = counts.excess(
+        errors,
+        volume,
+        history=history,
+        min_history=settings.min_history_buckets,
+        windows=settings.windows,
+        cap_quantile=settings.cap_quantile,
+    )
+    relevant = counts.relevant(
+        judged, errors, windows=settings.windows, min_count=settings.min_errors, min_ratio=settings.min_ratio
+    )
+    scores = -np.log(np.maximum(np.nan_to_num(judged.p_values, nan=1.0), 1e-300))
+    matter = np.where(relevant, scores, 0.0)
+    return Judged(
+        errors,
+        volume,
+        judged,
+        calibrated(scores.max(axis=0), matter.max(axis=0), settings.min_history_buckets, settings.max_gap_buckets),
+        matter.argmax(axis=0).astype(np.uint8),
+        trailing_sum(errors, history) + errors >= settings.min_errors,
+    )
+
+
+def decide(
+    series: Sequence[Judged], groups: Sequence[int], *, history: int, settings: ErrorSpikeSettings
+) -> list[list[Spike]]:
+    """The spikes of each series. Series of one group (numbered from 0) that spike together are one finding."""
+    length = max(len(one.p_values) for one in series)
+    smallest = np.ones((max(groups) + 1, length))
+    tests = np.zeros(length)
+    for one, group in zip(series, groups, strict=True):
+        inside = slice(length - len(one.p_values), length)
+        np.minimum(smallest[group, inside], one.p_values, out=smallest[group, inside])
+        tests[inside] += history * one.tested
+    decided = discoveries(
+        smallest, tests, share=settings.false_share, stretch=history, max_gap=settings.max_gap_buckets
+    )
+    return [list(_spikes(one, decided, group, settings)) for one, group in zip(series, groups, strict=True)]
+
+
+def _spikes(one: Judged, decided: Discoveries, group: int, settings: ErrorSpikeSettings) -> Iterator[Spike]:
+    max_gap = settings.max_gap_buckets
+    inside = slice(len(decided.cutoffs) - len(one.p_values), None)
+    found = one.p_values <= decided.cutoffs[inside]
+    flagged = found & (one.window == np.arange(len(settings.windows), dtype=np.uint8)[:, None])
+    own = one.excess.own <= settings.own_p_value
+    done = 0
+    for episode in episodes(counts.members(flagged, own, one.errors, windows=settings.windows), max_gap):
+        if episode.start < done:
+            continue
+        usual = _usual(one, episode.start)
+        done = max(episode.end, _end(one, episode.start, usual, settings))
+        # A window may end after the last of the buckets that make it up.
+        reach = slice(episode.start, done + max(settings.windows))
+        yield Spike(
+            episode.start,
+            done,
+            float(usual[: done - episode.start].sum()),
+            float(one.p_values[reach].min()),
+            float(decided.false_shares[group, inside][reach].min()),
+        )
+
+
+def _usual(one: Judged, start: int) -> Floats:
+    """What is expected of the buckets from `start` by what was known then: a spike does not become its own measure."""
+    rate = one.excess.expected[start] / max(one.volume[start], 1.0)
+    usual: Floats = np.maximum(rate * one.volume[start:], one.excess.lasting[start:])
+    return usual
+
+
+def _end(one: Judged, start: int, usual: Floats, settings: ErrorSpikeSettings) -> int:
+    """The end of what goes on from `start` with no more than the gap between buckets that are out of line."""
+    limit = np.maximum(quantile(usual, one.excess.alpha[start], 1 - _AFTER_P_VALUE), settings.min_ratio * usual)
+    raised = np.flatnonzero(one.errors[start:] > limit)
+    apart = np.flatnonzero(np.diff(raised, prepend=0) > settings.max_gap_buckets + 1)
+    within = raised[: apart[0]] if len(apart) else raised
+    return start + (int(within[-1]) + 1 if len(within) else 0)

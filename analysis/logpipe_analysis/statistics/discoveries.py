@@ -1,0 +1,84 @@
+"""Which of many p values are findings, so that a stated share of the findings is false; decided as time goes.
+
+At each bucket Benjamini and Hochberg's procedure (1995) is applied to the tests of a trailing stretch. A finding is an
+episode of a group, however many p values and tests it has: tests of a group that are small together count once. What
+is decided of a bucket depends on nothing after it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from logpipe_analysis.statistics.episodes import episodes
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_CANDIDATE = 0.01
+"""P values up to this may belong to an episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discoveries:
+    """What was decided of each bucket."""
+
+    cutoffs: Floats
+    """The largest p value that was a finding at that bucket; 0 where none was."""
+    false_shares: Floats
+    """Groups × buckets: of the findings of the stretch at least as improbable, the share to be expected false."""
+
+
+def discoveries(smallest: Floats, tests: Floats, *, share: float, stretch: int, max_gap: int) -> Discoveries:
+    """Decide of groups by the `smallest` p value of each (groups × buckets).
+
+    So many `tests` were made in the `stretch` of buckets up to each one. Small p values of a group at most `max_gap`
+    buckets apart are of one episode.
+    """
+    clusters = _clusters(smallest, max_gap)
+    cutoffs, false_shares = np.zeros(smallest.shape[1]), np.ones_like(smallest)
+    peaks: dict[int, tuple[float, int]] = {}
+    groups, buckets = np.nonzero(smallest <= _bound(smallest, clusters, tests, share))
+    for bucket in np.unique(buckets):
+        now = groups[buckets == bucket]
+        for group in now:
+            cluster = int(clusters[group, bucket])
+            peak = (float(smallest[group, bucket]), int(bucket))
+            peaks[cluster] = min(peaks.get(cluster, peak), peak)
+        peaks = {cluster: peak for cluster, peak in peaks.items() if peak[1] > bucket - stretch}
+        ordered = np.sort([p_value for p_value, _ in peaks.values()])
+        adjusted = _adjusted(ordered, tests[bucket])
+        found = ordered[adjusted <= share]
+        cutoffs[bucket] = found[-1] if len(found) else 0.0
+        places = np.searchsorted(ordered, smallest[now, bucket])
+        false_shares[now, bucket] = np.append(adjusted, 1.0)[places]
+    return Discoveries(cutoffs, false_shares)
+
+
+def _adjusted(ordered: Floats, tests: float) -> Floats:
+    """Benjamini and Hochberg's adjusted p values of the smallest of so many."""
+    scaled = ordered * tests / np.arange(1, len(ordered) + 1)
+    return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+
+
+def _clusters(smallest: Floats, max_gap: int) -> Ints:
+    """Which episode each small p value is of."""
+    clusters = np.zeros(smallest.shape, dtype=np.int64)
+    number = 0
+    for group, row in enumerate(smallest):
+        for episode in episodes(row <= _CANDIDATE, max_gap):
+            number += 1
+            clusters[group, episode.start : episode.end] = number
+    return clusters
+
+
+def _bound(smallest: Floats, clusters: Ints, tests: Floats, share: float) -> float:
+    """A p value that no cut-off can pass, whatever the stretch: as if all episodes of the range lay in the smallest."""
+    fewest = tests[tests > 0].min(initial=np.inf)
+    bound = min(_CANDIDATE, share)
+    while True:
+        passing = len(np.unique(clusters[smallest <= bound]))
+        closer = min(bound, share * max(passing, 1) / fewest)
+        if closer >= bound:
+            return bound
+        bound = closer
