@@ -1,55 +1,118 @@
-"""Error spikes on labelled counts: precision, recall, F1 of events, false alerts per series and day.
+"""Error spikes on labelled counts: F1 of events, false alerts, and whether the stated share of false findings is one.
 
 An event is a run of labelled buckets; it is found when an episode overlaps it or touches it within one bucket. An
-episode that overlaps no event is a false alert.
+episode that overlaps no event is a false alert. Series of one set are analysed together, as the cells of a store are,
+each its own service.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from eval_measure import Measure
+from eval_spike_series import BUCKETS_PER_DAY, CONSTANT, RESTLESS, WANDERING, LabelledSeries, many
 
-from logpipe_analysis import spikes
 from logpipe_analysis.settings import ErrorSpikeSettings
+from logpipe_analysis.spikes import Judged, decide, judge
 from logpipe_analysis.statistics.episodes import episodes
 
-BUCKETS_PER_DAY = 288
+SEED = 20260
+SERIES = 200
+SHARES = (0.02, 0.05, 0.1)
+"""Stated shares of false findings that are compared with what is observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What became of the events of a set of series."""
+
+    events: int
+    found: int
+    prompt: int
+    """Of those found: with an onset within one bucket."""
+    alerts: int
+    false_alerts: int
+    days: float
+    """Series times days."""
+
+    @property
+    def f1(self) -> float:
+        precision, recall = (self.alerts - self.false_alerts) / max(self.alerts, 1), self.found / max(self.events, 1)
+        return 2 * precision * recall / max(precision + recall, 1e-9)
 
 
 def measure() -> Iterator[Measure]:
-    """F1 and false alerts of the synthetic counts."""
+    """F1 and false alerts on given and on new series; the observed share of false findings beside the stated one."""
+    settings = ErrorSpikeSettings()
+    yield from _found("`spikes_counts`", score(labelled(), settings), 0.95, 0.002)
+    yield from _found("constant rate, new seed", score(many(SEED, SERIES, CONSTANT), settings), 0.95, 0.002)
+    yield from _found("wandering rate, new seed", score(many(SEED, SERIES, WANDERING), settings), 0.88, 0.01)
+    yield from _nothing("wandering rate without spikes", many(SEED + 1, SERIES, WANDERING, spikes=False), settings)
+    for name, kind in (("wandering", WANDERING), ("restless", RESTLESS)):
+        yield from _calibration(name, many(SEED + 2, SERIES, kind), settings)
+
+
+def labelled() -> list[LabelledSeries]:
+    """The series of `spikes_counts`."""
     path = Path(os.environ["LOGPIPE_EVAL_DATA"]) / "spikes_counts" / "synthetic_counts.parquet"
-    f1, false_alerts = score([frame for _, frame in pd.read_parquet(path).groupby("series")], ErrorSpikeSettings())
-    yield Measure("error spikes, `spikes_counts`: event F1", f1, 0.95)
-    yield Measure(
-        "error spikes, `spikes_counts`: false alerts a series and day", false_alerts, 0.002, at_most=True, digits=4
-    )
-
-
-def score(series: list[pd.DataFrame], settings: ErrorSpikeSettings) -> tuple[float, float]:
-    """(F1 of events, false alerts a series and day)."""
-    history = settings.history_days * BUCKETS_PER_DAY
-    judged = [
-        spikes.judge(
-            frame["errors"].to_numpy(np.float64),
-            frame["requests"].to_numpy(np.float64),
-            history=history,
-            settings=settings,
+    return [
+        LabelledSeries(
+            frame["requests"].to_numpy(np.float64), frame["errors"].to_numpy(np.float64), frame["label"].to_numpy() == 1
         )
-        for frame in series
+        for _, frame in pd.read_parquet(path).groupby("series")
     ]
-    decided = spikes.decide(judged, range(len(series)), history=history, settings=settings)
-    hits = events = alerts = false_alerts = 0
-    for frame, found in zip(series, decided, strict=True):
-        truth = list(episodes(frame["label"].to_numpy() == 1, 0))
-        overlaps = [[t for t in truth if f.start <= t.end and t.start <= f.end] for f in found]
+
+
+def score(series: Sequence[LabelledSeries], settings: ErrorSpikeSettings) -> Score:
+    """Judge and decide as an analysis does."""
+    return _scored(series, _judged(series, settings), settings)
+
+
+def _judged(series: Sequence[LabelledSeries], settings: ErrorSpikeSettings) -> list[Judged]:
+    history = settings.history_days * BUCKETS_PER_DAY
+    return [judge(one.errors, one.requests, history=history, settings=settings) for one in series]
+
+
+def _scored(series: Sequence[LabelledSeries], judged: Sequence[Judged], settings: ErrorSpikeSettings) -> Score:
+    history = settings.history_days * BUCKETS_PER_DAY
+    decided = decide(judged, range(len(series)), history=history, settings=settings)
+    events = found = prompt = alerts = false_alerts = 0
+    for one, spikes in zip(series, decided, strict=True):
+        truth = list(episodes(one.spiking, 0))
+        hits = [[spike for spike in spikes if spike.start <= t.end and t.start <= spike.end] for t in truth]
         events += len(truth)
-        hits += len({t.start for o in overlaps for t in o})
-        alerts += len(found)
-        false_alerts += sum(not o for o in overlaps)
-    precision, recall = (alerts - false_alerts) / max(alerts, 1), hits / events
-    days = sum(len(frame) for frame in series) / BUCKETS_PER_DAY
-    return 2 * precision * recall / (precision + recall), false_alerts / days
+        found += sum(map(bool, hits))
+        prompt += sum(abs(hit[0].start - t.start) <= 1 for t, hit in zip(truth, hits, strict=True) if hit)
+        alerts += len(spikes)
+        false_alerts += len(spikes) - len({spike.start for hit in hits for spike in hit})
+    days = sum(len(one.errors) for one in series) / BUCKETS_PER_DAY
+    return Score(events, found, prompt, alerts, false_alerts, days)
+
+
+def _found(name: str, result: Score, f1: float, false_alerts: float) -> Iterator[Measure]:
+    what = f"error spikes, {name}"
+    yield Measure(f"{what}: event F1 ({result.events} events)", result.f1, f1)
+    per_day = result.false_alerts / result.days
+    yield Measure(f"{what}: false alerts a series and day", per_day, false_alerts, at_most=True, digits=4)
+    yield Measure(f"{what}: onsets within one bucket", result.prompt / max(result.found, 1), 0.85)
+
+
+def _nothing(name: str, series: Sequence[LabelledSeries], settings: ErrorSpikeSettings) -> Iterator[Measure]:
+    result = score(series, settings)
+    per_day = result.false_alerts / result.days
+    yield Measure(f"error spikes, {name}: false alerts a series and day", per_day, 0.002, at_most=True, digits=4)
+
+
+def _calibration(name: str, series: Sequence[LabelledSeries], settings: ErrorSpikeSettings) -> Iterator[Measure]:
+    judged = _judged(series, settings)
+    for share in SHARES:
+        result = _scored(series, judged, replace(settings, false_share=share))
+        observed = result.false_alerts / result.alerts
+        ratio = max(observed / share, share / max(observed, 1e-9))
+        what = (
+            f"error spikes, {name} rate: false findings {observed:.3f} where {share:g} is stated, apart by a factor of"
+        )
+        yield Measure(what, ratio, 2.0, at_most=True, digits=2)

@@ -12,7 +12,7 @@ class ErrorSpikeSettings:
     """Days of trailing baseline."""
     min_history_buckets: int = 20
     """Buckets of baseline without which a bucket is not judged: the detector is still learning."""
-    windows: tuple[int, ...] = (1, 3, 6)
+    windows: tuple[int, ...] = (1, 3, 8)
     """Lengths, in buckets, over which errors are summed and judged; the first is 1."""
     cap_quantile: float = 0.975
     """A past bucket enters the baseline capped at this quantile of its own expectation."""

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 _AFTER_P_VALUE = 0.01
 """A bucket after those that were found prolongs an episode when it is as improbable as this."""
+_STRAY = 1.0
+"""So many errors in a bucket prolong no episode, however seldom they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ def _usual(one: Judged, start: int) -> Floats:
 
 def _end(one: Judged, start: int, usual: Floats, settings: ErrorSpikeSettings) -> int:
     """The end of what goes on from `start` with no more than the gap between buckets that are out of line."""
-    limit = np.maximum(quantile(usual, one.excess.alpha[start], 1 - _AFTER_P_VALUE), settings.min_ratio * usual)
+    likely = quantile(usual, one.excess.alpha[start], 1 - _AFTER_P_VALUE)
+    limit = np.maximum(np.maximum(likely, settings.min_ratio * usual), _STRAY)
     raised = np.flatnonzero(one.errors[start:] > limit)
     apart = np.flatnonzero(np.diff(raised, prepend=0) > settings.max_gap_buckets + 1)
     within = raised[: apart[0]] if len(apart) else raised

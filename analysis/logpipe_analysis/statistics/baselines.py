@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 HALF_LIVES = (12, 48, 192)
 """Buckets after which the shorter memories have forgotten half."""
-LAG = 6
+LAG = 8
 """Buckets before a bucket that the shorter memories do not hold yet: an incident that grows is not its own measure."""
 LEAST_COUNT = 50
 """Counts without which nothing is known of how a rate wanders."""

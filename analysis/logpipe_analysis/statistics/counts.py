@@ -73,12 +73,16 @@ def excess(
 
 
 def _upper_tail(observed: Floats, mean: Floats, alpha: Floats) -> Floats:
-    """P(count >= observed) of a negative binomial with that mean and dispersion; 1 where it is not small."""
+    """P(count >= observed) of a negative binomial with that mean and dispersion; 1 where it is not small.
+
+    What is as large as observed counts half (mid-p, Lancaster 1961), else small counts would seem too probable.
+    """
     mean = np.maximum(mean, 1e-12)
     tail = np.ones_like(mean)
     high = np.flatnonzero(observed > mean + _SCREEN * np.sqrt(mean + alpha * mean**2))
     size, mean = 1.0 / np.maximum(alpha[high], 1e-6), mean[high]
-    tail[high] = stats.nbinom.sf(observed[high] - 1, size, size / (size + mean))
+    share = size / (size + mean)
+    tail[high] = (stats.nbinom.sf(observed[high] - 1, size, share) + stats.nbinom.sf(observed[high], size, share)) / 2
     return tail
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
+from logpipe_analysis.statistics.counts import window_sum
 from logpipe_analysis.statistics.episodes import episodes
 
 Floats = npt.NDArray[np.float64]
@@ -38,7 +40,7 @@ def discoveries(smallest: Floats, tests: Floats, *, share: float, stretch: int, 
     clusters = _clusters(smallest, max_gap)
     cutoffs, false_shares = np.zeros(smallest.shape[1]), np.ones_like(smallest)
     peaks: dict[int, tuple[float, int]] = {}
-    groups, buckets = np.nonzero(smallest <= _bound(smallest, clusters, tests, share))
+    groups, buckets = _candidates(smallest, tests, share, stretch)
     for bucket in np.unique(buckets):
         now = groups[buckets == bucket]
         for group in now:
@@ -72,13 +74,16 @@ def _clusters(smallest: Floats, max_gap: int) -> Ints:
     return clusters
 
 
-def _bound(smallest: Floats, clusters: Ints, tests: Floats, share: float) -> float:
-    """A p value that no cut-off can pass, whatever the stretch: as if all episodes of the range lay in the smallest."""
-    fewest = tests[tests > 0].min(initial=np.inf)
-    bound = min(_CANDIDATE, share)
+def _candidates(smallest: Floats, tests: Floats, share: float, stretch: int) -> tuple[Ints, Ints]:
+    """Groups and buckets of all p values that any cut-off can reach: only to save time."""
+    chosen = smallest <= _CANDIDATE
     while True:
-        passing = len(np.unique(clusters[smallest <= bound]))
-        closer = min(bound, share * max(passing, 1) / fewest)
-        if closer >= bound:
-            return bound
-        bound = closer
+        most = window_sum(chosen.sum(axis=0).astype(np.float64), stretch)
+        cutoffs = share * most / np.maximum(tests, 1.0)
+        # One of now is counted beside those of the next stretch.
+        ahead = ndimage.maximum_filter1d(cutoffs, stretch, origin=-(stretch // 2))
+        closer = chosen & (smallest <= ahead)
+        if closer.sum() == chosen.sum():
+            groups, buckets = np.nonzero(closer)
+            return groups, buckets
+        chosen = closer

@@ -8,20 +8,20 @@ tail. What is known of each cluster is used for later ones only.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from logpipe_analysis.statistics.episodes import episodes
-
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 THRESHOLD = 3.0
 """The score, a natural logarithm of one over a p value, from which on peaks are looked at."""
 
 _CENSORED = 4.0
 """An excess beyond this counts as such only: it may be of what is looked for, and not of the ordinary."""
-_PEAKS, _MEAN_EXCESS = 12.0, 5 / 3
+_PEAKS, _MEAN_EXCESS = 20.0, 5 / 3
 """The prior: so many peaks with that mean excess, as in simulated series of many kinds."""
 _BUCKETS, _PER_BUCKET = 400.0, 0.025
 """The prior: so many buckets with that many clusters each."""
@@ -38,40 +38,53 @@ def calibrated(scores: Floats, relevant: Floats, start: int, max_gap: int) -> Fl
     score is not beyond the threshold, and before `start`. Scores at most `max_gap` buckets apart are one cluster.
     """
     p_values = np.ones_like(scores)
-    known = _Known()
-    beyond = scores > THRESHOLD
-    beyond[:start] = False
-    for cluster in episodes(beyond, max_gap):
-        inside = slice(cluster.start, cluster.end)
-        excess = relevant[inside] - THRESHOLD
-        judged = np.arange(cluster.start, cluster.end) - start
-        p_values[inside] = np.where(excess > 0, known.expected(np.maximum(excess, 0.0), judged), 1.0)
-        known.learn(float(scores[inside].max()) - THRESHOLD, float(excess.max()))
+    raised = start + np.flatnonzero(scores[start:] > THRESHOLD)
+    if not len(raised):
+        return p_values
+    first = np.concatenate(([0], np.flatnonzero(np.diff(raised) > max_gap + 1) + 1))
+    known = _known(_peaks(scores[raised], first), _peaks(relevant[raised], first))
+    cluster = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(raised))))
+    excess = relevant[raised] - THRESHOLD
+    tail = known.expected(np.maximum(excess, 0.0), cluster, judged=raised - start)
+    p_values[raised] = np.where(excess > 0, tail, 1.0)
     return p_values
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """Of the clusters so far."""
+    """What each cluster's predecessors were, one value a cluster."""
 
-    clusters: int = 0
-    uncensored: int = 0
-    excess: float = 0.0
-    high: int = 0
-    high_relevant: int = 0
+    per_bucket_of: Floats
+    """Clusters, to be divided by the buckets that they came in."""
+    peaks: Floats
+    rate: Floats
+    """One over the mean excess of the peaks."""
+    matter: Floats
+    """The share of high peaks that are relevant."""
 
-    def expected(self, excess: Floats, judged: npt.NDArray[np.int64]) -> Floats:
-        """Clusters a bucket that reach an excess and matter, after so many judged buckets."""
-        per_bucket = (_PER_BUCKET * _BUCKETS + self.clusters) / (_BUCKETS + judged)
-        matter = (_HIGH_SHARE * _HIGH_PEAKS + self.high_relevant) / (_HIGH_PEAKS + self.high)
-        peaks = _PEAKS + self.uncensored
-        rate = peaks / (_PEAKS * _MEAN_EXCESS + self.excess)
-        shape = 1.0 / peaks + _SHAPE
-        return np.asarray(np.minimum(per_bucket * matter * (1.0 + shape * rate * excess) ** (-1.0 / shape), 1.0))
+    def expected(self, excess: Floats, cluster: Ints, judged: Ints) -> Floats:
+        """Clusters a bucket that reach an excess and are relevant, as known in that cluster after so many buckets."""
+        per_bucket = self.per_bucket_of[cluster] / (_BUCKETS + judged)
+        shape = 1.0 / self.peaks[cluster] + _SHAPE
+        tail = (1.0 + shape * self.rate[cluster] * excess) ** (-1.0 / shape)
+        return np.asarray(np.minimum(per_bucket * self.matter[cluster] * tail, 1.0))
 
-    def learn(self, peak: float, relevant_peak: float) -> None:
-        self.clusters += 1
-        self.uncensored += peak < _CENSORED
-        self.excess += min(peak, _CENSORED)
-        self.high += peak > _HIGH
-        self.high_relevant += relevant_peak > _HIGH
+
+def _known(peaks: Floats, relevant_peaks: Floats) -> _Known:
+    uncensored = _PEAKS + _before(peaks < _CENSORED)
+    return _Known(
+        _PER_BUCKET * _BUCKETS + np.arange(len(peaks), dtype=np.float64),
+        uncensored,
+        uncensored / (_PEAKS * _MEAN_EXCESS + _before(np.minimum(peaks, _CENSORED))),
+        (_HIGH_SHARE * _HIGH_PEAKS + _before(relevant_peaks > _HIGH)) / (_HIGH_PEAKS + _before(peaks > _HIGH)),
+    )
+
+
+def _peaks(scores: Floats, first: Ints) -> Floats:
+    """How far the largest of each cluster is beyond the threshold."""
+    return np.asarray(np.maximum.reduceat(scores, first) - THRESHOLD, dtype=np.float64)
+
+
+def _before(values: npt.NDArray[Any]) -> Floats:
+    """The sum of the values before each."""
+    return np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)[:-1]))
