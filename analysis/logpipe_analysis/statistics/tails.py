@@ -27,8 +27,8 @@ _BUCKETS, _PER_BUCKET = 400.0, 0.025
 """The prior: so many buckets with that many clusters each."""
 _HIGH, _HIGH_PEAKS, _HIGH_SHARE = 3.0, 10.0, 0.8
 """The prior: so many peaks of that excess, of which that share was of a size that matters."""
-_SHAPE = 0.02
-"""Of the generalised Pareto distribution that the tail has at least: no tail is known to be exponential."""
+_SHAPE = 0.1
+"""Of a tail without end: one as the model has it falls by e for each unit of the score, and slower ones also bend."""
 
 
 def calibrated(scores: Floats, relevant: Floats, start: int, max_gap: int) -> Floats:
@@ -65,8 +65,9 @@ class _Known:
     def expected(self, excess: Floats, cluster: Ints, judged: Ints) -> Floats:
         """Clusters a bucket that reach an excess and are relevant, as known in that cluster after so many buckets."""
         per_bucket = self.per_bucket_of[cluster] / (_BUCKETS + judged)
-        shape = 1.0 / self.peaks[cluster] + _SHAPE
-        tail = (1.0 + shape * self.rate[cluster] * excess) ** (-1.0 / shape)
+        rate = self.rate[cluster]
+        shape = 1.0 / self.peaks[cluster] + _SHAPE * np.maximum(1.0 - rate, 0.0)
+        tail = (1.0 + shape * rate * excess) ** (-1.0 / shape)
         return np.asarray(np.minimum(per_bucket * self.matter[cluster] * tail, 1.0))
 
 
