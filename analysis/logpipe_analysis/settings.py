@@ -16,8 +16,10 @@ class ErrorSpikeSettings:
     """Lengths, in buckets, over which errors are summed and judged; the first is 1."""
     cap_quantile: float = 0.975
     """A past bucket enters the baseline capped at this quantile of its own expectation."""
-    false_share: float = 0.05
-    """The share of the findings that may be false, over all services and the last `history_days`."""
+    false_share: float = 0.1
+    """The share of the findings that may be false, over all services and `share_histories`."""
+    share_histories: int = 5
+    """Times `history_days` that the share is kept over."""
     own_p_value: float = 0.05
     """A bucket of an improbable window belongs to the episode when it is itself as improbable as this."""
     min_errors: int = 5

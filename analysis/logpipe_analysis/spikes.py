@@ -83,13 +83,14 @@ def decide(
     """The spikes of each series. Series of one group (numbered from 0) that spike together are one finding."""
     length = max(len(one.p_values) for one in series)
     smallest = np.ones((max(groups) + 1, length))
+    stretch = settings.share_histories * history
     tests = np.zeros(length)
     for one, group in zip(series, groups, strict=True):
         inside = slice(length - len(one.p_values), length)
         np.minimum(smallest[group, inside], one.p_values, out=smallest[group, inside])
-        tests[inside] += history * one.tested
+        tests[inside] += np.maximum(trailing_sum(one.tested.astype(np.float64), stretch), history) * one.tested
     decided = discoveries(
-        smallest, tests, share=settings.false_share, stretch=history, max_gap=settings.max_gap_buckets
+        smallest, tests, share=settings.false_share, stretch=stretch, max_gap=settings.max_gap_buckets
     )
     return [list(_spikes(one, decided, group, settings)) for one, group in zip(series, groups, strict=True)]
 
