@@ -1,9 +1,8 @@
 """Counts that are too high for their volume: a negative binomial tail against a robust trailing baseline.
 
-The baseline of a bucket is the rate of the buckets before it, times its own volume. Past buckets enter the baseline
-capped at their own upper quantile, so that an incident does not raise the bar for the next one. The dispersion comes
-from the moments of the past windows themselves, so a rate that wanders widens the expectation
-(Farrington et al. 1996; Noufaily et al. 2013). Cost: O(buckets) a series.
+What is expected of a bucket is its volume times a rate known before it (`baselines`). The dispersion comes from the
+moments of the past windows themselves, so a rate that wanders widens the expectation (Farrington et al. 1996; Noufaily
+et al. 2013). Cost: O(buckets) a series.
 """
 
 from collections.abc import Sequence
