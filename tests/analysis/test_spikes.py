@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from logpipe.store import Store
 from logpipe_analysis import spikes
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 from logpipe_analysis.settings import ErrorSpikeSettings
 from logpipe_analysis.statistics.discoveries import discoveries
 from logpipe_analysis.statistics.tails import calibrated
