@@ -1,18 +1,167 @@
-"""What the pattern miner of the analysis is told when rows that it has counted change."""
+"""Counting message patterns: each record is counted once, under what it says without what varies.
+
+A cursor over the ledger says which records are counted; it moves in the transaction that counts them. What leaves the
+store uncounted, or enters a range that is counted, is counted in the transaction that moves it: so the counts add up to
+all records that ever stood in the store.
+"""
+
+from datetime import UTC, datetime
+from typing import Final
 
 import duckdb
 
+from logpipe.store import rollup
+from logpipe.store.database import Store
 
-def mine_anew(connection: duckdb.DuckDBPyConnection, source_id: int) -> bool:
+CURSOR: Final = "patterns"
+
+MAX_NEW_PATTERNS: Final = 2000
+"""Patterns that one run may add for a service; what is beyond is counted by its first two words, the rarest and mildest
+first, and where these are as many again, as `<*>`."""
+
+# Ranges of bytes not yet mined; those that touch are one, so that few ranges meet many records.
+_RANGES: Final = """
+CREATE OR REPLACE TEMP TABLE unmined AS
+SELECT source_id, min(from_pos) AS from_pos, max(to_pos) AS to_pos
+FROM (
+    SELECT *, sum(parted::INTEGER) OVER (PARTITION BY source_id ORDER BY from_pos, to_pos) AS island
+    FROM (
+        SELECT source_id, from_pos, to_pos,
+            coalesce(from_pos > max(to_pos) OVER (PARTITION BY source_id ORDER BY from_pos, to_pos
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false) AS parted
+        FROM ledger
+        WHERE ledger_id > $position AND ledger_id <= $last AND to_pos > from_pos
+    )
+)
+GROUP BY source_id, island
+"""
+_UNMINED: Final = "JOIN unmined USING (source_id) WHERE source_pos >= from_pos AND source_pos < to_pos"
+_MINED: Final = "ANTI JOIN unmined AS u ON u.source_id = e.source_id AND source_pos >= from_pos AND source_pos < to_pos"
+
+# Masked in one pass, then grouped; what else makes a template is done once for each masked text.
+_COUNTED: Final = f"""
+CREATE OR REPLACE TEMP TABLE counted AS
+SELECT minute, service, severity, source_id, stated IS NULL AS mined,
+    coalesce(stated, concat_ws(': ', exception_type, message_masked(message))) AS text,
+    count(*) AS events, min(source_pos) AS source_pos
+FROM (
+    SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity, source_id,
+        source_pos, message, exception_type,
+        stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated
+    FROM {{relation}}
+)
+GROUP BY ALL
+"""
+_NAMED: Final = """
+CREATE OR REPLACE TEMP TABLE mined AS
+WITH names AS (
+    SELECT text, mined, left(CASE WHEN mined THEN masked_template(text) ELSE text END, 500) AS template
+    FROM (SELECT DISTINCT text, mined FROM counted)
+)
+SELECT minute, service, severity, source_id, template, mined, sum(events) AS events, min(source_pos) AS source_pos
+FROM counted JOIN names USING (text, mined)
+GROUP BY ALL
+"""
+_BOUNDED: Final = """
+UPDATE mined SET template = {instead}
+WHERE (service, template) IN (
+    SELECT (service, template)
+    FROM (SELECT service, template, max(severity) AS worst, sum(events) AS events FROM mined GROUP BY ALL)
+    WHERE pattern_id_of(template) NOT IN (SELECT pattern_id FROM patterns)
+    QUALIFY row_number() OVER (PARTITION BY service ORDER BY worst DESC, events DESC, template) > $most
+)
+"""
+_PATTERNS: Final = """
+CREATE OR REPLACE TEMP TABLE mined_patterns AS
+SELECT pattern_id_of(template) AS pattern_id, template, bool_and(mined) AS mined, min(minute) AS first_seen,
+    max(minute) AS last_seen
+FROM mined GROUP BY template
+"""
+_KNOWN: Final = """
+UPDATE patterns SET first_seen = least(patterns.first_seen, new.first_seen),
+    last_seen = greatest(patterns.last_seen, new.last_seen), mined = patterns.mined AND new.mined
+FROM mined_patterns AS new WHERE patterns.pattern_id = new.pattern_id
+"""
+_NEW: Final = (
+    "INSERT INTO patterns BY NAME FROM mined_patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM patterns)"
+)
+_MINUTES: Final = """
+INSERT INTO pattern_minute
+SELECT minute, service, severity, pattern_id_of(template), sum(events), source_id, min(source_pos)
+FROM mined GROUP BY ALL
+"""
+_AGAIN: Final = """
+CREATE OR REPLACE TEMP TABLE mined_patterns AS
+SELECT pattern_id, min(minute) AS first_seen, max(minute) AS last_seen FROM pattern_minute GROUP BY pattern_id
+"""
+_LEFT: Final = """
+UPDATE patterns SET first_seen = left_over.first_seen, last_seen = left_over.last_seen
+FROM mined_patterns AS left_over WHERE patterns.pattern_id = left_over.pattern_id
+"""
+
+
+def mine(store: Store) -> int:
+    """Count the patterns of the records that no run has seen; returns how many records these were.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    last = int(store.execute("SELECT coalesce(max(ledger_id), 0) FROM ledger")[0][0])
+    if last <= int(store.execute("SELECT coalesce(max(position), 0) FROM cursors WHERE name = ?", [CURSOR])[0][0]):
+        return 0
+    with store.transaction() as connection:
+        _find_unmined(connection, last)
+        counted = _count(connection, f"(SELECT events.* FROM events {_UNMINED})")
+        connection.execute("DELETE FROM cursors WHERE name = ?", [CURSOR])
+        connection.execute("INSERT INTO cursors VALUES (?, ?, ?)", [CURSOR, last, datetime.now(UTC)])
+        connection.execute("DROP TABLE unmined")
+    return counted
+
+
+def mine_leaving(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Count those events of a table that no run has seen, before they leave the store."""
+    _find_unmined(connection)
+    _count(connection, f"(SELECT e.* FROM {relation} AS e {_UNMINED})")
+    connection.execute("DROP TABLE unmined")
+
+
+def mine_entering(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Count those events of a table that enter ranges which a run has seen, and which no other will look at."""
+    _find_unmined(connection)
+    _count(connection, f"(SELECT e.* FROM {relation} AS e {_MINED})")
+    connection.execute("DROP TABLE unmined")
+
+
+def mine_anew(connection: duckdb.DuckDBPyConnection, source_id: int) -> None:
     """Have the patterns of a source counted anew: those counted are forgotten, and its ledger entries get new numbers.
 
-    Not where some of its events have expired, whose patterns would be forgotten with the others; returns whether.
+    None of its events may have expired: their patterns would be forgotten with the others.
     """
-    [(expired,)] = connection.execute(
-        "SELECT count(*) FROM expired WHERE source_id = ? AND events > 0", [source_id]
-    ).fetchall()
-    if expired:
-        return False
     connection.execute("DELETE FROM pattern_minute WHERE source_id = ?", [source_id])
     connection.execute("UPDATE ledger SET ledger_id = nextval('ledger_ids') WHERE source_id = ?", [source_id])
-    return True
+    connection.execute(_AGAIN)
+    connection.execute("DELETE FROM patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM mined_patterns)")
+    connection.execute(_LEFT)
+    connection.execute("DROP TABLE mined_patterns")
+
+
+def _find_unmined(connection: duckdb.DuckDBPyConnection, last: int | None = None) -> None:
+    [(position,)] = connection.execute(
+        "SELECT coalesce(max(position), 0) FROM cursors WHERE name = ?", [CURSOR]
+    ).fetchall()
+    connection.execute(_RANGES, {"position": position, "last": 2**62 if last is None else last})
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Count the events of a relation; returns how many they are."""
+    connection.execute(_COUNTED.format(relation=relation))
+    connection.execute(_NAMED)
+    for instead in ("coarse_template(template)", "'<*>'"):
+        connection.execute(_BOUNDED.format(instead=instead), {"most": MAX_NEW_PATTERNS})
+    connection.execute(_PATTERNS)
+    for statement in (_KNOWN, _NEW, _MINUTES):
+        connection.execute(statement)
+    [(counted,)] = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM mined").fetchall()
+    for table in ("counted", "mined", "mined_patterns"):
+        connection.execute(f"DROP TABLE {table}")
+    return int(counted)

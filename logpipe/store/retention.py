@@ -12,6 +12,7 @@ from typing import Final
 from logpipe.errors import StoreError, StoreFull
 from logpipe.store import rollup
 from logpipe.store.database import ROW_GROUP, Store
+from logpipe.store.mining import mine_leaving
 from logpipe.store.row_groups import RowGroups, row_groups, write_again
 from logpipe.store.volume import Volume, measure
 
@@ -213,6 +214,11 @@ def _remove_events(store: Store, condition: _Condition) -> list[Share]:
             """,
             condition.parameters,
         )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE leaving AS FROM events WHERE {condition.sql}", condition.parameters
+        )
+        mine_leaving(connection, "leaving")
+        connection.execute("DROP TABLE leaving")
         connection.execute(f"DELETE FROM events WHERE {condition.sql}", condition.parameters)
     return shares
 

@@ -15,12 +15,14 @@ from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.finding import Example, Finding
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.patterns import KNOWN, known_before
 from logpipe_analysis.settings import NewPatternSettings
+from logpipe_analysis.timerange import TimeRange
 
 _MINUTE = timedelta(minutes=1)
 _NEW = "Never seen before"
 
-_FIRST_SEEN = """
+_FIRST_SEEN = f"""
 WITH volume AS (
     SELECT service, minute, sum(events) AS events,
         sum(sum(events)) OVER (PARTITION BY service ORDER BY minute) AS so_far,
@@ -32,18 +34,18 @@ WITH volume AS (
     GROUP BY service, minute
 ),
 seen AS (
-    SELECT service, pattern_id, max(severity) AS severity, min(minute) AS first_seen, max(minute) AS last_seen,
-        sum(events)::BIGINT AS events, count(DISTINCT minute) AS minutes
-    FROM pattern_minute
-    WHERE minute < $until
-    GROUP BY service, pattern_id
+    SELECT service, into_id AS pattern_id, any_value(template) AS template, max(severity) AS severity,
+        min(minute) AS first_seen, max(minute) AS last_seen, sum(events)::BIGINT AS events,
+        count(DISTINCT minute) AS minutes
+    FROM pattern_minute JOIN {KNOWN} USING (pattern_id)
+    WHERE minute < $until AND NOT muted
+    GROUP BY service, into_id
     HAVING max(severity) >= $severity AND sum(events) >= $least
 )
 SELECT seen.service, pattern_id, template, severity, seen.events, minutes, epoch_us(first_seen), epoch_us(last_seen),
     epoch(first_seen - first_minute) AS before_s, epoch(last_minute - first_minute) AS span_s,
     (1 - (so_far - volume.events) / total)::DOUBLE AS share_after
 FROM seen
-JOIN patterns USING (pattern_id)
 JOIN volume ON volume.service = seen.service AND volume.minute = first_seen
 WHERE first_seen >= $since AND template <> '<*>'
 ORDER BY first_seen, seen.service, pattern_id
@@ -83,11 +85,13 @@ def detect(
 
 
 def _new(buckets: Buckets, settings: NewPatternSettings) -> list[_Pattern]:
+    until = whole_minutes(buckets.range)
+    known_before(buckets.store, until)
     rows = buckets.store.execute(
         _FIRST_SEEN,
         {
             "since": buckets.range.since,
-            "until": buckets.range.until,
+            "until": until,
             "severity": settings.min_severity,
             "least": settings.min_events,
         },
@@ -118,6 +122,11 @@ def _new(buckets: Buckets, settings: NewPatternSettings) -> list[_Pattern]:
     return patterns
 
 
+def whole_minutes(time_range: TimeRange) -> datetime:
+    """The end of the last minute that is in the range as a whole: patterns are counted by minutes."""
+    return time_range.until.replace(second=0, microsecond=0)
+
+
 def _belongs(buckets: Buckets, pattern: _Pattern, spike: Finding) -> bool:
     """It began in the spike and is hardly seen outside of it."""
     slack = 3 * max(buckets.range.bucket, _MINUTE)
@@ -125,9 +134,9 @@ def _belongs(buckets: Buckets, pattern: _Pattern, spike: Finding) -> bool:
     if spike.service != pattern.service or not spike.started_at - slack <= pattern.first_seen < end + slack:
         return False
     rows = buckets.store.execute(
-        "SELECT coalesce(sum(events) FILTER (minute >= ? AND minute < ?), 0)::BIGINT FROM pattern_minute "
-        "WHERE service = ? AND pattern_id = ? AND minute < ?",
-        [spike.started_at - slack, end + slack, pattern.service, pattern.pattern_id, buckets.range.until],
+        f"SELECT coalesce(sum(events) FILTER (minute >= ? AND minute < ?), 0)::BIGINT FROM pattern_minute "
+        f"JOIN {KNOWN} USING (pattern_id) WHERE service = ? AND into_id = ? AND minute < ?",
+        [spike.started_at - slack, end + slack, pattern.service, pattern.pattern_id, whole_minutes(buckets.range)],
     )
     return int(rows[0][0]) >= 0.9 * pattern.events
 
@@ -165,19 +174,19 @@ def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) 
         ),
         evidence=examples,
         sql=(
-            "SELECT minute AS bucket, sum(events)::BIGINT AS events\nFROM pattern_minute\n"
+            "SELECT minute AS bucket, sum(events)::BIGINT AS events\nFROM pattern_counts\n"
             f"WHERE service = {literal(pattern.service)} AND pattern_id = {literal(pattern.pattern_id)}\n"
             f"    AND minute < {literal(buckets.range.until)}\nGROUP BY 1\nORDER BY 1"
         ),
-        fingerprint=fingerprint("new_pattern", pattern.service, None, pattern.template),
+        fingerprint=fingerprint("new_pattern", pattern.service, None, pattern.pattern_id),
     )
 
 
 def _examples(buckets: Buckets, pattern: _Pattern) -> tuple[Example, ...]:
     """The examples of its first five minutes, which are known by source and byte."""
     places = buckets.store.execute(
-        "SELECT min(source_id), arg_min(source_pos, source_id) FROM pattern_minute "
-        "WHERE service = ? AND pattern_id = ? GROUP BY minute ORDER BY minute LIMIT 5",
+        "SELECT min(source_id), arg_min(source_pos, (source_id, source_pos)) FROM pattern_minute "
+        f"JOIN {KNOWN} USING (pattern_id) WHERE service = ? AND into_id = ? GROUP BY minute ORDER BY minute LIMIT 5",
         [pattern.service, pattern.pattern_id],
     )
     listed = ", ".join(f"({int(source_id)}, {int(position)})" for source_id, position in places)

@@ -24,7 +24,7 @@ from logpipe.ingest.loading.prepare import prepared
 from logpipe.ingest.options import Options
 from logpipe.ingest.scanning.lines import Positions, Records
 from logpipe.store import Store, rollup
-from logpipe.store.mining import mine_anew
+from logpipe.store.mining import mine_entering
 
 _PIECE_LINES: Final = 50_000
 _PIECE_BYTES: Final = 32 << 20
@@ -251,5 +251,5 @@ def _move(connection: duckdb.DuckDBPyConnection, source_id: int) -> None:
     )
     connection.execute(_ACCOUNT)
     rollup.roll_up(connection, "retried")
-    mine_anew(connection, source_id)
+    mine_entering(connection, "retried")
     connection.execute("DROP TABLE retried")

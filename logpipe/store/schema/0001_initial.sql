@@ -150,19 +150,36 @@ SELECT * EXCLUDE (buckets), unnest(buckets, recursive := true) FROM latency_hist
 -- The bounded names of operations: past the cap of a service the rest is counted under 'other'.
 CREATE TABLE operations (service VARCHAR NOT NULL, operation_kind VARCHAR NOT NULL, operation VARCHAR NOT NULL);
 
--- Message patterns, mined by the analysis from ledger ranges it has not seen; counts add up to the events mined.
+-- Message patterns. Every event is counted under one, so their counts add up to the events mined. `patterns` only grows:
+-- what turns out to be one pattern is merged by a map, so that an id stays what it was.
 CREATE TABLE patterns (
     pattern_id VARCHAR NOT NULL,     -- first 12 hex digits of the MD5 of the template
-    template VARCHAR NOT NULL
+    template VARCHAR NOT NULL,
+    mined BOOLEAN NOT NULL,          -- made of messages, and so open to merging; else stated by the events themselves
+    first_seen TIMESTAMPTZ NOT NULL, -- minutes
+    last_seen TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE pattern_minute (
     minute TIMESTAMPTZ NOT NULL,
     service VARCHAR NOT NULL,
     severity UTINYINT NOT NULL,
-    pattern_id VARCHAR NOT NULL,
+    pattern_id VARCHAR NOT NULL,     -- as it was mined: `pattern_counts` has the merged ids
     events UBIGINT NOT NULL,
     source_id INTEGER NOT NULL,      -- where they stand, so that a source can be mined anew
     source_pos UBIGINT NOT NULL      -- of one example in this minute
+);
+-- The map, made of what is in `patterns`: a pattern without a row keeps its id and its template.
+CREATE TABLE pattern_merges (
+    pattern_id VARCHAR NOT NULL,
+    into_id VARCHAR NOT NULL,        -- of the earliest of those that are one
+    template VARCHAR NOT NULL        -- of all of them together
+);
+-- What users said of patterns, which wins over mining. An id and a choice stand once.
+CREATE TABLE pattern_choices (
+    pattern_id VARCHAR NOT NULL,
+    choice VARCHAR NOT NULL,         -- pin (not merged), merge (into another), name, mute (no findings)
+    value VARCHAR,                   -- the other's id, or the name
+    chosen_at TIMESTAMPTZ NOT NULL
 );
 
 CREATE TABLE findings (

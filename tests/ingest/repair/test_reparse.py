@@ -17,8 +17,8 @@ from logpipe.ingest.options import Options
 from logpipe.ingest.repair import reparse as repair
 from logpipe.ingest.repair.reparse import reparse, sources_named
 from logpipe.store import Store
+from logpipe.store.mining import mine
 from logpipe.store.retention import Policy, retain
-from logpipe_analysis.patterns import mine
 from tests.ingest.logs import Take, line, rest
 from tests.store.rollups import sums
 

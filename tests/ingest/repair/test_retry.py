@@ -12,7 +12,7 @@ from logpipe.ingest.audit.verify import verify
 from logpipe.ingest.options import Options
 from logpipe.ingest.repair.retry import retry
 from logpipe.store import Store
-from logpipe_analysis.patterns import mine
+from logpipe.store.mining import mine
 from tests.ingest.logs import Take, line, rest, sequences
 from tests.store.rollups import sums
 

@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW top_patterns AS FROM top_patterns();
