@@ -17,11 +17,14 @@ from logpipe_analysis.detectors import (
     n_plus_one,
     new_pattern,
     new_query,
+    pattern_surge,
+    pattern_vanished,
     silence,
     slow_query,
     volume,
 )
 from logpipe_analysis.finding import SEVERITIES, Finding, Kind
+from logpipe_analysis.pattern_series import History
 from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
 from logpipe_analysis.timerange import TimeRange
@@ -130,7 +133,9 @@ def extent(store: Store, until: datetime | None, settings: Settings) -> TimeRang
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:
     spikes = error_spike.detect(buckets, settings.error_spike)
-    patterns, spikes = new_pattern.detect(buckets, settings.new_pattern, spikes)
+    history = History.of(buckets)
+    patterns, spikes = new_pattern.detect(buckets, history, settings.new_pattern, spikes)
+    silences = silence.detect(buckets, settings.silence)
     found = [
         *spikes,
         *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
@@ -138,7 +143,9 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
         *n_plus_one.detect(buckets, settings.n_plus_one),
         *latency.detect(buckets, settings.latency, settings.steps, spikes),
         *patterns,
-        *silence.detect(buckets, settings.silence),
+        *pattern_surge.detect(buckets, history, settings.pattern_surge, spikes),
+        *silences,
+        *pattern_vanished.detect(buckets, history, settings.pattern_vanished, silences),
         *volume.detect(buckets, settings.volume, settings.gauges),
     ]
     regressions, found = deploy_regression.detect(buckets, settings.deployment, settings.gate, found)

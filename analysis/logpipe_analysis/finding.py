@@ -12,6 +12,8 @@ Kind = Literal[
     "latency_trend",
     "latency_shift",
     "new_pattern",
+    "pattern_surge",
+    "pattern_vanished",
     "silence",
     "deploy_regression",
     "volume_change",

@@ -177,6 +177,56 @@ class NewPatternSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PatternSurgeSettings:
+    """When a pattern surges."""
+
+    history_days: int = 3
+    """Days of trailing baseline."""
+    warm_up_minutes: int = 120
+    """Minutes since its first sight, before which a pattern is not judged."""
+    windows: tuple[int, ...] = (1, 5, 15)
+    """Lengths, in minutes, over which events are summed and judged; the first is 1."""
+    cap_quantile: float = 0.975
+    """A past minute enters the baseline capped at this quantile of its own expectation."""
+    p_value: float = 1e-9
+    """The chance of so many events in a window, below which it is a surge: many patterns are looked at all day."""
+    own_p_value: float = 0.01
+    """A minute of an improbable window belongs to the surge when it is itself as improbable as this."""
+    min_events: int = 50
+    """Events in the window at least."""
+    min_ratio: float = 4.0
+    """Observed events per expected event at least."""
+    min_precedent_ratio: float = 2.0
+    """Times as many as ever came in so long a stretch before."""
+    max_gap_minutes: int = 10
+    """Improbable minutes at most this far apart are one surge, as are surges of a service and its error spikes."""
+    candidate_score: float = 5.0
+    """Standard deviations of a Poisson count above the whole range, below which a pattern is not looked at closely."""
+    max_candidates: int = 50
+    """Patterns that are looked at closely at most, those that stand out most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternVanishedSettings:
+    """When a pattern has vanished."""
+
+    min_expected: float = 30.0
+    """Events expected in the gap at least."""
+    min_minutes: int = 30
+    """Minutes of the gap at least."""
+    min_gap_ratio: float = 5.0
+    """Times as long as any gap of the pattern before."""
+    warm_up_minutes: int = 240
+    """Minutes from the first sight of a pattern to the gap at least."""
+    p_value: float = 1e-8
+    """The chance of such a gap."""
+    dispersion: float = 0.05
+    """Alpha of the negative binomial that gaps are judged by, where the pattern's own is not larger."""
+    together_minutes: int = 10
+    """Patterns of a service that vanish this near to each other, or to a silence of it, are one finding."""
+
+
+@dataclass(frozen=True, slots=True)
 class SilenceSettings:
     """When something steady has stopped."""
 
@@ -350,6 +400,10 @@ class Settings:
     """Of `n_plus_one`."""
     new_pattern: NewPatternSettings = field(default_factory=NewPatternSettings)
     """Of `new_pattern`."""
+    pattern_surge: PatternSurgeSettings = field(default_factory=PatternSurgeSettings)
+    """Of `pattern_surge`."""
+    pattern_vanished: PatternVanishedSettings = field(default_factory=PatternVanishedSettings)
+    """Of `pattern_vanished`."""
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     """Of `silence`."""
     difference: DifferenceSettings = field(default_factory=DifferenceSettings)

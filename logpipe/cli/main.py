@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from logpipe.cli import emit, export, findings, formats, rejects, rollup
+from logpipe.cli import emit, export, formats, patterns, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
@@ -28,6 +29,9 @@ from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
 _USAGE = frozenset(("unknown_format", "unknown_time_zone", "unknown_report", "bad_url", "bad_command"))
+_USAGE = frozenset(
+    ("unknown_format", "unknown_time_zone", "unknown_report", "unknown_pattern", "same_pattern", "bad_url")
+)
 """Reasons of errors that are slips on the command line."""
 
 app = typer.Typer(
@@ -76,6 +80,7 @@ app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")
 app.add_typer(findings.app, name="findings")
+app.add_typer(patterns.app, name="patterns")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from logpipe.record import ERROR_SEVERITY
-from logpipe.store.literals import literal
-from logpipe_analysis import evidence, phrases
+from logpipe_analysis import pattern_series, phrases
 from logpipe_analysis.buckets import Buckets
-from logpipe_analysis.finding import Example, Finding
+from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.patterns import KNOWN, known_before
+from logpipe_analysis.pattern_series import History, Minutes
+from logpipe_analysis.patterns import KNOWN
 from logpipe_analysis.settings import NewPatternSettings
-from logpipe_analysis.timerange import TimeRange
 
 _MINUTE = timedelta(minutes=1)
 _NEW = "Never seen before"
@@ -68,14 +67,14 @@ class _Pattern:
 
 
 def detect(
-    buckets: Buckets, settings: NewPatternSettings, spikes: Sequence[Finding]
+    buckets: Buckets, history: History, settings: NewPatternSettings, spikes: Sequence[Finding]
 ) -> tuple[list[Finding], list[Finding]]:
     """The findings, and the spikes: with the new patterns that came and went with them named."""
     found, told = [], list(spikes)
-    for pattern in _new(buckets, settings):
-        host = next((i for i, spike in enumerate(told) if _belongs(buckets, pattern, spike)), None)
+    for pattern in _new(buckets, history.minutes.until, settings):
+        host = next((i for i, spike in enumerate(told) if _belongs(buckets, history.minutes, pattern, spike)), None)
         if host is None:
-            found.append(_finding(buckets, settings, pattern))
+            found.append(_finding(buckets, history.minutes, settings, pattern))
         elif _NEW not in told[host].explanation:
             said = told[host].explanation
             known = pattern.template.split(": ")[0] in said
@@ -84,9 +83,7 @@ def detect(
     return found, told
 
 
-def _new(buckets: Buckets, settings: NewPatternSettings) -> list[_Pattern]:
-    until = whole_minutes(buckets.range)
-    known_before(buckets.store, until)
+def _new(buckets: Buckets, until: datetime, settings: NewPatternSettings) -> list[_Pattern]:
     rows = buckets.store.execute(
         _FIRST_SEEN,
         {
@@ -122,12 +119,7 @@ def _new(buckets: Buckets, settings: NewPatternSettings) -> list[_Pattern]:
     return patterns
 
 
-def whole_minutes(time_range: TimeRange) -> datetime:
-    """The end of the last minute that is in the range as a whole: patterns are counted by minutes."""
-    return time_range.until.replace(second=0, microsecond=0)
-
-
-def _belongs(buckets: Buckets, pattern: _Pattern, spike: Finding) -> bool:
+def _belongs(buckets: Buckets, minutes: Minutes, pattern: _Pattern, spike: Finding) -> bool:
     """It began in the spike and is hardly seen outside of it."""
     slack = 3 * max(buckets.range.bucket, _MINUTE)
     end = spike.ended_at or buckets.range.until
@@ -136,16 +128,16 @@ def _belongs(buckets: Buckets, pattern: _Pattern, spike: Finding) -> bool:
     rows = buckets.store.execute(
         f"SELECT coalesce(sum(events) FILTER (minute >= ? AND minute < ?), 0)::BIGINT FROM pattern_minute "
         f"JOIN {KNOWN} USING (pattern_id) WHERE service = ? AND into_id = ? AND minute < ?",
-        [spike.started_at - slack, end + slack, pattern.service, pattern.pattern_id, whole_minutes(buckets.range)],
+        [spike.started_at - slack, end + slack, pattern.service, pattern.pattern_id, minutes.until],
     )
     return int(rows[0][0]) >= 0.9 * pattern.events
 
 
-def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) -> Finding:
+def _finding(buckets: Buckets, minutes: Minutes, settings: NewPatternSettings, pattern: _Pattern) -> Finding:
     quiet = buckets.range.until - pattern.last_seen
     usual_gap = (pattern.last_seen - pattern.first_seen) / max(pattern.minutes - 1, 1)
     lasts = quiet <= max(settings.quiet_buckets * buckets.range.bucket, 5 * usual_gap)
-    examples = _examples(buckets, pattern)
+    examples = pattern_series.examples(buckets, pattern.service, pattern.pattern_id, pattern.first_seen, minutes.until)
     # The minute of the roll-up is the beginning of it; the first example says it exactly.
     start = min((one.ts for one in examples), default=pattern.first_seen)
     end = None if lasts else pattern.last_seen + _MINUTE
@@ -173,22 +165,11 @@ def _finding(buckets: Buckets, settings: NewPatternSettings, pattern: _Pattern) 
             f"{phrases.span(start, end, buckets.range.bucket)}."
         ),
         evidence=examples,
-        sql=(
-            "SELECT minute AS bucket, sum(events)::BIGINT AS events\nFROM pattern_counts\n"
-            f"WHERE service = {literal(pattern.service)} AND pattern_id = {literal(pattern.pattern_id)}\n"
-            f"    AND minute < {literal(buckets.range.until)}\nGROUP BY 1\nORDER BY 1"
+        sql=pattern_series.shown(
+            pattern.service,
+            pattern.pattern_id,
+            pattern.first_seen,
+            min((end or buckets.range.until) + _MINUTE, buckets.range.until),
         ),
         fingerprint=fingerprint("new_pattern", pattern.service, None, pattern.pattern_id),
     )
-
-
-def _examples(buckets: Buckets, pattern: _Pattern) -> tuple[Example, ...]:
-    """The examples of its first five minutes, which are known by source and byte."""
-    places = buckets.store.execute(
-        "SELECT min(source_id), arg_min(source_pos, (source_id, source_pos)) FROM pattern_minute "
-        f"JOIN {KNOWN} USING (pattern_id) WHERE service = ? AND into_id = ? GROUP BY minute ORDER BY minute LIMIT 5",
-        [pattern.service, pattern.pattern_id],
-    )
-    listed = ", ".join(f"({int(source_id)}, {int(position)})" for source_id, position in places)
-    stretch = evidence.within(pattern.first_seen, pattern.last_seen + _MINUTE)
-    return evidence.examples(buckets.store, f"{stretch} AND (source_id, source_pos) IN ({listed})", distinct=False)
