@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence
@@ -94,19 +93,24 @@ class History:
 
 def _by_service(buckets: Buckets, minutes: Minutes) -> Iterator[Patterns]:
     """The patterns of each service, those that are muted too: they are part of the volume, and have no template."""
+    counted = f"FROM pattern_minute JOIN {KNOWN} USING (pattern_id)"
     frame = buckets.frame(
-        f"SELECT service, into_id, any_value(CASE WHEN NOT muted THEN template END) AS template, "
-        f"{minutes.index(minutes.per_bin)} AS bin, sum(events)::DOUBLE AS events, max(severity)::INTEGER AS severity "
-        f"FROM pattern_minute JOIN {KNOWN} USING (pattern_id) WHERE {minutes.condition} "
-        "GROUP BY service, into_id, bin ORDER BY service, into_id, bin"
+        "SELECT service, into_id, any_value(CASE WHEN NOT muted THEN template ELSE '' END) AS template, "
+        f"max(severity)::INTEGER AS severity {counted} WHERE {minutes.condition} "
+        "GROUP BY service, into_id ORDER BY service, into_id"
     )
+    # Names are numbers from here on: there may be millions of bins.
+    cells = buckets.frame(
+        f"WITH numbers AS (SELECT service, into_id, row_number() OVER (ORDER BY service, into_id) - 1 AS number "
+        f"FROM (SELECT DISTINCT service, into_id {counted} WHERE {minutes.condition})) "
+        f"SELECT number, {minutes.index(minutes.per_bin)} AS bin, sum(events)::DOUBLE AS events "
+        f"{counted} JOIN numbers USING (service, into_id) WHERE {minutes.condition} GROUP BY number, bin"
+    )
+    events = np.zeros((len(frame), minutes.bins))
+    events[cells["number"].to_numpy(), cells["bin"].to_numpy()] = cells["events"].to_numpy()
     for service, rows in frame.groupby("service", sort=True):
-        codes, ids = pd.factorize(rows["into_id"])
-        events = np.zeros((len(ids), minutes.bins))
-        events[codes, rows["bin"].to_numpy()] = rows["events"].to_numpy()
-        told = rows.groupby(codes, sort=True)
-        templates = [text if isinstance(text, str) else "" for text in told["template"].first()]
-        yield Patterns(str(service), list(ids), templates, [int(worst) for worst in told["severity"].max()], events)
+        severities = [int(worst) for worst in rows["severity"]]
+        yield Patterns(str(service), list(rows["into_id"]), list(rows["template"]), severities, events[rows.index])
 
 
 def by_minute(buckets: Buckets, minutes: Minutes, service: str, pattern_id: str | None = None) -> Floats:

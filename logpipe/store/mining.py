@@ -38,7 +38,7 @@ GROUP BY source_id, island
 _UNMINED: Final = "JOIN unmined USING (source_id) WHERE source_pos >= from_pos AND source_pos < to_pos"
 _MINED: Final = "ANTI JOIN unmined AS u ON u.source_id = e.source_id AND source_pos >= from_pos AND source_pos < to_pos"
 
-# Masked in one pass, then grouped; what else makes a template is done once for each masked text.
+# Masked in one pass, then grouped; all that follows looks at each text of a service once.
 _COUNTED: Final = f"""
 CREATE OR REPLACE TEMP TABLE counted AS
 SELECT minute, service, severity, source_id, stated IS NULL AS mined,
@@ -53,29 +53,26 @@ FROM (
 GROUP BY ALL
 """
 _NAMED: Final = """
-CREATE OR REPLACE TEMP TABLE mined AS
-WITH names AS (
-    SELECT text, mined, left(CASE WHEN mined THEN masked_template(text) ELSE text END, 500) AS template
-    FROM (SELECT DISTINCT text, mined FROM counted)
-)
-SELECT minute, service, severity, source_id, template, mined, sum(events) AS events, min(source_pos) AS source_pos
-FROM counted JOIN names USING (text, mined)
-GROUP BY ALL
+CREATE OR REPLACE TEMP TABLE named AS
+SELECT service, text, mined, left(CASE WHEN mined THEN masked_template(text) ELSE text END, 500) AS template,
+    max(severity) AS worst, sum(events) AS events, min(minute) AS first_seen, max(minute) AS last_seen
+FROM counted
+GROUP BY service, text, mined
 """
 _BOUNDED: Final = """
-UPDATE mined SET template = {instead}
+UPDATE named SET template = {instead}
 WHERE (service, template) IN (
     SELECT (service, template)
-    FROM (SELECT service, template, max(severity) AS worst, sum(events) AS events FROM mined GROUP BY ALL)
+    FROM (SELECT service, template, max(worst) AS worst, sum(events) AS events FROM named GROUP BY service, template)
     WHERE pattern_id_of(template) NOT IN (SELECT pattern_id FROM patterns)
     QUALIFY row_number() OVER (PARTITION BY service ORDER BY worst DESC, events DESC, template) > $most
 )
 """
 _PATTERNS: Final = """
 CREATE OR REPLACE TEMP TABLE mined_patterns AS
-SELECT pattern_id_of(template) AS pattern_id, template, bool_and(mined) AS mined, min(minute) AS first_seen,
-    max(minute) AS last_seen
-FROM mined GROUP BY template
+SELECT pattern_id_of(template) AS pattern_id, template, bool_and(mined) AS mined, min(first_seen) AS first_seen,
+    max(last_seen) AS last_seen
+FROM named GROUP BY template
 """
 _KNOWN: Final = """
 UPDATE patterns SET first_seen = least(patterns.first_seen, new.first_seen),
@@ -85,10 +82,12 @@ FROM mined_patterns AS new WHERE patterns.pattern_id = new.pattern_id
 _NEW: Final = (
     "INSERT INTO patterns BY NAME FROM mined_patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM patterns)"
 )
+# Texts that are one pattern leave several rows of a key, which are summed when they are read, or merged.
 _MINUTES: Final = """
 INSERT INTO pattern_minute
-SELECT minute, service, severity, pattern_id_of(template), sum(events), source_id, min(source_pos)
-FROM mined GROUP BY ALL
+SELECT minute, service, severity, pattern_id, counted.events, source_id, source_pos
+FROM counted
+JOIN (SELECT service, text, mined, pattern_id_of(template) AS pattern_id FROM named) USING (service, text, mined)
 """
 _AGAIN: Final = """
 CREATE OR REPLACE TEMP TABLE mined_patterns AS
@@ -161,7 +160,7 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     connection.execute(_PATTERNS)
     for statement in (_KNOWN, _NEW, _MINUTES):
         connection.execute(statement)
-    [(counted,)] = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM mined").fetchall()
-    for table in ("counted", "mined", "mined_patterns"):
+    [(counted,)] = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM named").fetchall()
+    for table in ("counted", "named", "mined_patterns"):
         connection.execute(f"DROP TABLE {table}")
     return int(counted)

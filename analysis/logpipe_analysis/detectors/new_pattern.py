@@ -32,14 +32,19 @@ WITH volume AS (
     WHERE minute >= $since AND minute < $until -- a record with a wrong clock, years before, is no history
     GROUP BY service, minute
 ),
+severe AS (
+    SELECT DISTINCT service, into_id
+    FROM pattern_minute JOIN {KNOWN} USING (pattern_id)
+    WHERE minute < $until AND severity >= $severity AND NOT muted
+),
 seen AS (
     SELECT service, into_id AS pattern_id, any_value(template) AS template, max(severity) AS severity,
         min(minute) AS first_seen, max(minute) AS last_seen, sum(events)::BIGINT AS events,
         count(DISTINCT minute) AS minutes
-    FROM pattern_minute JOIN {KNOWN} USING (pattern_id)
-    WHERE minute < $until AND NOT muted
+    FROM pattern_minute JOIN {KNOWN} USING (pattern_id) SEMI JOIN severe USING (service, into_id)
+    WHERE minute < $until
     GROUP BY service, into_id
-    HAVING max(severity) >= $severity AND sum(events) >= $least
+    HAVING sum(events) >= $least
 )
 SELECT seen.service, pattern_id, template, severity, seen.events, minutes, epoch_us(first_seen), epoch_us(last_seen),
     epoch(first_seen - first_minute) AS before_s, epoch(last_minute - first_minute) AS span_s,

@@ -8,7 +8,7 @@ CREATE OR REPLACE MACRO message_masked(message) AS
         || '|\b[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:\d{2,5}\b|\b[A-Za-z][\w$-]*(?:\.[\w$-]+){2,}:\d+\b'
         || '|\b[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){3,7}\b'
         || '|[+<~-]?\b\d[\d.,:]*(?: ?(?:[kKMGTP]i?[Bb]|[Bb]ytes?|B|[mnuµ]?s|secs?|seconds?|mins?|minutes?|hours?|days?|[mM]illis(?:econds?)?|msecs?|usecs?|[kMG]?[hH]z|%|percent|pages?)\b)'
-        || '|[+-]?[\w.$@%#/\\~-]*\d[\w.$@%#/\\~+-]*(?::[\w.$@%#/\\~+-]*[\w])*'
+        || '|[+-]?[\w.$@%#/\\~-]*\d[\w.$@%#/\\~+-]*(?::[\w.$@%#/\\~+-]*\d[\w.$@%#/\\~+-]*)*'
         || '|(?:/[\w.@%+~$*-]+){2,}/?|[A-Z]:\\[^\s"''<>,;)\]}]+',
         '<*>', 'g');
 
@@ -24,7 +24,7 @@ CREATE OR REPLACE MACRO masked_template(masked) AS
                             regexp_replace(masked, '(^|\s)\(\)', '\1(<*>)', 'g'),
                             '<\*>\?[\w%][^\s"''<>]*(?:<\*>[^\s"''<>]*)*', '<*>', 'g'),
                         '=\w*(?:\{<\*>\}|\[<\*>\]|\(<\*>\))', '=<*>', 'g'),
-                    '\b((?:for|by|of|as|invalid|illegal|unknown) user) [\w.\\-]+', '\1 <*>', 'g'),
+                    '\b((?:password for|for|by|of|as)(?: invalid| illegal| unknown)? user|(?:invalid|illegal|unknown) user|password for|logged in as) [\w.\\-]+', '\1 <*>', 'g'),
                 '<\*>(?:[\s,;:/|-]*<\*>)+', '<*>', 'g'),
             '<\*> \(<\*>\)', '<*>', 'g'),
         '\s+', ' ', 'g'));
