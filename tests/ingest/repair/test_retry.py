@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from logpipe.ingest.options import Options
 from logpipe.ingest.repair.retry import retry
 from logpipe.store import Store
 from logpipe.store.mining import mine
+from logpipe.store.retention import Policy, retain
 from tests.ingest.logs import Take, line, rest, sequences
 from tests.store.rollups import sums
 
@@ -105,9 +107,15 @@ def test_lines_that_are_not_whole_are_left(logs: Path, take: Take, store: Store)
     assert not verify(store).problems
 
 
-def test_patterns_are_counted_once(mixed: Path, store: Store) -> None:
-    """Those of the lines that became events come to those that were counted before."""
-    mine(store)
+@pytest.mark.parametrize("expired", [False, True], ids=["all stand", "some expired"])
+@pytest.mark.parametrize("counted_before", [False, True])
+def test_patterns_are_counted_once(mixed: Path, store: Store, counted_before: bool, expired: bool) -> None:
+    """Those of the lines that became events come to those that were counted before, if any were, or that have gone."""
+    if counted_before:
+        mine(store)
+    if expired:
+        list(retain(store, Policy(default=timedelta(days=1)), datetime(2026, 3, 13, 10, 0, 30, tzinfo=UTC)))
+        assert store.execute("SELECT count(*) FROM events") == [(30,)]
     retry(store, Options(format="python_text"))
     mine(store)
     counted = store.execute("SELECT sum(events)::BIGINT FROM pattern_minute")
