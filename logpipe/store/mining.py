@@ -19,6 +19,9 @@ MAX_NEW_PATTERNS: Final = 2000
 """Patterns that one run may add for a service; what is beyond is counted by its first two words, the rarest and mildest
 first, and where these are as many again, as `<*>`."""
 
+_MOST_DISTINCT: Final = 1_000_000
+"""Messages that are held at a time, at most."""
+
 # Ranges of bytes not yet mined; those that touch are one, so that few ranges meet many records.
 _RANGES: Final = """
 CREATE OR REPLACE TEMP TABLE unmined AS
@@ -38,18 +41,26 @@ GROUP BY source_id, island
 _UNMINED: Final = "JOIN unmined USING (source_id) WHERE source_pos >= from_pos AND source_pos < to_pos"
 _MINED: Final = "ANTI JOIN unmined AS u ON u.source_id = e.source_id AND source_pos >= from_pos AND source_pos < to_pos"
 
-# Masked in one pass, then grouped; all that follows looks at each text of a service once.
+# What each event is counted by; `said` is what has to be masked first.
+_STATED: Final = f"""
+SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity, source_id,
+    source_pos, exception_type,
+    stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated,
+    CASE WHEN stated IS NULL THEN message END AS said
+FROM {{relation}}
+"""
+_SPREAD: Final = f"SELECT approx_count_distinct(said), count(said) FROM ({_STATED})"
+_MASKED: Final = f"""
+CREATE OR REPLACE TEMP TABLE masked AS
+SELECT said, message_masked(said) AS masked FROM (SELECT DISTINCT said FROM ({_STATED}) WHERE said IS NOT NULL)
+"""
+# All that follows looks at each text of a service once.
 _COUNTED: Final = f"""
 CREATE OR REPLACE TEMP TABLE counted AS
 SELECT minute, service, severity, source_id, stated IS NULL AS mined,
-    coalesce(stated, concat_ws(': ', exception_type, message_masked(message))) AS text,
+    coalesce(stated, concat_ws(': ', exception_type, {{masked}})) AS text,
     count(*) AS events, min(source_pos) AS source_pos
-FROM (
-    SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity, source_id,
-        source_pos, message, exception_type,
-        stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated
-    FROM {{relation}}
-)
+FROM ({_STATED}) {{join}}
 GROUP BY ALL
 """
 _NAMED: Final = """
@@ -153,7 +164,7 @@ def _find_unmined(connection: duckdb.DuckDBPyConnection, last: int | None = None
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Count the events of a relation; returns how many they are."""
-    connection.execute(_COUNTED.format(relation=relation))
+    _count_texts(connection, relation)
     connection.execute(_NAMED)
     for instead in ("coarse_template(template)", "'<*>'"):
         connection.execute(_BOUNDED.format(instead=instead), {"most": MAX_NEW_PATTERNS})
@@ -164,3 +175,14 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     for table in ("counted", "named", "mined_patterns"):
         connection.execute(f"DROP TABLE {table}")
     return int(counted)
+
+
+def _count_texts(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Mask each message once where many are the same; else on the way, so that not all of them are held at a time."""
+    [(distinct, messages)] = connection.execute(_SPREAD.format(relation=relation)).fetchall()
+    if distinct > min(_MOST_DISTINCT, messages / 2):
+        connection.execute(_COUNTED.format(relation=relation, masked="message_masked(said)", join=""))
+        return
+    connection.execute(_MASKED.format(relation=relation))
+    connection.execute(_COUNTED.format(relation=relation, masked="masked", join="LEFT JOIN masked USING (said)"))
+    connection.execute("DROP TABLE masked")
