@@ -143,7 +143,7 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
         *n_plus_one.detect(buckets, settings.n_plus_one),
         *latency.detect(buckets, settings.latency, settings.steps, spikes),
         *patterns,
-        *pattern_surge.detect(buckets, history, settings.pattern_surge, spikes),
+        *pattern_surge.detect(buckets, history, settings.pattern_surge, [*spikes, *silences]),
         *silences,
         *pattern_vanished.detect(buckets, history, settings.pattern_vanished, silences),
         *volume.detect(buckets, settings.volume, settings.gauges),

@@ -199,7 +199,7 @@ class PatternSurgeSettings:
     min_precedent_ratio: float = 2.0
     """Times as many as ever came in so long a stretch before."""
     max_gap_minutes: int = 10
-    """Improbable minutes at most this far apart are one surge, as are surges of a service and its error spikes."""
+    """Improbable minutes at most this far apart are one surge; so near to a spike or a silence there is none."""
     candidate_score: float = 5.0
     """Standard deviations of a Poisson count above the whole range, below which a pattern is not looked at closely."""
     max_candidates: int = 50

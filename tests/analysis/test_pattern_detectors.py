@@ -86,6 +86,16 @@ def test_a_surge_within_an_error_spike_is_told_there(traffic: Traffic, filled: F
     assert [finding.kind for finding in _found(filled(usual, errors))] == ["error_spike"]
 
 
+def test_what_was_held_up_by_a_silence_is_no_surge(traffic: Traffic, filled: Filled, usual: pd.DataFrame) -> None:
+    """A worker that comes back does all at once what it did not do meanwhile."""
+    work = traffic(
+        2, 600, lambda m: np.select([(m >= 380) & (m < 440), (m >= 440) & (m < 446)], [0, 40], 4), service="worker",
+        message=_numbered("job %d done"),
+    )  # fmt: skip
+    idle = traffic(3, 600, lambda m: 9.0 * ((m < 380) | (m >= 440)), service="worker", message="looked for jobs")
+    assert [finding.kind for finding in _found(filled(usual, work, idle))] == ["silence"]
+
+
 def test_a_pattern_that_vanished_is_found_while_its_service_goes_on(
     traffic: Traffic, filled: Filled, usual: pd.DataFrame, at: At
 ) -> None:

@@ -2,7 +2,8 @@
 
 Judged as errors are (see `statistics.counts`), against time and against the rest of the service, whichever expects
 more: neither a busy hour nor the silence of others is a surge. What came so often before is none; and what surges
-together in a service, or with an error spike, is one finding.
+together in a service, or with an error spike, is one finding. What was held up by a silence and then comes at once is
+told by the silence.
 """
 
 import math
@@ -48,9 +49,9 @@ class _Surge:
 
 
 def detect(
-    buckets: Buckets, history: History, settings: PatternSurgeSettings, spikes: Sequence[Finding]
+    buckets: Buckets, history: History, settings: PatternSurgeSettings, others: Sequence[Finding]
 ) -> list[Finding]:
-    """One finding for each service and stretch; none that overlaps a spike of the service."""
+    """One finding for each service and stretch; none near an error spike or a silence, which are the `others`."""
     minutes = history.minutes
     found = [one for patterns in history.services for one in _candidates(patterns, minutes, settings)]
     chosen = sorted(found, key=lambda one: (-one.score, one.service, one.pattern_id))[: settings.max_candidates]
@@ -59,7 +60,7 @@ def detect(
         surge
         for candidate in chosen
         for surge in _surges(buckets, minutes, settings, candidate, volumes[candidate.service])
-        if not _is_told(minutes, surge, spikes, settings)
+        if not _is_told(minutes, surge, others, settings)
     ]
     return [_finding(buckets, minutes, settings, group) for group in _grouped(surges, settings.max_gap_minutes)]
 
@@ -131,14 +132,14 @@ def _judged(own: Floats, others: Floats, settings: PatternSurgeSettings) -> Exce
     )
 
 
-def _is_told(minutes: Minutes, surge: _Surge, spikes: Sequence[Finding], settings: PatternSurgeSettings) -> bool:
+def _is_told(minutes: Minutes, surge: _Surge, others: Sequence[Finding], settings: PatternSurgeSettings) -> bool:
     slack = timedelta(minutes=settings.max_gap_minutes)
     start, end = minutes.at(surge.start), minutes.at(surge.end)
     return any(
-        spike.service == surge.candidate.service
-        and spike.started_at - slack < end
-        and start < (spike.ended_at or minutes.until) + slack
-        for spike in spikes
+        other.service == surge.candidate.service
+        and other.started_at - slack < end
+        and start < (other.ended_at or minutes.until) + slack
+        for other in others
     )
 
 
