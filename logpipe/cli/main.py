@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import emit, export, findings, formats, rejects, rollup
-from logpipe.cli import emit, export, formats, patterns, rejects, rollup
+from logpipe.cli import emit, export, findings, formats, patterns, rejects, rollup
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from logpipe.store import Store
-from logpipe_analysis.analyze import analyze
+from logpipe_analysis.analysis import analyze
 from logpipe_analysis.finding import Finding, Kind
 from logpipe_analysis.pattern_choices import choose
 
