@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eval_measure import Measure
 
-PARTS = ("spikes", "latency", "difference", "gate", "nab", "volume", "patterns")
+PARTS = ("spikes", "latency", "difference", "gate", "nab", "volume", "patterns", "queries")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADING = "## Detection quality"
 

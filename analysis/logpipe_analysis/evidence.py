@@ -41,7 +41,7 @@ def operation_is(kind: str, operation: str) -> str:
     name = literal(operation)
     match kind:
         case "db":
-            return f"db_statement IS NOT NULL AND query_fingerprint(db_statement)[:500] = {name}"
+            return f"db_statement IS NOT NULL AND query_fingerprint(db_statement, db_system)[:500] = {name}"
         case "http":
             return (
                 f"db_statement IS NULL AND {_HTTP} AND concat_ws(' ', http_method, coalesce(http_route, '*')) = {name}"

@@ -10,6 +10,10 @@ from importlib import resources
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe.store.reading import Result, stream
+from logpipe_analysis.queries.profile import gathered, profile
+
+SLOW_QUERIES = "slow-queries"
+"""The report whose SELECT is summed up by `profile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,13 @@ def run(store: Store, report: Report, scope: Scope) -> Iterator[Result]:
     Raises:
         QueryError: it failed, for example because the database was made by an older release.
     """
-    parameters = {"since": scope.since, "until": scope.until, "service": scope.service, "limit": scope.limit}
-    with stream(store, report.sql, parameters) as result:
+    bounds = {"since": scope.since, "until": scope.until, "service": scope.service}
+    if report.name == SLOW_QUERIES:
+        with stream(store, report.sql, bounds) as calls:
+            local = gathered(calls)
+        yield profile(store, local, scope.limit)
+        return
+    with stream(store, report.sql, bounds | {"limit": scope.limit}) as result:
         yield result
 
 

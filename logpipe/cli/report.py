@@ -7,6 +7,7 @@ import typer
 from logpipe.cli.options import (
     DEFAULT_DATABASE,
     Database,
+    Format,
     OutputFile,
     RowFormat,
     RowLimit,
@@ -50,7 +51,10 @@ def report(
     with open_sealed(db) as store:
         scope = reports.Scope(*stretch(store, since, until), service, limit or None)
         with reports.run(store, wanted, scope) as result:
-            destination.write(result, 0, exact=False)
+            if wanted.name == reports.SLOW_QUERIES and destination.form is Format.TABLE:
+                destination.write_page(result)
+            else:
+                destination.write(result, 0, exact=False)
 
 
 def _list() -> "Result":

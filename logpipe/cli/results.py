@@ -78,6 +78,19 @@ class Destination:
         if cut.made and limit is None:
             output.note(f"only the first {wanted:,} rows; --limit 0 shows all, --format csv is faster")
 
+    def write_page(self, result: "Result") -> None:
+        """Write the queries of the report slow-queries as a page."""
+        from logpipe.cli import output, query_page
+        from logpipe.cli.atomic_file import open_output
+
+        queries = [row for batch in result.batches for row in batch.to_pylist()]
+        with open_output(self.path) as out, _as_stdout(out):
+            if queries:
+                query_page.profile(queries, output.console().width)
+                sys.stdout.write("\n" + query_page.page(queries))
+        if not queries:
+            output.note("no rows")
+
 
 @dataclass(slots=True)
 class _Cut:

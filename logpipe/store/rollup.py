@@ -40,13 +40,16 @@ _KEYS = {
     "service": "service",
     "environment": "environment",
     "version": "version",
-    "statement": "query_fingerprint(db_statement)[:500]",
+    "statement": "query_fingerprint(db_statement, db_system)[:500]",
     "http_method": "http_method",
     "http_route": "http_route",
     "is_http": "coalesce(http_method, http_route) IS NOT NULL OR http_status IS NOT NULL",
     "event": "CASE WHEN coalesce(db_statement, http_method, http_route) IS NULL AND http_status IS NULL THEN event END",
 }
-READ = ("ts", "service", "environment", "version", "db_statement", "http_method", "http_route", "http_status", "event")
+READ = (
+    *("ts", "service", "environment", "version", "db_statement", "db_system"),
+    *("http_method", "http_route", "http_status", "event"),
+)
 """The columns of the record that the names of what is counted are made of."""
 _READ_FROM = {"statement": "db_statement"}
 """The column that a key is made of, where it has another name."""

@@ -15,7 +15,7 @@ from logpipe.ingest.scanning.native import address, library
 
 _TEXTS: Final = ("service", "environment", "version", "db_statement", "http_method", "http_route", "event")
 """In the order of `groups.c`."""
-_NAMES: Final = ("ts", *_TEXTS, "http_status")
+_NAMES: Final = ("ts", *_TEXTS, "db_system", "http_status")
 _LABELS: Final = ("stream", "level", "severity")
 _Arrays = dict[str, npt.NDArray[np.generic]]
 _SEED: Final = secrets.randbits(64)

@@ -45,7 +45,7 @@ worst AS (
     FROM queries
     JOIN events_since(span, since, until, of_service) AS seen
         ON seen.duration_ms = queries.max_ms AND seen.db_statement IS NOT NULL
-    WHERE operation IN ('other', query_fingerprint(db_statement)[:500])
+    WHERE operation IN ('other', query_fingerprint(db_statement, db_system)[:500])
     GROUP BY operation
 )
 SELECT
