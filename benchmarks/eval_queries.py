@@ -1,4 +1,4 @@
-"""Query fingerprints on libpg_query's cases: a statement and its normal form are the same query.
+"""Query fingerprints on libpg_query's cases, and the report slow-queries beside pt-query-digest on a real slow log.
 
 Each case of libpg_query's normaliser is claimed: what it takes for a parameter is a value here too. What is kept there
 and folded here (numbers of columns behind ORDER BY and GROUP BY, lengths of types, counts of FETCH) is in docs/sql.md.
@@ -6,6 +6,9 @@ and folded here (numbers of columns behind ORDER BY and GROUP BY, lengths of typ
 
 import json
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +17,39 @@ from eval_measure import Measure
 from logpipe.store import Store
 from logpipe_analysis.queries.fingerprint import fingerprint
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.analysis.queries import mariadb
+
 SYSTEM = "postgresql"
+CLIENTS, STATEMENTS = 8, 5000
 
 
 def measure() -> Iterator[Measure]:
-    """The share of cases that hold, by the exact fingerprint alone and behind the macro."""
+    """Cases that hold, by the exact fingerprint alone and behind the macro; then classes that agree."""
+    yield from _normal_forms()
+    yield from _agreement()
+
+
+def _agreement() -> Iterator[Measure]:
+    """Of a log that several clients wrote at once."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with mariadb.server(folder) as log:
+            mariadb.run(folder / "socket", mariadb.SCHEMA)
+            mariadb.run(folder / "socket", *(mariadb.load(STATEMENTS, seed) for seed in range(CLIENTS)))
+        database = folder / "logs.duckdb"
+        command = [sys.executable, "-m", "logpipe", "ingest", log, "--db", database]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        digested = mariadb.digested(log)
+        differing = mariadb.differences(digested, mariadb.reported(database))
+    for difference in differing:
+        print(difference, file=sys.stderr)
+    queries = sum(cost.queries for cost in digested.values())
+    what = f"queries: classes of pt-query-digest's with the same counts and sums, {queries:,} of a MariaDB under load"
+    yield Measure(what, 1 - len(differing) / len(digested), 1)
+
+
+def _normal_forms() -> Iterator[Measure]:
     folder = Path(os.environ["LOGPIPE_EVAL_DATA"]) / "sql_fingerprint"
     cases = json.loads((folder / "libpg_query_normalize_cases.json").read_text())
     exact = [fingerprint(case["sql"], SYSTEM) == fingerprint(case["normalized"], SYSTEM) for case in cases]

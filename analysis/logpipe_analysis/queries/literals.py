@@ -25,9 +25,9 @@ _ESCAPED: Final = r"'(?:[^'\\]|\\.|'')*(?:'|\Z)"
 _NUMBER: Final = r"\b0[xX][0-9a-fA-F]+|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\d+"
 _MARKER: Final = r"\$\d+|%s\b|%\(\w+\)s|:\w+"
 _TEXTS: Final = {
-    Dialect.MYSQL: rf'{_ESCAPED}|"(?:[^"\\]|\\.|"")*(?:"|\Z)',
-    Dialect.STANDARD: rf"\b[eE]{_ESCAPED}|'(?:[^']|'')*(?:'|\Z)",
-    Dialect.UNKNOWN: _ESCAPED,
+    Dialect.MYSQL: rf'(?:\b[xXbBnN])?{_ESCAPED}|"(?:[^"\\]|\\.|"")*(?:"|\Z)',
+    Dialect.STANDARD: rf"\b[eE]{_ESCAPED}|(?:\b[xXbBnN])?'(?:[^']|'')*(?:'|\Z)",
+    Dialect.UNKNOWN: rf"(?:\b[xXbBnNeE])?{_ESCAPED}",
 }
 _COMMENTS: Final = {
     Dialect.MYSQL: r"/\*(?!!).*?(?:\*/|\Z)|--(?![0-9.('\"@+])[^\n]*|\#[^\n]*",

@@ -16,7 +16,7 @@ _HEAD: Final = rf"# Time: |# User@Host: |{_STARTED}"
 _TIME: Final = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?|\d{6} +\d?\d:\d\d:\d\d"
 
 _COMMENT: Final = r"#[^\n]*(?:\n|$)"
-_STAMP: Final = r"(?i)(?:^|\n)\s*SET timestamp=(\d{9,10})\b"
+_STAMP: Final = r"(?i)(?:^|\n)\s*SET (?:(?:last_insert_id|insert_id)=\d+,)*timestamp=(\d{9,10})\b"
 
 _PLAIN_HEAD: Final = (
     rf"(?:# Time: +(?:{_TIME})\n)?"
@@ -29,7 +29,9 @@ _PLAIN_HEAD: Final = (
 
 _COMMAND: Final = r"# administrator command: ([^;\n]*)"
 
-_SETTINGS: Final = r"(?i)^(?:\s*(?:use [^;]*|SET timestamp=\d+)\s*;)*\s*"
+_SETTINGS: Final = (
+    r"(?i)^(?:\s*(?:use [^;\n]*|SET (?:(?:last_insert_id|insert_id|timestamp)=\d+,?)+)\s*;\s*(?:\n|$))*\s*"
+)
 """What the server puts in front of a statement so that the log can be replayed."""
 
 
@@ -75,8 +77,8 @@ MYSQL_SLOW = MysqlSlow(
         "started_at": "make_timestamptz(seconds * 1000000)",
         "spent_s": _figure("Query_time"),
         "command": f"nullif(regexp_extract(raw, '{_COMMAND}', 1), '')",
-        "statement": "CASE WHEN command IS NULL THEN"
-        rf" nullif(rtrim(trim(regexp_replace(sql, '{_SETTINGS}', '')), ';' || chr(10)), '') END",
+        "own": rf"nullif(rtrim(trim(regexp_replace(sql, '{_SETTINGS}(?:{_COMMAND};?)?', '')), ';' || chr(10)), '')",
+        "statement": "coalesce(own, 'administrator command: ' || command)",
     },
     columns={
         "ts": "coalesce(CASE WHEN \"time\" LIKE '%T%' THEN read_time END, started_at, read_time)",

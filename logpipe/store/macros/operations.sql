@@ -8,21 +8,21 @@ CREATE OR REPLACE MACRO query_marked(statement, system) AS
             THEN regexp_replace(
                 statement,
                 '(?s)(/\*).*?(?:(\*/)|\z)|(--)(?:[^0-9.(''"@+\n][^\n]*|\n|\z)|(#)[^\n]*|(`[^`]*(?:`|\z)|::)'
-                || '|''(?:[^''\\]|\\.|'''')*(?:''|\z)|"(?:[^"\\]|\\.|"")*(?:"|\z)'
+                || '|(?:\b[xXbBnN])?''(?:[^''\\]|\\.|'''')*(?:''|\z)|"(?:[^"\\]|\\.|"")*(?:"|\z)'
                 || '|\$\d+|%s\b|%\(\w+\)s|:\w+|\b0[xX][0-9a-fA-F]+|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\d+',
                 '\1\3\4\5?\2',
                 'g')
         WHEN system IS NULL
             THEN regexp_replace(
                 statement,
-                '(?s)(/\*).*?(?:(\*/)|\z)|(--)[^\n]*|("[^"]*(?:"|\z)|::)|''(?:[^''\\]|\\.|'''')*(?:''|\z)'
+                '(?s)(/\*).*?(?:(\*/)|\z)|(--)[^\n]*|("[^"]*(?:"|\z)|::)|(?:\b[xXbBnNeE])?''(?:[^''\\]|\\.|'''')*(?:''|\z)'
                 || '|\$\d+|%s\b|%\(\w+\)s|:\w+|\b0[xX][0-9a-fA-F]+|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\d+',
                 '\1\3\4?\2',
                 'g')
         ELSE regexp_replace(
             statement,
             '(?s)(/\*).*?(?:(\*/)|\z)|(--)[^\n]*|("[^"]*(?:"|\z)|`[^`]*(?:`|\z)|::)'
-            || '|\b[eE]''(?:[^''\\]|\\.|'''')*(?:''|\z)|''(?:[^'']|'''')*(?:''|\z)'
+            || '|\b[eE]''(?:[^''\\]|\\.|'''')*(?:''|\z)|(?:\b[xXbBnN])?''(?:[^'']|'''')*(?:''|\z)'
             || '|\$\d+|%s\b|%\(\w+\)s|:\w+|\b0[xX][0-9a-fA-F]+|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\d+',
             '\1\3\4?\2',
             'g')
@@ -33,6 +33,7 @@ CREATE OR REPLACE MACRO query_marked(statement, system) AS
 -- or a quote whose end no regular expression finds, or with a comment that says something, stay as they are.
 CREATE OR REPLACE MACRO query_fingerprint(statement, system := NULL) AS
     CASE
+        WHEN starts_with(statement, 'administrator command: ') THEN statement
         WHEN (contains(statement, '/*') OR contains(statement, '$')) AND regexp_matches(
             statement, '/\*!|/\*\w+\.\w+:\d+/\d+\*/|/\*(?:[^*]|\*[^/])*/\*|\$(?:[A-Za-z_]\w*)?\$')
             THEN trim(statement, ' ;')

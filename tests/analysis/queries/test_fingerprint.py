@@ -16,7 +16,7 @@ SYSTEMS = ("mysql", "postgresql", None)
     ("statement", "expected"),
     [
         ("SELECT  *\n FROM Orders\tWHERE id=12;", "select * from orders where id = ?"),
-        ("select 'it''s', 1.5e-3, .5, -7, 0xFF, +2 from t", "select ?, ?, ?, ?, ?, ? from t"),
+        ("select x'4f', N'a', 'it''s', 1.5e-3, .5, -7, 0xFF, +2 from t", "select ?, ?, ?, ?, ?, ?, ?, ? from t"),
         ("select a-5, b - 5, f(-5), c*-5", "select a - ?, b - ?, f(?), c * ?"),
         ("select null, TRUE, x is not null from t", "select ?, ?, x is not ? from t"),
         ("select * from t where a = $1 and b = %s and c = %(c)s and d = :d and e = ?",
