@@ -9,6 +9,7 @@ from typing import Final
 
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import iso_sql, one_of, strptime
+from logpipe.ingest.scanning.scanner import scan_slow
 
 _STARTED: Final = r"\S+, Version: .*|Tcp port: .*|Time +Id +Command +Argument"
 _HEAD: Final = rf"# Time: |# User@Host: |{_STARTED}"
@@ -22,7 +23,8 @@ _PLAIN_HEAD: Final = (
     rf"(?:# Time: +(?:{_TIME})\n)?"
     r"(?:# User@Host: [^\[\s]*\[[^\]\s]*\] @ [^\s\[]* *\[[^\]\s]*\](?: +Id: +\d+)?\n)?"
     r"(?:# Thread_id: \d+ +Schema: \S* +QC_hit: No\n)?"
-    r"# Query_time: [\d.]+ +Lock_time: [\d.]+ +Rows_sent: \d+ +Rows_examined: \d+(?: +Rows_affected: \d+)?\n?"
+    r"# Query_time: [\d.]+ +Lock_time: [\d.]+ +Rows_sent: \d+ +Rows_examined: \d+(?: +Rows_affected: \d+)? *\n?"
+    r"(?:# Rows_affected: \d+ +Bytes_sent: \d+ *\n?)?"
     r"(?:# administrator command: [^;\n]*;?\n?)?"
 )
 """Of which each part has a column or an attribute of its own."""
@@ -45,6 +47,10 @@ def _figure(name: str) -> str:
 
 def _word(name: str) -> str:
     return f"nullif(regexp_extract(head, '\\b{name}: +([^\\s#:]+)(?:\\s|$)', 1), '')"
+
+
+_USER: Final = r"nullif(regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1), '')"
+_OTHER_USER: Final = r"nullif(regexp_extract(head, 'User@Host: [^\[\s]*\[([^\]]*)', 1), '')"
 
 
 class MysqlSlow(TextFormat):
@@ -89,7 +95,7 @@ MYSQL_SLOW = MysqlSlow(
         "db_statement": "statement",
     },
     attributes={
-        "db_user": r"nullif(regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1), '')",
+        "db_user": f"coalesce({_USER}, {_OTHER_USER})",
         "client_address": r"coalesce(nullif(regexp_extract(head, '@ \S* *\[([^\]]+)\]', 1), ''),"
         r" nullif(regexp_extract(head, '@ +([^\s\[]+)', 1), ''))",
         "client_host": r"nullif(regexp_extract(head, '@ +([^\s\[]+) +\[[^\]]+\]', 1), '')",
@@ -99,10 +105,10 @@ MYSQL_SLOW = MysqlSlow(
         "rows_sent": f"TRY_CAST({_figure('Rows_sent')} AS BIGINT)",
         "rows_examined": f"TRY_CAST({_figure('Rows_examined')} AS BIGINT)",
         "rows_affected": f"TRY_CAST({_figure('Rows_affected')} AS BIGINT)",
+        "bytes_sent": f"TRY_CAST({_figure('Bytes_sent')} AS BIGINT)",
         "command": f"CASE WHEN trim(sql, chr(10)) <> '' THEN nullif(regexp_extract(head, '{_COMMAND}', 1), '') END",
-        "figures": f"CASE WHEN NOT regexp_full_match(head, '{_PLAIN_HEAD}') OR"
-        r" regexp_extract(head, 'User@Host: ([^\[\s]*)\[', 1)"
-        r" <> regexp_extract(head, 'User@Host: [^\[\s]*\[([^\]]*)', 1)"
+        "figures": f"CASE WHEN NOT regexp_full_match(head, '{_PLAIN_HEAD}') OR {_USER} <> coalesce({_OTHER_USER}, '')"
         " THEN trim(head, chr(10)) END",
     },
+    scan=scan_slow,
 )

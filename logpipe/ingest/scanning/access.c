@@ -5,7 +5,7 @@
  *     [vhost ]client identity user [time] "request" status size[ "referer" "user agent"][ rest]
  */
 
-#include "scan.h"
+#include "text.h"
 
 #include <math.h>
 
@@ -13,18 +13,11 @@
 enum { TS, SERVICE_NAME, STREAM_NAME, MESSAGE, METHOD, PATH, STATUS, USER, DURATION };
 enum { MOST_WORDS = 5 };
 
-/* A stretch of the line; `at` is NULL where the line has none. */
-typedef struct {
-    const uint8_t *at, *end;
-} Text;
-
 typedef struct {
     Text vhost, client, identity, user, time;
     Text request, method, path, query, protocol;
     Text status, size, referer, user_agent, rest;
 } Access;
-
-static bool is_there(Text text) { return text.at < text.end; }
 
 static bool is_dash(Text text) { return text.end - text.at == 1 && *text.at == '-'; }
 
@@ -32,15 +25,6 @@ static bool is_dash(Text text) { return text.end - text.at == 1 && *text.at == '
 static bool is_given(Text text) { return is_there(text) && !is_dash(text); }
 
 /* -- Reading ---------------------------------------------------------------------------------------------------- */
-
-static bool is_at(const uint8_t *at, const uint8_t *end, uint8_t byte) { return at < end && *at == byte; }
-
-static const uint8_t *skip_digits(const uint8_t *at, const uint8_t *end) {
-    while (at < end && is_digit(*at)) at++;
-    return at;
-}
-
-static bool is_letter_or_digit(uint8_t byte) { return is_digit(byte) || (uint8_t)((byte | 0x20) - 'a') < 26; }
 
 static bool is_host(Text text) {
     for (const uint8_t *at = text.at; at < text.end; at++)
@@ -283,45 +267,6 @@ static bool is_plain(Text rest) {
 }
 
 /* -- Writing ---------------------------------------------------------------------------------------------------- */
-
-static void set(Scan *scan, int column, Text text) {
-    if (!is_there(text)) return;
-    set_text(scan, &scan->columns[column], text.at, text.end - text.at);
-    scan->set |= (uint64_t)1 << column;
-}
-
-static uint8_t *copy(uint8_t *out, Text text) {
-    memcpy(out, text.at, (size_t)(text.end - text.at));
-    return out + (text.end - text.at);
-}
-
-static uint8_t *write_key(const Scan *scan, uint8_t *out, const char *key) {
-    size_t length = strlen(key);
-    *out = out == scan->attributes_end ? '{' : ',';
-    *++out = '"';
-    out++;
-    memcpy(out, key, length);
-    out += length;
-    *out++ = '"';
-    *out++ = ':';
-    return out;
-}
-
-/* As JSON; there are no control characters. */
-static uint8_t *write_text(const Scan *scan, uint8_t *out, const char *key, Text text) {
-    out = write_key(scan, out, key);
-    *out++ = '"';
-    for (;;) {
-        const uint8_t *stop = string_stop(text.at, text.end);
-        out = copy(out, (Text){text.at, stop});
-        if (stop == text.end) break;
-        *out++ = '\\';
-        *out++ = *stop;
-        text.at = stop + 1;
-    }
-    *out++ = '"';
-    return out;
-}
 
 static uint8_t *write_given(const Scan *scan, uint8_t *out, const char *key, Text text) {
     return is_given(text) ? write_text(scan, out, key, text) : out;

@@ -14,6 +14,7 @@ def library() -> ctypes.CDLL:
     found = ctypes.CDLL(str(Path(__file__).with_name("_scanner.so")))
     found.logpipe_scan_json.restype = ctypes.c_int64
     found.logpipe_scan_access.restype = ctypes.c_int64
+    found.logpipe_scan_slow.restype = ctypes.c_int64
     found.logpipe_lines.restype = ctypes.c_int64
     found.logpipe_count.restype = None
     return found

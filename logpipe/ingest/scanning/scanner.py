@@ -1,4 +1,4 @@
-"""The fast way from lines to rows: `json.c` for logpipe's own JSON, `access.c` for access logs.
+"""The fast way from lines to rows: `json.c` for logpipe's own JSON, `access.c` for access logs, `slow.c` for slow ones.
 
 A scanner takes the lines that are plain and leaves the others to the full SELECT of the format; of those that it takes
 both say the same, which tests hold.
@@ -28,6 +28,8 @@ _ACCESS: Final = (
     *("ts", "service", "stream", "message", "http_method", "http_path", "http_status", "user_id", "duration_ms"),
 )
 """In the order of `access.c`."""
+_SLOW: Final = ("ts", "service", "stream", "message", "duration_ms", "db_system", "db_statement")
+"""In the order of `slow.c`."""
 
 
 class _Column(ctypes.Structure):
@@ -178,7 +180,10 @@ def _array(column: Values, texts: Sequence[npt.NDArray[np.uint8]], indices: slic
     return pa.Array.from_buffers(kind, len(values), buffers)
 
 
+def _fields(columns: Sequence[str]) -> tuple[Field, ...]:
+    return tuple(field for name in columns for field in FIELDS if field.column == name)
+
+
 scan_json: Final = Scanner("logpipe_scan_json", FIELDS, (1, 0))
-scan_access: Final = Scanner(
-    "logpipe_scan_access", tuple(field for name in _ACCESS for field in FIELDS if field.column == name), (2, 200)
-)
+scan_access: Final = Scanner("logpipe_scan_access", _fields(_ACCESS), (2, 200))
+scan_slow: Final = Scanner("logpipe_scan_slow", _fields(_SLOW), (1, 200))

@@ -1,28 +1,16 @@
 """The fast way for access logs takes what is plain, and says the same of it as the full one."""
 
 import random
-from contextlib import closing
-from dataclasses import astuple, replace
-from datetime import UTC, datetime
-from functools import cache
-from typing import Any, cast
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logpipe.ingest.files.source import Span
-from logpipe.ingest.formats import Context
 from logpipe.ingest.formats.access_log import ACCESS_LOG
-from logpipe.ingest.loading.chunk import Chunk
-from logpipe.ingest.loading.convert import Converter
 from logpipe.ingest.scanning import lines
 from logpipe.ingest.scanning.scanner import scan_access
-from logpipe.record import EVENT_COLUMNS
-from logpipe.store import Store
-from logpipe.store.rollup import operations
 from tests.ingest.formats.test_fuzz import SPLICES, mutilated, own_lines
+from tests.ingest.scanning.both_ways import assert_same
 
 _PARTS: tuple[tuple[str, ...], ...] = (
     ("192.0.2.7", "::1", "-", "web-1.example", "-x", "bücher.example", "10.0.0.1:443", "a/b", "[::1]", 'a"b', "a\\b"),
@@ -77,73 +65,11 @@ def _lines(draw: st.DrawFn) -> bytes:
     return b"\n".join(made)
 
 
-@cache
-def _operations() -> pa.Table:
-    with Store.open(":memory:") as store:
-        return operations(store.connection)
-
-
-def _converted(log: bytes, *, fast: bool) -> dict[str, list[Any]]:
-    """All that a log becomes."""
-    records = lines.split(memoryview(log), at_start=True)
-    lines.mend(records)
-    span = Span(1, 0, len(log), records.lines, 0, records.blanks, 0, 0, b"", b"")
-    context = Context(datetime(2026, 3, 14, 12, tzinfo=UTC), "Europe/Berlin")
-    with closing(Converter(lambda _: None, _operations())) as converter:
-        format_ = ACCESS_LOG if fast else replace(ACCESS_LOG, scan=None)
-        batch = converter.convert(Chunk(span, format_, "web", context, records))
-        cells = converter.count([batch.uncounted])
-    return {
-        "events": sorted(
-            zip(*(_column(batch.events, name) for name in ("source_pos", *EVENT_COLUMNS)), strict=True),
-            key=lambda row: cast("int", row[0]),
-        ),
-        "rejects": [astuple(reject) for reject in batch.rejects],
-        "counts": _rows(cells.rollup_minute),
-        "latencies": _rows(_flat(cells.latency_histogram)),
-    }
-
-
-def _column(table: pa.Table, name: str) -> list[object]:
-    if name not in table.column_names:
-        return [None] * len(table)
-    values = table[name].cast(pa.int64()) if name == "ts" else table[name]  # Python's times end with the year 9999
-    return cast("list[object]", values.to_pylist())
-
-
-_SUMS = {"events": "sum", "server_errors": "sum", "bytes": "sum", "sum_ms": "sum", "max_ms": "max"}
-
-
-def _flat(histograms: pa.Table) -> pa.Table:
-    """A row for each bucket."""
-    buckets = histograms["buckets"].combine_chunks()
-    rows = histograms.drop_columns(["buckets"]).take(buckets.value_parent_indices())
-    for name, values in zip(("bucket", "events", "sum_ms", "max_ms"), buckets.flatten().flatten(), strict=True):
-        rows = rows.append_column(name, values)
-    return rows
-
-
-def _rows(table: pa.Table) -> list[str]:
-    """In any order, a key in one row; sums of floating-point numbers depend on it."""
-    keys = sorted(name for name in table.column_names if name not in _SUMS)
-    minutes = table["minute"].cast(pa.int64())
-    table = table.set_column(table.column_names.index("minute"), "minute", minutes)
-    summed = table.group_by(keys).aggregate([(name, how) for name, how in _SUMS.items() if name in table.column_names])
-    rows = summed.select(sorted(summed.column_names)).to_pylist()
-    return sorted(repr({**row, "sum_ms_sum": round(row.get("sum_ms_sum", 0), 3)}) for row in rows)
-
-
-def _assert_same(log: bytes) -> None:
-    fast, full = _converted(log, fast=True), _converted(log, fast=False)
-    for table, rows in full.items():
-        assert fast[table] == rows
-
-
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(_lines())
 def test_the_fast_way_says_the_same_as_the_full_one(log: bytes) -> None:
     """Every column of every event, rejects and roll-ups, whatever the lines are."""
-    _assert_same(log)
+    assert_same(ACCESS_LOG, log)
 
 
 def test_each_odd_part_reads_the_same() -> None:
@@ -154,13 +80,13 @@ def test_each_odd_part_reads_the_same() -> None:
         for text in part:
             parts = [*usual[:index], text, *usual[index + 1 :]]
             made += [f"{front}{' '.join(parts[:-2])}{''.join(parts[-2:])}" for front in ("", "shop.example ")]
-    _assert_same("\n".join(made).encode())
+    assert_same(ACCESS_LOG, "\n".join(made).encode())
 
 
 def test_mutilated_lines_read_the_same() -> None:
     """Those of the golden log, with bytes put in, taken out and changed."""
     rng = random.Random(1)
-    _assert_same(b"".join(mutilated(rng.choice(own_lines("access_log")), rng) for _ in range(2000)))
+    assert_same(ACCESS_LOG, b"".join(mutilated(rng.choice(own_lines("access_log")), rng) for _ in range(2000)))
 
 
 @pytest.mark.parametrize(
