@@ -14,7 +14,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("logpipe/ingest/scanning")
-SOURCES = ("scan.c", "json.c", "access.c", "slow.c", "groups.c")
+SOURCES = ("scan.c", "json.c", "access.c", "slow.c", "mask.c", "groups.c")
 LIBRARY = FOLDER / "_scanner.so"
 FLAGS = ("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 EMIT = Path("logpipe/emit")

@@ -1,7 +1,7 @@
 """The report slow-queries: each query once, ranked by the time it costs, with what the log tells of it.
 
-The timed queries come as a stream of rows, whose statements SQL has brought to few shapes. An exact fingerprint is made
-of each new shape, and the rows go, with its number in place of their text, into a database in memory that sums them up.
+The timed queries come as a stream of rows. Masks bring their statements to few shapes, an exact fingerprint is made of
+each new shape, and the rows go, with its number in place of their text, into a database in memory that sums them up.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from logpipe.ingest.scanning.masks import masked
 from logpipe.store import Store
 from logpipe.store.arrow import to_arrow
 from logpipe.store.reading import Result
@@ -86,7 +87,7 @@ def profile(store: Store, local: duckdb.DuckDBPyConnection, limit: int | None) -
 def _take_in(local: duckdb.DuckDBPyConnection, calls: Result) -> None:
     """Make the tables `calls` and `fingerprints`."""
     classes = _Classes()
-    shape = calls.schema.get_field_index("shape")
+    shape = calls.schema.get_field_index("db_statement")
     schema = calls.schema.set(shape, pa.field("query", pa.int32()))
     rows = pa.RecordBatchReader.from_batches(schema, classes.numbered(calls.batches))
     local.register("incoming", rows)
@@ -104,9 +105,10 @@ class _Classes:
         self._shapes: dict[tuple[str, str | None], int] = {}
 
     def numbered(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The rows with the number of their `query` in place of their `shape`."""
+        """The rows with the number of their `query` in place of their statement."""
         for batch in batches:
-            shapes, systems = (batch[name].dictionary_encode(null_encoding="encode") for name in ("shape", "db_system"))
+            shapes = masked(batch["db_statement"]).dictionary_encode()
+            systems = batch["db_system"].dictionary_encode(null_encoding="encode")
             pairs = shapes.indices.to_numpy().astype(np.int64) * len(systems.dictionary) + systems.indices.to_numpy()
             distinct, of_row = np.unique(pairs, return_inverse=True)
             of_pair = (divmod(pair, len(systems.dictionary)) for pair in distinct.tolist())
@@ -115,7 +117,7 @@ class _Classes:
                 for shape, system in of_pair
             ]
             query = pa.array(np.array(numbers, np.int32)[of_row])
-            yield batch.set_column(batch.schema.get_field_index("shape"), "query", query)
+            yield batch.set_column(batch.schema.get_field_index("db_statement"), "query", query)
 
     def _number(self, shape: str, system: str | None) -> int:
         known = self._shapes.get((shape, system))

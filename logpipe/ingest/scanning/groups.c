@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "mask.h"
 #include "views.h"
 
 enum { STATEMENT = 3, METHOD, ROUTE, EVENT, TEXTS };
@@ -31,6 +32,7 @@ typedef struct {
     const double *durations;
     const uint8_t *durations_valid;
     const uint32_t *bytes;
+    uint8_t *masks[2]; /* room for two statements */
 } Rows;
 
 /* Open addressing; `slots` is a power of two of indices into what was found, -1 where free. */
@@ -66,23 +68,45 @@ static const uint8_t *bytes_of(const Rows *rows, const View *view) {
 }
 
 /* The seed is a secret of the process, so that no log can be written to make all hashes equal. */
-static uint64_t hash_text(const Rows *rows, const View *view, uint64_t seed) {
-    uint64_t words[2], hash = seed;
-    memcpy(words, view, sizeof words);
-    if (view->length <= INLINE) return mix(mix(hash ^ words[0], seed | 1) ^ words[1], seed | 1);
-    const uint8_t *at = bytes_of(rows, view), *last = at + view->length - 8;
+static uint64_t hash_bytes(const uint8_t *at, int64_t length, uint64_t seed) {
+    uint64_t word, hash = seed;
+    const uint8_t *last = at + length - 8;
     for (; at < last; at += 8) {
-        memcpy(words, at, 8);
-        hash = mix(hash ^ words[0], seed | 1);
+        memcpy(&word, at, 8);
+        hash = mix(hash ^ word, seed | 1);
     }
-    memcpy(words, last, 8);
-    return mix(hash ^ words[0] ^ (uint64_t)view->length, seed | 1);
+    memcpy(&word, last, 8);
+    return mix(hash ^ word ^ (uint64_t)length, seed | 1);
+}
+
+static uint64_t hash_text(const Rows *rows, const View *view, uint64_t seed) {
+    uint64_t words[2];
+    memcpy(words, view, sizeof words);
+    if (view->length <= INLINE) return mix(mix(seed ^ words[0], seed | 1) ^ words[1], seed | 1);
+    return hash_bytes(bytes_of(rows, view), view->length, seed);
 }
 
 static bool equal_texts(const Rows *rows, const View *one, const View *other) {
     if (memcmp(one, other, 8) != 0) return false; /* length and prefix */
     if (one->length <= INLINE) return memcmp(one, other, sizeof *one) == 0;
     return equal_bytes(bytes_of(rows, one), bytes_of(rows, other), one->length);
+}
+
+/* Statements are alike where their masks are equal, for they have one fingerprint. */
+static int64_t masked(const Rows *rows, const View *view, int room) {
+    const uint8_t *text = bytes_of(rows, view);
+    return mask(text, text + view->length, rows->masks[room]);
+}
+
+static uint64_t hash_statement(const Rows *rows, const View *view, uint64_t seed) {
+    int64_t length = masked(rows, view, 0);
+    if (length < 8) memset(rows->masks[0] + length, 0, (size_t)(8 - length));
+    return hash_bytes(rows->masks[0], length < 8 ? 8 : length, seed);
+}
+
+static bool alike(const Rows *rows, const View *one, const View *other) {
+    int64_t length = masked(rows, one, 0);
+    return length == masked(rows, other, 1) && memcmp(rows->masks[0], rows->masks[1], (size_t)length) == 0;
 }
 
 static int64_t minute_of(const Rows *rows, int64_t row) { return rows->times[row] / MINUTE_US; }
@@ -98,7 +122,11 @@ static bool is_named_otherwise(const Rows *rows, int64_t row) {
 static uint64_t hash_row(const Rows *rows, int64_t row, int32_t texts, uint64_t seed) {
     uint64_t hash = mix((uint64_t)minute_of(rows, row) ^ seed, seed | 1) + has_status(rows, row);
     for (int32_t i = 0; i < texts; i++) {
-        uint64_t part = is_valid(rows->texts[i].valid, row) ? hash_text(rows, &rows->texts[i].values[row], seed) : 1;
+        uint64_t part = 1;
+        if (is_valid(rows->texts[i].valid, row)) {
+            const View *view = &rows->texts[i].values[row];
+            part = i == STATEMENT ? hash_statement(rows, view, seed) : hash_text(rows, view, seed);
+        }
         hash = mix(hash ^ part, seed | 1);
     }
     return hash;
@@ -109,7 +137,8 @@ static bool equal_rows(const Rows *rows, int64_t one, int64_t other, int32_t tex
     for (int32_t i = 0; i < texts; i++) {
         bool valid = is_valid(rows->texts[i].valid, one);
         if (valid != is_valid(rows->texts[i].valid, other)) return false;
-        if (valid && !equal_texts(rows, &rows->texts[i].values[one], &rows->texts[i].values[other])) return false;
+        const View *left = &rows->texts[i].values[one], *right = &rows->texts[i].values[other];
+        if (valid && !(i == STATEMENT ? alike(rows, left, right) : equal_texts(rows, left, right))) return false;
     }
     return true;
 }

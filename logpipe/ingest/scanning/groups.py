@@ -4,7 +4,7 @@ import ctypes
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,7 @@ class _Rows(ctypes.Structure):
         ("durations", ctypes.c_void_p),
         ("durations_valid", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
+        ("masks", ctypes.c_void_p * 2),
     )
 
 
@@ -91,6 +92,8 @@ def group(
 ) -> Grouped:
     """Count `size` rows of these columns; views of text point into the two `texts`. `taken` picks rows of a column."""
     rows = _rows(columns, texts)
+    masks = np.empty((2, _longest_statement(columns)), np.uint8)
+    rows.masks[:] = [address(mask) for mask in masks]
     slots_each = 1 << max(4, (2 * size - 1).bit_length())
     slots = np.full(3 * slots_each, -1, np.int32)
     firsts, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
@@ -120,6 +123,15 @@ def group(
         pa.table({name: pa.array(values[:cells]) for name, values in counts.items()} | columns_of(_LABELS, told)),
         _histograms({name: values[:buckets] for name, values in latencies.items()}),
     )
+
+
+def _longest_statement(columns: Mapping[str, Values]) -> int:
+    """In bytes; views begin with their length, and where the value is NULL with anything."""
+    if "db_statement" not in columns:
+        return 8
+    statements = columns["db_statement"]
+    valid = np.unpackbits(cast("npt.NDArray[np.uint8]", statements.valid), bitorder="little")[: len(statements.values)]
+    return max(8, int(statements.values[valid == 1, 0].max(initial=0)))
 
 
 def _histograms(latencies: _Arrays) -> pa.Table:

@@ -17,6 +17,7 @@ def library() -> ctypes.CDLL:
     found.logpipe_scan_slow.restype = ctypes.c_int64
     found.logpipe_lines.restype = ctypes.c_int64
     found.logpipe_count.restype = None
+    found.logpipe_masks.restype = None
     return found
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logpipe.ingest.scanning.masks import masked
 from logpipe.store import Store
 from logpipe_analysis.queries.fingerprint import fingerprint
 
@@ -106,6 +108,33 @@ def test_the_macro_tells_apart_what_is_told_apart(store: Store, system: str | No
     """The macro's text has the exact fingerprint of the statement, so it never brings different ones together."""
     [(quick,)] = store.execute("SELECT query_fingerprint(?, system := ?)", [statement, system])
     assert fingerprint(quick, system) == fingerprint(statement, system)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@given(st.lists(st.one_of(statements, st.text("ab1'\"`\\-/*#$?():! \n", max_size=30)), max_size=5))
+def test_a_mask_has_the_fingerprint_of_its_statement(system: str | None, texts: list[str]) -> None:
+    """Whatever the dialect, so that statements may be brought together by it."""
+    masks = masked(pa.array(["before", *texts], pa.string())[1:]).to_pylist()
+    assert [fingerprint(mask, system) for mask in masks] == [fingerprint(text, system) for text in texts]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@given(statements)
+def test_a_mask_has_the_macros_fingerprint_of_its_statement(store: Store, system: str | None, statement: str) -> None:
+    """So the roll-ups may count statements of one mask together; some the macro leaves as they are."""
+    [mask] = masked(pa.array([statement])).to_pylist()
+    [(one, other)] = store.execute(
+        "SELECT query_fingerprint(m, system := s), query_fingerprint(q, system := s)"
+        " FROM (SELECT ? AS m, ? AS q, ? AS s)",
+        [mask, statement, system],
+    )
+    assert one == other or other == statement.strip(" ;")
+
+
+def test_masks_bring_statements_together() -> None:
+    """Numbers, texts and what comments say do not matter."""
+    written = ["select 1, 'a' /* x */ from t2", "select 23, 'bc' /* y */ from t3"]
+    assert masked(pa.array(written)).to_pylist() == ["select 0, '' /**/ from t0"] * 2
 
 
 @given(

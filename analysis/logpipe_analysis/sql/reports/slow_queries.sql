@@ -1,7 +1,7 @@
 -- Which queries cost the most time?
 -- From the events, exact; each query once, by its exact fingerprint. Rows, locks and users where the log tells them.
 SELECT
-    query_fingerprint(db_statement, db_system) AS shape,
+    db_statement,
     db_system,
     ts,
     duration_ms,
