@@ -19,7 +19,7 @@ class Dialect(Enum):
     """`"` quotes names, and a backslash escapes: few texts end in one."""
 
 
-MYSQL_SYSTEMS: Final = ("mysql", "mariadb")
+MYSQL_SYSTEMS: Final = frozenset(("mysql", "mariadb"))
 
 _ESCAPED: Final = r"'(?:[^'\\]|\\.|'')*(?:'|\Z)"
 _NUMBER: Final = r"\b0[xX][0-9a-fA-F]+|\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\d+"

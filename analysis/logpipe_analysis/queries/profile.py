@@ -17,6 +17,7 @@ from logpipe.store import Store
 from logpipe.store.arrow import to_arrow
 from logpipe.store.reading import Result
 from logpipe_analysis.queries.fingerprint import fingerprint
+from logpipe_analysis.queries.literals import MYSQL_SYSTEMS
 
 PARTS: Final = 24
 """Into so many equal parts the range is cut for `over_time_ms`."""
@@ -107,8 +108,9 @@ class _Classes:
     def numbered(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The rows with the number of their `query` in place of their statement."""
         for batch in batches:
-            shapes = masked(batch["db_statement"]).dictionary_encode()
             systems = batch["db_system"].dictionary_encode(null_encoding="encode")
+            is_mysql = set(systems.dictionary.to_pylist()) <= MYSQL_SYSTEMS
+            shapes = masked(batch["db_statement"], is_mysql=is_mysql).dictionary_encode()
             pairs = shapes.indices.to_numpy().astype(np.int64) * len(systems.dictionary) + systems.indices.to_numpy()
             distinct, of_row = np.unique(pairs, return_inverse=True)
             of_pair = (divmod(pair, len(systems.dictionary)) for pair in distinct.tolist())

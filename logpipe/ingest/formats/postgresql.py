@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/runtime-config-logging.html
 from typing import Final
 
 from logpipe.ingest.formats.levels import level_sql
+from logpipe.ingest.formats.postgresql_json import explained_sql
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import abbreviated_zone_sql
 
@@ -15,7 +16,7 @@ FOLLOWING: Final = "DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION|BACKTRACE"
 
 TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? (?:[A-Za-z]{1,5}\b|[+-]\d\d(?::?\d\d)?)"
 
-TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (statement|parse|bind|execute)(?: ([^:]*))?: (.*))?$"
+TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (statement|parse|bind|execute)(?: ([^:]*))?: (.*)|  plan:.*)?$"
 PID: Final = r"(?:^|[\[: ])(\d+)(?:-\d+)?(?:\]|[: ]|$)"
 USER: Final = ("user=([^,@ ]+)", r"(?:^|[ :])([^\s:=@,\[\]]+|\[unknown\])@")
 DATABASE: Final = ("db=([^,@ ]+)", r"@([^\s:=@,\[\]]+|\[unknown\])(?:[ :]|$)")
@@ -77,7 +78,7 @@ POSTGRESQL = TextFormat(
         "is_whole": "coalesce(timed['step'] NOT IN ('parse', 'bind'), true)",
         "sql_text": f"coalesce({_following('STATEMENT')}, {_following('QUERY')}, CASE WHEN kind IN ('STATEMENT', "
         f"'QUERY') THEN body"
-        " WHEN timed IS NOT NULL THEN nullif(timed['sql'], '')"
+        f" WHEN timed IS NOT NULL THEN coalesce(nullif(timed['sql'], ''), {explained_sql('body')})"
         f" WHEN kind = 'LOG' THEN nullif(regexp_extract(body, '{LOGGED}', 1), '') END)",
     },
     columns={

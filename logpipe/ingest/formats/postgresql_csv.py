@@ -9,7 +9,7 @@ from typing import Final
 
 from logpipe.ingest.formats.levels import level_sql
 from logpipe.ingest.formats.postgresql import SEVERITIES
-from logpipe.ingest.formats.postgresql_json import LOGGED, TIMED
+from logpipe.ingest.formats.postgresql_json import LOGGED, TIMED, explained_sql
 from logpipe.ingest.formats.text_format import TextFormat
 from logpipe.ingest.formats.times import abbreviated_zone_sql
 
@@ -60,7 +60,8 @@ POSTGRESQL_CSV = PostgresqlCsv(
         "message": "column_text",
         "stream": "CASE WHEN spent_ms IS NOT NULL THEN 'performance' END",
         "duration_ms": "spent_ms",
-        "db_statement": f"coalesce(column_query, nullif(regexp_extract(column_text, '{LOGGED}', 1), ''))",
+        "db_statement": f"coalesce(column_query, nullif(regexp_extract(column_text, '{LOGGED}', 1), ''),"
+        f" {explained_sql('column_text')})",
         "db_system": "CASE WHEN behind IS NOT NULL THEN 'postgresql' END",
         "process": "TRY_CAST(column_process_id AS INTEGER)",
     },

@@ -11,9 +11,26 @@ from logpipe.ingest.formats.json_format import JsonFormat
 from logpipe.ingest.formats.json_select import Candidate
 from logpipe.ingest.formats.times import TimeSql, abbreviated_zone_sql
 
-TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (?:statement|execute)[^:]*: (.*))?$"
+TIMED: Final = r"(?s)^duration: ([\d.]+) ms(?:  (?:(?:statement|execute)[^:]*|plan): ?.*)?$"
 LOGGED: Final = r"(?s)^(?:duration: [\d.]+ ms  )?(?:statement|execute[^:]*): (.*)$"
 """What a message says of a statement; the times of `parse` and `bind` are not those of the query."""
+
+_PLAN: Final = r"(?s)^duration: [\d.]+ ms  plan:\s*"
+_PLAN_TEXT: Final = (
+    rf"{_PLAN}Query Text: (.*?)(?:\nQuery Parameters: [^\n]*)?(?:\n[A-Z][^\n]*  \((?:cost=|actual |never )|$)"
+)
+_PLAN_JSON: Final = rf'{_PLAN}\{{\s*"Query Text": ("(?:[^"\\]|\\.)*")'
+
+
+def explained_sql(message: str) -> str:
+    """The query of a plan that auto_explain wrote as text or JSON.
+
+    https://www.postgresql.org/docs/current/auto-explain.html
+    """
+    quoted = f"nullif(regexp_extract({message}, '{_PLAN_JSON}', 1), '')"
+    in_json = f"CASE WHEN json_valid({quoted}) THEN json_extract_string({quoted}, '$') END"
+    plan = f"coalesce(nullif(regexp_extract({message}, '{_PLAN_TEXT}', 1), ''), {in_json})"
+    return f"CASE WHEN contains({message}, ' plan:') THEN {plan} END"
 
 
 def _is_record(line: Mapping[str, object]) -> bool:
@@ -37,7 +54,9 @@ POSTGRESQL_JSON = JsonFormat(
         db_statement=(
             *_candidates("statement"),
             *_candidates("query"),
-            *_candidates("message", f"nullif(regexp_extract({{}}, '{LOGGED}', 1), '')"),
+            *_candidates(
+                "message", f"coalesce(nullif(regexp_extract({{}}, '{LOGGED}', 1), ''), {explained_sql('{}')})"
+            ),
         ),
         db_system=_candidates("error_severity", "CASE WHEN {} IS NOT NULL THEN 'postgresql' END"),
         stream=_candidates("message", f"CASE WHEN regexp_matches({{}}, '{TIMED}') THEN 'performance' END"),

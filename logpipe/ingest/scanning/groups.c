@@ -33,6 +33,7 @@ typedef struct {
     const uint8_t *durations_valid;
     const uint32_t *bytes;
     uint8_t *masks[2]; /* room for two statements */
+    int64_t is_mysql;  /* whether all statements are MySQL's */
 } Rows;
 
 /* Open addressing; `slots` is a power of two of indices into what was found, -1 where free. */
@@ -95,7 +96,7 @@ static bool equal_texts(const Rows *rows, const View *one, const View *other) {
 /* Statements are alike where their masks are equal, for they have one fingerprint. */
 static int64_t masked(const Rows *rows, const View *view, int room) {
     const uint8_t *text = bytes_of(rows, view);
-    return mask(text, text + view->length, rows->masks[room]);
+    return mask(text, text + view->length, rows->masks[room], rows->is_mysql);
 }
 
 static uint64_t hash_statement(const Rows *rows, const View *view, uint64_t seed) {

@@ -66,6 +66,7 @@ class _Rows(ctypes.Structure):
         ("durations_valid", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
         ("masks", ctypes.c_void_p * 2),
+        ("is_mysql", ctypes.c_int64),
     )
 
 
@@ -89,10 +90,16 @@ def group(
     columns: Mapping[str, Values],
     texts: Sequence[npt.NDArray[np.uint8]],
     taken: Callable[[str, npt.NDArray[np.int64]], pa.Array],
+    *,
+    is_mysql: bool,
 ) -> Grouped:
-    """Count `size` rows of these columns; views of text point into the two `texts`. `taken` picks rows of a column."""
+    """Count `size` rows of these columns; views of text point into the two `texts`. `taken` picks rows of a column.
+
+    `is_mysql` says that all statements are MySQL's.
+    """
     rows = _rows(columns, texts)
     masks = np.empty((2, _longest_statement(columns)), np.uint8)
+    rows.is_mysql = is_mysql
     rows.masks[:] = [address(mask) for mask in masks]
     slots_each = 1 << max(4, (2 * size - 1).bit_length())
     slots = np.full(3 * slots_each, -1, np.int32)

@@ -1,8 +1,8 @@
 /* Statements without most of their values, so that many fall into one group before SQL makes a fingerprint of each.
  *
- * The macro `query_fingerprint` makes the same of a statement and of its mask, in any dialect, but where it leaves the
- * statement as it is. What the dialects read differently (backslashes, `--`, `#`, quotes between dollars, comments in
- * comments) stays as it is up to the end.
+ * The macro `query_fingerprint` makes the same of a statement and of its mask, but where it leaves the statement as it
+ * is; where it is not known to be MySQL's, in any dialect. What the dialects read differently (backslashes, `--`, `#`,
+ * quotes between dollars, comments in comments) stays as it is up to the end.
  */
 
 #include "mask.h"
@@ -11,12 +11,13 @@
 
 static bool is_digit(uint8_t byte) { return (uint8_t)(byte - '0') < 10; }
 
-/* Behind what is quoted from `at` on, whose quote may be doubled; NULL where a backslash comes first. */
-static const uint8_t *quote_end(const uint8_t *at, const uint8_t *end) {
+/* Behind what is quoted from `at` on, whose quote may be doubled; NULL where it depends on what a backslash means. */
+static const uint8_t *quote_end(const uint8_t *at, const uint8_t *end, bool is_mysql) {
     uint8_t quote = *at++;
     for (; at < end; at++) {
-        if (*at == '\\' && quote != '`') return NULL;
         if (*at == quote) return at + 1;
+        if (*at != '\\' || quote == '`') continue;
+        if (!is_mysql || ++at == end) return NULL;
     }
     return end;
 }
@@ -39,7 +40,28 @@ static uint8_t *put(uint8_t *out, const uint8_t *at, const uint8_t *end) {
     return out + (end - at);
 }
 
-int64_t mask(const uint8_t *at, const uint8_t *end, uint8_t *out) {
+/* A name stays; so does a backtick, which tells MySQL where nothing else does. */
+static bool is_value(const uint8_t *at, const uint8_t *stop, bool is_mysql) {
+    if (is_mysql) return *at != '`';
+    return *at == '\'' && memchr(at, '`', (size_t)(stop - at)) == NULL;
+}
+
+/* Whether the last quote is one, and does not belong to a backslash. */
+static bool is_closed(const uint8_t *at, const uint8_t *stop) {
+    int backslashes = 0;
+    if (stop[-1] != *at) return false;
+    for (const uint8_t *before = stop - 2; before > at && *before == '\\'; before--) backslashes++;
+    return backslashes % 2 == 0;
+}
+
+/* Both quotes, or the first of a text that has no end. */
+static uint8_t *put_quotes(uint8_t *out, const uint8_t *at, const uint8_t *stop, const uint8_t *end) {
+    *out++ = *at;
+    if (stop < end || (stop - at > 1 && is_closed(at, stop))) *out++ = *at;
+    return out;
+}
+
+int64_t mask(const uint8_t *at, const uint8_t *end, uint8_t *out, bool is_mysql) {
     const uint8_t *begin = out, *stop;
     bool counts;
     while (at < end) {
@@ -51,19 +73,10 @@ int64_t mask(const uint8_t *at, const uint8_t *end, uint8_t *out) {
         }
         switch (byte) {
         case '\'':
-            if ((stop = quote_end(at, end)) == NULL) return put(out, at, end) - begin;
-            if (memchr(at, '`', (size_t)(stop - at)) != NULL) { /* which tells MySQL where nothing else does */
-                out = put(out, at, stop);
-            } else {
-                *out++ = '\'';
-                if (stop[-1] == '\'' && stop - at > 1) *out++ = '\'';
-            }
-            at = stop;
-            continue;
         case '"':
         case '`':
-            if ((stop = quote_end(at, end)) == NULL) return put(out, at, end) - begin;
-            out = put(out, at, stop);
+            if ((stop = quote_end(at, end, is_mysql)) == NULL) return put(out, at, end) - begin;
+            out = is_value(at, stop, is_mysql) ? put_quotes(out, at, stop, end) : put(out, at, stop);
             at = stop;
             continue;
         case '/':
@@ -88,8 +101,11 @@ int64_t mask(const uint8_t *at, const uint8_t *end, uint8_t *out) {
 }
 
 /* The masks of texts in Arrow's form, of which the first begins at `offsets[0]`; there is room for as many bytes. */
-void logpipe_masks(const uint8_t *data, const int32_t *offsets, int64_t count, uint8_t *out, int32_t *out_offsets) {
+void logpipe_masks(const uint8_t *data, const int32_t *offsets, int64_t count, int64_t is_mysql, uint8_t *out,
+                   int32_t *out_offsets) {
     out_offsets[0] = 0;
-    for (int64_t i = 0; i < count; i++)
-        out_offsets[i + 1] = out_offsets[i] + (int32_t)mask(data + offsets[i], data + offsets[i + 1], out + out_offsets[i]);
+    for (int64_t i = 0; i < count; i++) {
+        const uint8_t *at = data + offsets[i], *end = data + offsets[i + 1];
+        out_offsets[i + 1] = out_offsets[i] + (int32_t)mask(at, end, out + out_offsets[i], is_mysql);
+    }
 }

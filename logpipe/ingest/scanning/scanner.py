@@ -97,6 +97,8 @@ class Scanner:
     """The columns that it fills, in its order."""
     attribute_room: tuple[int, int]
     """The most bytes of attributes that it writes: for each byte of the lines, and for each line."""
+    is_mysql: bool = False
+    """Whether the statements of what it reads are MySQL's."""
 
     def __call__(self, records: Records, service: str) -> Scanned:
         """The rows of plain lines; `service` is for those that name none."""
@@ -126,7 +128,9 @@ class Scanner:
         texts, every = [data, side], np.s_[:rows]
         made = {name: _array(values, texts, every) for name, values in found.items()}
         made["attributes"] = pa.Array.from_buffers(pa.string(), rows, [*map(pa.py_buffer, attributes)])
-        grouped = group(rows, found, texts, lambda name, indices: _array(found[name], texts, indices))
+        grouped = group(
+            rows, found, texts, lambda name, indices: _array(found[name], texts, indices), is_mysql=self.is_mysql
+        )
         return Scanned(made, grouped, taken[:rows], left[: into.left_count], torn[: into.torn_count])
 
     def _attributes(self, records: Records) -> list[npt.NDArray[np.generic]]:
@@ -186,4 +190,4 @@ def _fields(columns: Sequence[str]) -> tuple[Field, ...]:
 
 scan_json: Final = Scanner("logpipe_scan_json", FIELDS, (1, 0))
 scan_access: Final = Scanner("logpipe_scan_access", _fields(_ACCESS), (2, 200))
-scan_slow: Final = Scanner("logpipe_scan_slow", _fields(_SLOW), (1, 200))
+scan_slow: Final = Scanner("logpipe_scan_slow", _fields(_SLOW), (1, 200), is_mysql=True)

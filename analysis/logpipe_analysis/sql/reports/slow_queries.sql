@@ -11,12 +11,14 @@ SELECT
     TRY_CAST(told[1] AS DOUBLE) AS rows_sent,
     TRY_CAST(told[2] AS DOUBLE) AS rows_examined,
     TRY_CAST(told[3] AS DOUBLE) AS lock_ms,
-    told[4] AS db_name,
-    told[5] AS db_user,
+    coalesce(told[4], told[6], told[7]) AS db_name,
+    coalesce(told[5], told[8]) AS db_user,
     source_id,
     source_pos
 FROM (
-    SELECT *, json_extract_string(attributes, ['rows_sent', 'rows_examined', 'lock_ms', 'db_name', 'db_user']) AS told
+    SELECT *, json_extract_string(attributes, [
+        'rows_sent', 'rows_examined', 'lock_ms', 'db_name', 'db_user', 'database_name', 'dbname', 'user_name'
+    ]) AS told
     FROM events_since(since := $since, until := $until, of_service := $service)
     WHERE db_statement IS NOT NULL AND duration_ms >= 0 AND isfinite(duration_ms)
 )
