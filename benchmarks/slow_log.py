@@ -2,8 +2,8 @@
 
     python benchmarks/slow_log.py [--queries 300000] [--rounds 5]
 
-The log is of ten queries in MySQL's format, about 300 bytes each with their heads, some over several lines, with escapes,
-comments, lists and rows of values. logpipe is two commands, `ingest` into a new database and `report slow-queries`.
+The log is of ten queries in MySQL's format, about 300 bytes each with their heads, some over several lines, with
+escapes, comments, lists and rows of values. logpipe is two commands, `ingest` into a new database and `report slow-queries`.
 """
 
 import argparse
@@ -83,6 +83,7 @@ def main() -> None:
         rounds = [(_logpipe(log), _pt_query_digest(log)) for _ in range(options.rounds)]
     ours, theirs = (statistics.median(times) for times in zip(*rounds, strict=True))
     ratios = sorted(other / own for own, other in rounds)
+    spread = f"median {statistics.median(ratios):.1f}, {ratios[0]:.1f} to {ratios[-1]:.1f}"
     command = f"python benchmarks/slow_log.py --queries {options.queries} --rounds {options.rounds}"
     text = f"""`{command}`
 
@@ -93,7 +94,7 @@ def main() -> None:
 | pt-query-digest | {theirs:.2f} | {megabytes / theirs:.1f} |
 | logpipe ingest, logpipe report slow-queries | {ours:.2f} | {megabytes / ours:.1f} |
 
-pt-query-digest's time as a multiple of logpipe's, by round: median {statistics.median(ratios):.1f}, {ratios[0]:.1f} to {ratios[-1]:.1f}.
+pt-query-digest's time as a multiple of logpipe's, by round: {spread}.
 """
     print(text)
     _write("## Slow log to report", text)
