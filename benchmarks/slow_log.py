@@ -3,7 +3,8 @@
     python benchmarks/slow_log.py [--queries 300000] [--rounds 5]
 
 The log is of ten queries in MySQL's format, about 300 bytes each with their heads, some over several lines, with
-escapes, comments, lists and rows of values. logpipe is two commands, `ingest` into a new database and `report slow-queries`.
+escapes, comments, lists and rows of values. logpipe is two commands, `ingest` into a new database and
+`report slow-queries`.
 """
 
 import argparse

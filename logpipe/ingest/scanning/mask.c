@@ -24,13 +24,19 @@ static const uint8_t *quote_end(const uint8_t *at, const uint8_t *end, bool is_m
 
 /* Behind the comment from `at` on; NULL where it has no end, holds another, or is executed. It may say what counts. */
 static const uint8_t *comment_end(const uint8_t *at, const uint8_t *end, bool *counts) {
-    *counts = false;
+    bool has_point = false, has_colon = false, has_slash = false, has_backtick = false;
     at += 2;
     if (at < end && *at == '!') return NULL;
     for (; end - at > 1; at++) {
-        if (at[0] == '*' && at[1] == '/') return at + 2;
+        if (at[0] == '*' && at[1] == '/') {
+            *counts = has_backtick || (has_point && has_colon && has_slash); /* as Percona Toolkit's do */
+            return at + 2;
+        }
         if (at[0] == '/' && at[1] == '*') return NULL;
-        *counts |= *at == '/' || *at == ':' || *at == '`';
+        has_point |= *at == '.';
+        has_colon |= *at == ':';
+        has_slash |= *at == '/';
+        has_backtick |= *at == '`';
     }
     return NULL;
 }
