@@ -19,7 +19,8 @@ SELECT
     (SELECT (count(*), sum(events)) FROM expired),
     (SELECT count(*) FROM rollup_minute),
     (SELECT (count(*), max(updated_at)) FROM findings),
-    (SELECT (count(*), count(*) FILTER (until <= now())) FROM finding_marks)
+    (SELECT (count(*), count(*) FILTER (until <= now())) FROM finding_marks),
+    (SELECT (count(*), max(chosen_at)) FROM pattern_choices)
 """
 
 

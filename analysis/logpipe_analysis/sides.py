@@ -38,7 +38,7 @@ _ROUTE: Final = (
     "CASE WHEN http_route IS NOT NULL OR http_path IS NOT NULL THEN concat_ws(' ', http_method, coalesce(http_route, "
     "regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g'))) END"
 )
-_QUERY: Final = "left(query_fingerprint(db_statement), 500)"
+_QUERY: Final = "left(query_fingerprint(db_statement, db_system), 500)"
 OPERATION: Final = f"CASE WHEN db_statement IS NOT NULL THEN {_QUERY} ELSE coalesce({_ROUTE}, event) END"
 
 COLUMNS: Final = {

@@ -27,9 +27,16 @@ from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
 
-_USAGE = frozenset(("unknown_format", "unknown_time_zone", "unknown_report", "bad_url", "bad_command"))
 _USAGE = frozenset(
-    ("unknown_format", "unknown_time_zone", "unknown_report", "unknown_pattern", "same_pattern", "bad_url")
+    (
+        "bad_command",
+        "bad_url",
+        "same_pattern",
+        "unknown_format",
+        "unknown_pattern",
+        "unknown_report",
+        "unknown_time_zone",
+    )
 )
 """Reasons of errors that are slips on the command line."""
 

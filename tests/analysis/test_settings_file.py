@@ -51,7 +51,7 @@ def test_what_is_named_differs_from_the_default(read: Read) -> None:
         ("[error_spike]\nmin_errors = 2.5", "error_spike.min_errors is a whole number, and 2.5 is none; write it as 5"),
         ("[error_spike]\nmin_errors = true", "min_errors is a whole number, and True is none"),
         ('[error_spike]\nmin_ratio = "x"', "min_ratio is a number, and 'x' is none"),
-        ("[error_spike]\nwindows = 3", r"windows is a list of whole numbers, and 3 is none; write it as \[1, 3, 6\]"),
+        ("[error_spike]\nwindows = 3", r"windows is a list of whole numbers, and 3 is none; write it as \[1, 3, 8\]"),
         ("[error_spike]\nwindows = []", "windows is a list of whole numbers"),
         ("bucket = '1m'", "bucket is a number of seconds, and '1m' is none; write it as 60"),
         ("bucket = 0", "bucket is a number of seconds, and 0 is none"),

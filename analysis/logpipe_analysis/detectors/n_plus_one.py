@@ -20,7 +20,8 @@ _REQUEST = "coalesce(request_id, trace_id)"
 
 _REPEATED = f"""
 WITH recent AS MATERIALIZED (
-    SELECT service, environment, {_REQUEST} AS request, ts, duration_ms, http_method, http_route, db_statement
+    SELECT service, environment, {_REQUEST} AS request, ts, duration_ms, http_method, http_route, db_statement,
+        db_system
     FROM events
     WHERE {{within}} AND (db_statement IS NOT NULL OR http_route IS NOT NULL) AND {_REQUEST} IS NOT NULL
 ),
@@ -33,7 +34,7 @@ many AS (
     FROM recent WHERE db_statement IS NOT NULL GROUP BY service, request HAVING count(*) >= $repeats
 ),
 repeated AS (
-    SELECT recent.service, environment, request, query_fingerprint(db_statement)[:500] AS operation,
+    SELECT recent.service, environment, request, query_fingerprint(db_statement, db_system)[:500] AS operation,
         count(*) AS runs, sum(duration_ms) AS took_ms, max(ts) AS last
     FROM recent SEMI JOIN many USING (service, request)
     WHERE db_statement ILIKE 'select%'

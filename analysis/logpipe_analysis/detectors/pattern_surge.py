@@ -8,7 +8,7 @@ told by the silence.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,6 +21,7 @@ from logpipe_analysis.pattern_series import History, Minutes, Patterns
 from logpipe_analysis.settings import PatternSurgeSettings
 from logpipe_analysis.statistics import counts
 from logpipe_analysis.statistics.counts import Excess
+from logpipe_analysis.statistics.episodes import episodes
 
 _WARNING = 13
 
@@ -96,7 +97,7 @@ def _surges(
         min_count=settings.min_events,
         min_ratio=settings.min_ratio,
     )
-    for episode in counts.episodes(hot, settings.max_gap_minutes):
+    for episode in episodes(hot, settings.max_gap_minutes):
         inside = slice(episode.start, episode.end)
         observed = float(own[inside].sum())
         before = counts.window_sum(own, episode.end - episode.start)[: episode.start]
@@ -125,10 +126,11 @@ def _judged(own: Floats, others: Floats, settings: PatternSurgeSettings) -> Exce
         )
         for volume in (others, np.ones_like(others))
     )
-    return Excess(
-        np.maximum(by_volume.p_values, by_time.p_values),
-        np.maximum(by_volume.own, by_time.own),
-        np.maximum(by_volume.expected, by_time.expected),
+    return replace(
+        by_time,
+        p_values=np.maximum(by_volume.p_values, by_time.p_values),
+        own=np.maximum(by_volume.own, by_time.own),
+        expected=np.maximum(by_volume.expected, by_time.expected),
     )
 
 
@@ -150,7 +152,7 @@ def _grouped(surges: Sequence[_Surge], max_gap: int) -> Iterator[list[_Surge]]:
         raised = np.zeros(max(surge.end for surge in own), dtype=bool)
         for surge in own:
             raised[surge.start : surge.end] = True
-        for episode in counts.episodes(raised, max_gap):
+        for episode in episodes(raised, max_gap):
             inside = [surge for surge in own if surge.start < episode.end and episode.start < surge.end]
             yield sorted(inside, key=lambda surge: (surge.expected - surge.events, surge.candidate.pattern_id))
 
