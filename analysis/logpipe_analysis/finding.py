@@ -8,6 +8,7 @@ Kind = Literal[
     "error_spike",
     "slow_query",
     "new_query",
+    "query_surge",
     "n_plus_one",
     "latency_trend",
     "latency_shift",

@@ -141,6 +141,22 @@ class NewQuerySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class QuerySurgeSettings:
+    """When a query is run more often for each request; steps are found as `LatencySettings` and `StepSettings` say."""
+
+    min_executions: int = 100
+    """Executions in the range, and beyond what was usual, without which a query is not told of."""
+    min_ratio: float = 2.0
+    """The least growth of executions per request, as a factor."""
+    warning_ratio: float = 5.0
+    """The same, from which it is a warning."""
+    together_buckets: int = 5
+    """Queries of one service that grow this near to each other are one finding."""
+    deployment_minutes: int = 3
+    """A growth this near to a new version or an event named `deployment` is put down to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class NPlusOneSettings:
     """When a request repeats a query too often."""
 
@@ -396,6 +412,8 @@ class Settings:
     """Of `slow_query`."""
     new_query: NewQuerySettings = field(default_factory=NewQuerySettings)
     """Of `new_query`."""
+    query_surge: QuerySurgeSettings = field(default_factory=QuerySurgeSettings)
+    """Of `query_surge`."""
     n_plus_one: NPlusOneSettings = field(default_factory=NPlusOneSettings)
     """Of `n_plus_one`."""
     new_pattern: NewPatternSettings = field(default_factory=NewPatternSettings)

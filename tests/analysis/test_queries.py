@@ -76,6 +76,53 @@ def test_a_new_query_that_stops_is_over(known: pd.DataFrame, traffic: Traffic, f
     assert (finding.started_at, finding.ended_at) == (at(150), at(180))
 
 
+def _load(traffic: Traffic, per_minute: Callable[[Any], Any], seed: int = 1) -> pd.DataFrame:
+    return traffic(seed, 300, per_minute, http_method="GET", http_route="/", version=_version)
+
+
+def _version(when: Any, _: np.random.Generator) -> Any:
+    return np.where(when >= 200, "2.0", "1.9")
+
+
+def test_a_query_that_grew_in_number_is_told_per_request(traffic: Traffic, filled: Filled, at: At) -> None:
+    """From one to five times a request, with the deployment it came with; the other query stays as it was."""
+    grown = traffic(
+        2, 300, lambda minutes: np.where(minutes >= 200, 150, 30), db_statement="SELECT items", duration_ms=_taking(4)
+    )
+    steady = traffic(3, 300, 30, db_statement="SELECT orders", duration_ms=_taking(4))
+    store = filled(_load(traffic, lambda minutes: 30 + 0 * minutes), grown, steady)
+    [finding] = analyze(store, kinds=["query_surge"]).findings
+    assert (finding.subject, finding.ended_at, finding.unit) == ("select items", None, "queries/request")
+    assert abs(finding.started_at - at(200)) <= timedelta(minutes=1)
+    assert finding.baseline == pytest.approx(1, rel=0.1)
+    assert finding.observed == pytest.approx(5, rel=0.1)
+    assert "since the deployment of 2.0" in finding.explanation
+    rows = store.execute(finding.sql)
+    assert np.median([float(runs) for *_, runs in rows[-60:]]) == pytest.approx(5, rel=0.2)
+
+
+def test_a_query_that_grows_with_the_requests_is_no_surge(traffic: Traffic, filled: Filled) -> None:
+    """Five times the load, five times the queries."""
+
+    def load(minutes: Any) -> Any:
+        return np.where(minutes >= 200, 150, 30)
+
+    queries = traffic(2, 300, load, db_statement="SELECT items", duration_ms=_taking(4))
+    assert analyze(filled(_load(traffic, load), queries), kinds=["query_surge"]).findings == []
+
+
+def test_a_growth_that_was_undone_is_over(traffic: Traffic, filled: Filled, at: At) -> None:
+    """Between the two deployments."""
+    grown = traffic(
+        2, 300, lambda m: np.where((m >= 150) & (m < 200), 120, 30), db_statement="SELECT items", duration_ms=_taking(4)
+    )
+    [finding] = analyze(filled(_load(traffic, lambda m: 30 + 0 * m), grown), kinds=["query_surge"]).findings
+    assert finding.status == "resolved"
+    assert finding.ended_at is not None
+    assert abs(finding.started_at - at(150)) <= timedelta(minutes=1)
+    assert abs(finding.ended_at - at(200)) <= timedelta(minutes=3)
+
+
 def _requests(
     at: At, each: Callable[[int], list[str]], requests: int = 100, apart_s: float = 30, **columns: object
 ) -> pd.DataFrame:
