@@ -111,6 +111,13 @@ def test_a_query_that_grows_with_the_requests_is_no_surge(traffic: Traffic, fill
     assert analyze(filled(_load(traffic, load), queries), kinds=["query_surge"]).findings == []
 
 
+def test_the_queries_of_a_worker_are_not_judged(traffic: Traffic, filled: Filled) -> None:
+    """There are no requests to measure them by."""
+    jobs = traffic(1, 300, 30, event="job")
+    grown = traffic(2, 300, lambda m: np.where(m >= 200, 150, 30), db_statement="SELECT a", duration_ms=_taking(4))
+    assert analyze(filled(jobs, grown), kinds=["query_surge"]).findings == []
+
+
 def test_a_growth_that_was_undone_is_over(traffic: Traffic, filled: Filled, at: At) -> None:
     """Between the two deployments."""
     grown = traffic(

@@ -64,17 +64,13 @@ def detect(
 
 
 def _requests(buckets: Buckets) -> Iterator[tuple[Place, Floats]]:
-    """What each service does in each bucket: its requests, or, where it has none, its records besides queries."""
+    """The requests of each service that serves any, a bucket; what a worker does has no such measure."""
     frame = buckets.frame(
-        "SELECT service, environment, i, "
-        "coalesce(sum(events) FILTER (operation_kind = 'http'), 0)::DOUBLE AS requests, "
-        "coalesce(sum(events) FILTER (operation_kind IS DISTINCT FROM 'db'), 0)::DOUBLE AS records "
-        f"FROM {buckets.counts} GROUP BY ALL ORDER BY ALL"
+        "SELECT service, environment, i, sum(events)::DOUBLE AS requests "
+        f"FROM {buckets.counts} WHERE operation_kind = 'http' GROUP BY ALL ORDER BY ALL"
     )
     for place, rows in by_place(frame):
-        name = "requests" if rows["requests"].sum() > 0 else "records"
-        if rows[name].sum() > 0:
-            yield place, buckets.dense(rows["i"], rows[name])
+        yield place, buckets.dense(rows["i"], rows["requests"])
 
 
 def _surges(
@@ -190,8 +186,8 @@ def _finding(
         explanation=(
             f"{lead.place.service}: “{query}” is run {phrases.number(lead.after)} times a request{why}, where "
             f"{phrases.number(lead.before)} was usual ({phrases.times(lead.after, lead.before)}): "
-            f"{lead.executions:,.0f} executions in {phrases.duration(length)} took {phrases.milliseconds(lead.took_ms)}{rest}; "
-            f"{phrases.span(start, end, bucket)}."
+            f"{lead.executions:,.0f} executions in {phrases.duration(length)} took "
+            f"{phrases.milliseconds(lead.took_ms)}{rest}; {phrases.span(start, end, bucket)}."
         ),
         evidence=evidence.examples(buckets.store, condition),
         sql=_sql(buckets, lead),
