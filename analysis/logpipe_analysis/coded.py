@@ -42,7 +42,7 @@ def coded(store: Store, relation: str, names: Sequence[str], values: Mapping[str
     key, distinct = pd.factorize(columns.pop("coded_key"))
     codes = np.unravel_index(distinct, widths)
     named = {
-        name: np.array([None, *known], dtype=object)[code]
+        name: pd.Series(np.array([None, *known], dtype=object)[code], dtype=object)  # else None would be NaN
         for name, known, code in zip(names, dictionaries, codes, strict=True)
     }
     return Coded(pd.DataFrame(named), key, columns)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.cells import Cells
 from logpipe_analysis.timerange import TimeRange
 from tests.analysis.conftest import START
@@ -43,6 +43,14 @@ def test_each_sum_is_that_of_the_roll_up(quiet: Callable[[int], Store]) -> None:
         for row, bucket in zip(*np.nonzero(series), strict=True)
     }
     assert told == expected
+
+
+def test_a_name_that_is_missing_is_none(traffic: Traffic, filled: Filled) -> None:
+    """So that a place is the same wherever it was read."""
+    store = filled(traffic(1, 10, 5, event="a", duration_ms=5.0), traffic(2, 10, 5, event="a", environment="test"))
+    assert set(_cells(store, 10).keys["environment"]) == {None, "test"}
+    buckets = Buckets(store, TimeRange.covering(START, START + timedelta(minutes=10), timedelta(minutes=1)))
+    assert [place for place, _ in buckets.operations(("event",), 1)] == [Place("shop", None)]
 
 
 def test_keys_can_be_left_out_and_others_weighed(traffic: Traffic, filled: Filled) -> None:

@@ -76,6 +76,17 @@ def test_a_new_query_that_stops_is_over(known: pd.DataFrame, traffic: Traffic, f
     assert (finding.started_at, finding.ended_at) == (at(150), at(180))
 
 
+def test_a_query_that_turns_up_in_a_log_of_slow_ones_turned_slow(traffic: Traffic, filled: Filled, at: At) -> None:
+    """Such a log, as PostgreSQL's, holds nothing of the query's faster past."""
+    rare = traffic(1, 300, 0.3, db_statement="SELECT rare", duration_ms=_taking(400), service="postgresql")
+    slow = traffic(2, 300, _rate(4, 200), db_statement="SELECT slow", duration_ms=_taking(300), service="postgresql")
+    web = traffic(3, 300, 20, http_method="GET", http_route="/")
+    [finding] = analyze(filled(rare, slow, web), kinds=["slow_query"]).findings
+    assert (finding.service, finding.subject, finding.ended_at) == ("postgresql", "select slow", None)
+    assert abs(finding.started_at - at(200)) <= timedelta(minutes=1)
+    assert "were expected" in finding.explanation
+
+
 def _load(traffic: Traffic, per_minute: Callable[[Any], Any], seed: int = 1) -> pd.DataFrame:
     return traffic(seed, 300, per_minute, http_method="GET", http_route="/", version=_version)
 
