@@ -16,6 +16,7 @@ from logpipe_analysis.finding import Example, Finding, Kind, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.rises import Rise, figure, rises
 from logpipe_analysis.settings import LatencySettings, StepSettings
+from logpipe_analysis.together import together
 
 _KINDS = ("http", "event")
 
@@ -29,6 +30,10 @@ class Risen:
     operation: str
     rise: Rise
 
+    @property
+    def onset(self) -> int:
+        return self.rise.onset
+
 
 def detect(
     buckets: Buckets, settings: LatencySettings, steps: StepSettings, spikes: Sequence[Finding]
@@ -36,11 +41,7 @@ def detect(
     """Shifts and trends; not the disturbance of an error spike, and not of queries, which `slow_query` covers."""
     risen = risen_operations(buckets, _KINDS, settings, steps, spikes)
     known = deployments(buckets)
-    return [
-        _finding(buckets, settings, group, known)
-        for gradual in (False, True)
-        for group in together([one for one in risen if one.rise.gradual is gradual], settings)
-    ]
+    return [_finding(buckets, settings, group, known) for group in grouped(risen, settings)]
 
 
 def risen_operations(
@@ -69,16 +70,15 @@ def disturbed(buckets: Buckets, place: Place, spikes: Sequence[Finding]) -> npt.
     return marked
 
 
-def together(risen: Sequence[Risen], settings: LatencySettings) -> list[list[Risen]]:
-    """Rises of one service that begin together, the one with the most added time first."""
-    groups: list[list[Risen]] = []
-    for one in sorted(risen, key=lambda one: (one.place.service, str(one.place.environment), one.rise.onset)):
-        last = groups[-1][-1] if groups else None
-        near = settings.together_buckets * (5 if one.rise.gradual else 1)
-        if last and last.place == one.place and one.rise.onset - last.rise.onset <= near:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
+def grouped(risen: Sequence[Risen], settings: LatencySettings) -> list[list[Risen]]:
+    """Rises of one kind that begin together, the one with the most added time first; of climbs the onset is less sure."""
+    groups = [
+        group
+        for gradual in (False, True)
+        for group in together(
+            (one for one in risen if one.rise.gradual is gradual), settings.together_buckets * (5 if gradual else 1)
+        )
+    ]
     return [sorted(group, key=lambda one: (-one.rise.added_ms(), one.operation)) for group in groups]
 
 

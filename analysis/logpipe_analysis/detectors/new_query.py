@@ -19,6 +19,7 @@ from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import NewQuerySettings
+from logpipe_analysis.together import together
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 class _Query:
     place: Place
     operation: str
-    first: int
+    onset: int
     last: int
     events: float
     total_ms: float
@@ -39,7 +40,13 @@ class _Query:
 def detect(buckets: Buckets, settings: NewQuerySettings) -> list[Finding]:
     """One finding for the new queries of a service that begin together."""
     known = deployments(buckets)
-    return [_finding(buckets, settings, group, known) for group in _together(list(_new(buckets, settings)), settings)]
+    groups = together(_new(buckets, settings), settings.together_buckets)
+    return [_finding(buckets, settings, sorted(group, key=_weight), known) for group in groups]
+
+
+def _weight(query: _Query) -> tuple[float, str]:
+    """The one with the most time first."""
+    return -query.total_ms, query.operation
 
 
 def _new(buckets: Buckets, settings: NewQuerySettings) -> Iterator[_Query]:
@@ -69,21 +76,9 @@ def _query(place: Place, operation: str, rows: pd.DataFrame, share: float, p_val
     )
 
 
-def _together(found: Sequence[_Query], settings: NewQuerySettings) -> list[list[_Query]]:
-    """New queries of one service that begin together, the one with the most time first."""
-    groups: list[list[_Query]] = []
-    for one in sorted(found, key=lambda one: (one.place.service, str(one.place.environment), one.first)):
-        last = groups[-1][-1] if groups else None
-        if last and last.place == one.place and one.first - last.first <= settings.together_buckets:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    return [sorted(group, key=lambda one: (-one.total_ms, one.operation)) for group in groups]
-
-
 def _finding(buckets: Buckets, settings: NewQuerySettings, group: list[_Query], known: Sequence[Deployment]) -> Finding:
     lead, bucket = group[0], buckets.range.bucket
-    start = buckets.range.at(lead.first)
+    start = buckets.range.at(lead.onset)
     lasts = lead.last + settings.quiet_buckets >= buckets.range.buckets
     end = None if lasts else buckets.range.at(lead.last + 1)
     length = (end or buckets.range.until) - start
@@ -135,6 +130,6 @@ def _sql(buckets: Buckets, lead: _Query) -> str:
             if buckets.brief
             else f"operation_kind = 'db' AND operation = {literal(lead.operation)}"
         ),
-        since=buckets.range.at(max(lead.first - 60, 0)),
+        since=buckets.range.at(max(lead.onset - 60, 0)),
         until=buckets.range.at(min(lead.last + 10, buckets.range.buckets)),
     )

@@ -20,6 +20,7 @@ from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.latency_series import Series, bin_factor, hours
 from logpipe_analysis.settings import LatencySettings, QuerySurgeSettings, StepSettings
 from logpipe_analysis.statistics.steps import steps
+from logpipe_analysis.together import together
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,7 +61,13 @@ def detect(
         if place in requests
         for surge in _surges(place, series, requests[place], buckets.range.bucket, settings, shape, found)
     ]
-    return [_finding(buckets, settings, group, known) for group in _together(surges, settings)]
+    groups = together(surges, settings.together_buckets)
+    return [_finding(buckets, settings, sorted(group, key=_weight), known) for group in groups]
+
+
+def _weight(surge: _Surge) -> tuple[float, str]:
+    """The one that adds most executions first."""
+    return -surge.added, surge.operation
 
 
 def _requests(buckets: Buckets) -> Iterator[tuple[Place, Floats]]:
@@ -139,18 +146,6 @@ def _onset(executions: Floats, requests: Floats, begin: int, rough: int, stop: i
         return rough
     gain = executions[first:last] * np.log(after / before) - (after - before) * requests[first:last]
     return first + int(np.argmax(np.append(np.cumsum(gain[::-1])[::-1], 0.0)))
-
-
-def _together(surges: Sequence[_Surge], settings: QuerySurgeSettings) -> list[list[_Surge]]:
-    """Surges of one service that begin together, the one that adds most executions first."""
-    groups: list[list[_Surge]] = []
-    for one in sorted(surges, key=lambda one: (one.place.service, str(one.place.environment), one.onset)):
-        last = groups[-1][-1] if groups else None
-        if last and last.place == one.place and one.onset - last.onset <= settings.together_buckets:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
-    return [sorted(group, key=lambda one: (-one.added, one.operation)) for group in groups]
 
 
 def _finding(

@@ -34,7 +34,7 @@ def detect(
             short = bursts(series, bucket, settings)
             found += [burst for burst in short if not any(_close(burst, rise, buckets) for rise in found)]
         risen += [Risen(place, series.kind, series.operation, rise) for rise in found]
-    findings = [_finding(buckets, group) for group in latencies.together(risen, latency)]
+    findings = [_finding(buckets, group) for group in latencies.grouped(risen, latency)]
     return sorted(findings, key=lambda finding: -finding.score)
 
 
