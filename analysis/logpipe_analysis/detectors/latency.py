@@ -71,7 +71,7 @@ def disturbed(buckets: Buckets, place: Place, spikes: Sequence[Finding]) -> npt.
 
 
 def grouped(risen: Sequence[Risen], settings: LatencySettings) -> list[list[Risen]]:
-    """Rises of one kind that begin together, the one with the most added time first; of climbs the onset is less sure."""
+    """Rises that begin together, the one with the most added time first; of climbs the onset is less sure."""
     groups = [
         group
         for gradual in (False, True)
