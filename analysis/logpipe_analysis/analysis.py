@@ -102,6 +102,7 @@ def analyze(
         store,
         _detected(buckets, kinds, settings),
         kinds=kinds,
+        since=covered.since,
         until=covered.until,
         reaches_end=reaches_end,
         bucket=covered.bucket,

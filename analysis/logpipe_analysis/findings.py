@@ -86,9 +86,11 @@ def load_one(store: Store, finding_id: str) -> Finding:
     """
     found = load(store, finding_id=finding_id)
     if not found:
+        incident = store.execute("SELECT 1 FROM incidents WHERE incident_id = ?", [finding_id])
+        way = f"it is an incident: logpipe incidents {finding_id}" if incident else "list them with: logpipe findings"
         raise QueryError(
             f"no finding has the id {finding_id!r} in {store.url}",
-            remedy=f"list them with: logpipe findings --db {store.url}",
+            remedy=f"{way} --db {store.url}",
             reason="unknown_finding",
         )
     return found[0]
@@ -99,20 +101,22 @@ def record(
     found: Sequence[Finding],
     *,
     kinds: Sequence[str],
+    since: datetime,
     until: datetime,
     reaches_end: bool,
     bucket: timedelta,
     adjoining: timedelta,
     now: datetime,
 ) -> Changes:
-    """Store what an analysis of `kinds` up to `until` found, in one transaction.
+    """Store what an analysis of `kinds` from `since` up to `until` found, in one transaction.
 
     A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
     `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
-    that is not found any more is resolved as of `until`. The second of two equal runs changes nothing. A look into the
-    past, which does not reach the end of the data, and one at another resolution than a finding's add what was not
-    known, and leave that finding as it is. So is one left that a person has resolved. What a look into the past finds
-    is returned as it looked then, with the id of the one that is stored.
+    that set in within the range and is not found any more is resolved as of `until`; of one that set in before it
+    nothing is known. The second of two equal runs changes nothing. A look into the past, which does not reach the end
+    of the data, and one at another resolution than a finding's add what was not known, and leave that finding as it
+    is. So is one left that a person has resolved. What a look into the past finds is returned as it looked then, with
+    the id of the one that is stored.
     """
     said = marks.in_force(store, now)
     stored = [finding for finding in load(store) if finding.kind in kinds]
@@ -147,7 +151,7 @@ def record(
     gone = [
         (lost, replace(lost, ended_at=lost.ended_at or until, status=_closed(lost, said.muted)))
         for lost in unmatched
-        if lost.status != "resolved" and lost.started_at < until
+        if lost.status != "resolved" and since <= lost.started_at < until
     ]
     resolved += [now_closed for lost, now_closed in gone if now_closed != lost]
     if new or updated or resolved:

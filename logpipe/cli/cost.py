@@ -49,6 +49,9 @@ def cost(
         output.json_lines([{"type": "saving", **asdict(saving)} for saving in found.savings])
         return
     _show(found, limit)
+    for rule in sample or ():
+        if not any(saving.what == rule.rpartition("=")[0] for saving in found.savings):
+            output.note(f"note: nothing was logged that the rule {rule} is about")
 
 
 def _show(found: "Cost", limit: int | None) -> None:

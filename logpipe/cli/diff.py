@@ -25,7 +25,9 @@ def diff(
     ],
     b: Annotated[
         str | None,
-        typer.Argument(metavar="B", help="The same; without it, the time before A.", show_default=False),
+        typer.Argument(
+            metavar="B", help="The same, or 1d: so long before A. Else the time before A.", show_default=False
+        ),
     ] = None,
     service: Service = None,
     all_services: Annotated[
@@ -67,7 +69,21 @@ def _asked(store: "Store", a: str, b: str | None) -> _Asked:
     from logpipe_analysis import stretches
 
     first, service = _stretch(store, a)
-    return _Asked(first, _stretch(store, b)[0] if b else stretches.before(store, first), service)
+    if b is None:
+        return _Asked(first, stretches.before(store, first), service)
+    return _Asked(first, _length_before(first, b) or _stretch(store, b)[0], service)
+
+
+def _length_before(first: "Stretch", text: str) -> "Stretch | None":
+    """What so long a time before a stretch is; None where the text is no length of time."""
+    from logpipe.cli.times import parse_span
+    from logpipe.errors import QueryError
+    from logpipe_analysis.sides import Stretch
+
+    try:
+        return Stretch(first.since - parse_span(text), first.since)
+    except (QueryError, OverflowError):
+        return None
 
 
 def _stretch(store: "Store", text: str) -> "tuple[Stretch, str | None]":
@@ -102,7 +118,7 @@ def _show(found: "Comparison", service: str | None, limit: int) -> None:
     _section("Other medians", [_moved(one) for one in found.shifts], limit)
     uneven = [one for one in found.differences if not one.certain]
     _section("Uneven over time, which may be chance", [_told(one) + _when(one) for one in uneven], max(limit // 2, 1))
-    if not (found.differences or found.shifts):
+    if not (found.differences or found.shifts) and all(found.rows):  # else a note says that a side is empty
         _section("No difference that is more than chance", [[]], limit)
 
 

@@ -105,7 +105,7 @@ def show(found: "Sequence[Finding]", indent: int = 0) -> None:
             (f"{finding.severity:<8}", colours[finding.severity]),
             f"  {finding.kind:<13}  {finding.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
             (finding.finding_id, "bold"),
-            f"  {harmless(finding.service)}",
+            f"  {harmless(phrases.shortened(finding.service))}",
         )
         screen.print(head)
         screen.print(Padding(Text(harmless(finding.explanation)), (0, 0, 0, 10 + indent)))

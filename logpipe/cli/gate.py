@@ -92,6 +92,8 @@ def gate(
             raise typer.BadParameter("--wait and --rollback-… need a database: one grows, the other is recorded there")
         verdict = _of_folders(baseline_logs, candidate_logs, service, _settings(min_minutes))
     elif service and baseline and candidate and not (baseline_logs or candidate_logs):
+        if baseline == candidate:
+            raise typer.BadParameter(f"--baseline and --candidate are both {candidate}; a gate compares two versions")
         question = Question(service, environment, baseline, candidate, _settings(min_minutes))
         verdict = _asked(question, db, wait, poll)
     else:

@@ -122,6 +122,19 @@ def test_a_finding_is_resolved_when_its_cause_ends(traffic: Traffic, filled: Fil
     assert store.execute("SELECT count(*) FROM findings") == [(1,)]
 
 
+def test_what_set_in_before_the_range_is_left_as_it_is(traffic: Traffic, filled: Filled, at: At) -> None:
+    """A look at the last day does not see the step of last week, and so knows nothing of it."""
+
+    def took(when: Any, generator: np.random.Generator) -> Any:
+        return np.where(when >= 1440, 200, 50) * np.exp(0.3 * generator.normal(size=len(when)))
+
+    store = filled(traffic(1, 6 * 1440, 2, http_method="GET", http_route="/", duration_ms=took))
+    [finding] = analyze(store, kinds=["latency_shift"]).findings
+    assert finding.status == "open"
+    assert analyze(store, since=at(5.5 * 1440), kinds=["latency_shift"]).changes.resolved == ()
+    assert store.execute("SELECT status FROM findings") == [("open",)]
+
+
 def test_a_record_with_a_wrong_clock_does_not_stretch_the_range(traffic: Traffic, filled: Filled) -> None:
     """A handful of events years away is left out, and named in a note."""
     sane = traffic(1, 240, 30, severity=_failing(150, 160), message="down")

@@ -56,6 +56,19 @@ def test_a_finding_stands_for_its_stretch_and_service(database: Path) -> None:
     assert call("diff", f"i{found['finding_id']}", "--db", str(database)).stdout == own.stdout
 
 
+def test_a_length_is_the_time_before_the_other_stretch(database: Path) -> None:
+    """The last hour against the two before it."""
+    done = call("diff", "1h", "2h", "--db", str(database))
+    assert "B  2026-01-05 01:00:00 to 2026-01-05 03:00:00 (2 h): 7,200 events" in done.stdout
+
+
+def test_nothing_on_one_side_is_not_no_difference(database: Path) -> None:
+    """A note says which side is empty."""
+    done = call("diff", "1h", "--service", "nonesuch", "--db", str(database))
+    assert "No difference" not in done.stdout
+    assert "nothing to compare" in done.stderr
+
+
 def test_json_has_one_difference_a_line(database: Path) -> None:
     """With its values, rows, shares and interval."""
     done = call("diff", "02:30/02:40", "01:00/02:00", "--json", "--service", "shop", "--db", str(database))

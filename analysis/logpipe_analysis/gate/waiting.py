@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe_analysis.gate.schedule import alpha_of, look
 from logpipe_analysis.gate.sides import aligned, of_versions
@@ -27,9 +28,16 @@ class Question:
         """The verdict of one look that is the only one.
 
         Raises:
-            QueryError: there is no such service or baseline, or an environment must be named.
+            QueryError: there is no such service, baseline or candidate, or an environment must be named.
         """
-        return self._judged(store, self.settings.alpha)
+        verdict = self._judged(store, self.settings.alpha)
+        if not verdict.candidate.events:
+            raise QueryError(
+                f"no record of the service {self.service!r} names the version {self.candidate!r}",
+                remedy="wait for the first of them with --wait",
+                reason="unknown_version",
+            )
+        return verdict
 
     def answer_of_look(self, store: Store, before: int, *, last: bool) -> tuple[Verdict | None, int]:
         """The verdict of the look that is due after the look `before`, and its number; None where none is.

@@ -26,11 +26,23 @@ def test_a_worse_version_fails_and_an_equal_one_passes(stored: Stored, gated: Ga
     assert verdict["candidate"]["since"] == "2026-01-05T13:00:00Z"
 
 
-def test_a_candidate_of_which_nothing_is_known_yet_has_not_enough_data(stored: Stored, gated: Gated) -> None:
-    """It may be about to start."""
+def test_a_candidate_of_which_nothing_is_known_is_waited_for_or_an_error(
+    stored: Stored, gated: Gated, tmp_path: Path
+) -> None:
+    """It may be about to start; without `--wait` it is a slip that must not pass as too little data."""
     stored(OLD)
-    code, verdict = gated(*VERSIONS)
+    code, verdict = gated(*VERSIONS, "--wait", "1s", "--poll", "1s")
     assert (code, verdict["candidate"]["events"]) == (5, 0)
+    done = call("gate", *VERSIONS, folder=tmp_path)
+    assert done.returncode == 1
+    assert "names the version '1.1'; wait for the first of them with --wait" in done.stderr
+
+
+def test_a_version_is_not_compared_with_itself(stored: Stored, tmp_path: Path) -> None:
+    """It would pass."""
+    stored(OLD)
+    done = call("gate", "--service", "shop", "--baseline", "1.0", "--candidate", "1.0", folder=tmp_path)
+    assert done.returncode == 2
 
 
 def test_an_unknown_baseline_is_an_error_that_names_the_known_versions(stored: Stored, tmp_path: Path) -> None:
