@@ -1,9 +1,10 @@
 """Templates of one statement become one, and those of several stay apart."""
 
 import random
+import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logpipe.store import Store
@@ -39,6 +40,24 @@ def store() -> Store:
 def test_what_varies_is_masked(store: Store, message: str, template: str) -> None:
     """Numbers, times, addresses, paths and quantities, with their key and their sentence left."""
     assert store.execute("SELECT message_template(?)", [message]) == [(template,)]
+
+
+@given(st.text(st.sampled_from("aAdDfzZMJué _\\-+.,%~$*#<>()[]{}='\"&?\n\t\0"), max_size=60))
+@example("Mon Jan Dec Z UTC ms percent dead.beef-cafe user password for")
+@example("\\\\host\\share C;\\temp ~$+-<*>.. %s %(name)s {0x}")
+@example("a" * 1990)
+def test_only_what_has_a_digit_a_colon_a_slash_or_an_at_is_masked(store: Store, message: str) -> None:
+    """Others are not searched: as they stay where a number, of which all is searched, follows."""
+    plain = re.sub("[0-9:/@]", "", message)
+    [(alone, followed)] = store.execute("SELECT message_masked($1), message_masked($1 || ' 1')", [plain])
+    assert (alone, followed) == (plain, f"{plain} <*>")
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "1"])
+def test_only_the_beginning_of_a_long_message_is_masked(store: Store, letter: str) -> None:
+    """Two thousand characters, whatever they take in bytes."""
+    [(masked,)] = store.execute("SELECT message_masked(?)", [f"{letter}: {letter * 3000}"])
+    assert masked == ("<*>: <*>" if letter == "1" else f"{letter}: {letter * 1997}")
 
 
 def test_a_position_with_many_values_is_one() -> None:

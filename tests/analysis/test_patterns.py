@@ -9,6 +9,7 @@ import pytest
 from logpipe.store import Store
 from logpipe.store.mining import MAX_NEW_PATTERNS
 from logpipe.store.retention import Policy, retain
+from logpipe.store.rollup import MINUTE
 from logpipe_analysis.patterns import KNOWN, known_before, mine
 
 Traffic = Callable[..., pd.DataFrame]
@@ -52,6 +53,40 @@ def test_each_event_tells_the_pattern_it_is_counted_under(traffic: Traffic, fill
     by_event = "SELECT pattern_id, count(*) FROM event_patterns GROUP BY ALL ORDER BY ALL"
     by_count = "SELECT pattern_id, sum(events)::BIGINT FROM pattern_counts GROUP BY ALL ORDER BY ALL"
     assert store.execute(by_event) == store.execute(by_count)
+
+
+def test_ids_are_of_what_is_said(traffic: Traffic, filled: Filled) -> None:
+    """The id of a template is the same in each store, and in each version: users' choices are kept under it."""
+    store = filled(
+        traffic(1, 3, 20, message="order 7 shipped", template="order %s shipped"),
+        traffic(2, 3, 20, message="order 7 shipped"),
+        traffic(3, 3, 20, severity=17, exception_type="KeyError", message="no order 8"),
+    )
+    mine(store)
+    assert set(store.execute("SELECT pattern_id, template, mined FROM patterns")) == {
+        ("d02d83acbead", "order %s shipped", False),
+        ("fbd783f894b0", "order <*> shipped", True),
+        ("c5a56dac3fd9", "KeyError: no order <*>", True),
+    }
+
+
+def test_what_differs_in_one_thing_is_counted_apart(traffic: Traffic, filled: Filled) -> None:
+    """By service, severity and minute, with the example of its own, though the text is the same."""
+    frames = [
+        traffic(seed, 3, 20, service=service, severity=severity, message="order 7 shipped")
+        for seed, (service, severity) in enumerate([("shop", 9), ("shop", 17), ("mail", 9)])
+    ]
+    store = filled(*frames)
+    mine(store)
+    by_event = f"SELECT {MINUTE} AS minute, service, severity, count(*) FROM events GROUP BY ALL ORDER BY ALL"
+    by_count = "SELECT minute, service, severity, sum(events)::BIGINT FROM pattern_minute GROUP BY ALL ORDER BY ALL"
+    assert store.execute(by_count) == store.execute(by_event)
+    strangers = f"""
+        FROM pattern_minute AS counted ANTI JOIN events AS e ON e.source_pos = counted.source_pos
+            AND e.source_id = counted.source_id AND e.service = counted.service
+            AND e.severity = counted.severity AND {MINUTE} = counted.minute
+    """
+    assert store.execute(strangers) == []
 
 
 def test_what_is_too_many_is_counted_by_its_first_words(traffic: Traffic, filled: Filled) -> None:
