@@ -19,6 +19,10 @@ MAX_NEW_PATTERNS: Final = 2000
 """Patterns that one run may add for a service; what is beyond is counted by its first two words, the rarest and mildest
 first, and where these are as many again, as `<*>`."""
 
+_SPREAD_OVER: Final = 100_000
+_MASKED_BEFORE: Final = 1_000_000
+"""Events by which is seen whether messages with values come again, and whose messages are then masked once."""
+
 # Ranges of bytes not yet mined; those that touch are one, so that few ranges meet many records.
 _RANGES: Final = """
 CREATE OR REPLACE TEMP TABLE unmined AS
@@ -40,19 +44,40 @@ _MINED: Final = "ANTI JOIN unmined AS u ON u.source_id = e.source_id AND source_
 
 # What each event is counted by. Its `kind` is all that tells it from others of its minute, as a hash of 64 bits: groups
 # are found much faster by two numbers than by texts.
+_STATED: Final = f"""
+SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity, source_id,
+    source_pos, exception_type,
+    stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated,
+    CASE WHEN stated IS NULL THEN message END AS said
+FROM {{relation}}
+"""
 _SAID: Final = f"""
 SELECT *, hash(service, severity, source_id, mined, text) AS kind
 FROM (
     SELECT minute, service, severity, source_id, source_pos, stated IS NULL AS mined,
-        CASE WHEN stated IS NULL THEN with_exception(exception_type, message_masked(message)) ELSE stated END AS text
-    FROM (
-        SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity,
-            source_id, source_pos, exception_type, message,
-            stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated
-        FROM {{relation}}
-    )
+        CASE WHEN stated IS NULL THEN with_exception(exception_type, {{masked}}) ELSE stated END AS text
+    FROM ({_STATED}) {{join}}
 )
 """
+_SPREAD: Final = f"""
+SELECT approx_count_distinct(said), count(said)
+FROM ({_STATED.format(relation=f"(FROM {{relation}} LIMIT {_SPREAD_OVER})")})
+WHERE said <> message_masked(said)
+"""
+_MASKED: Final = f"""
+CREATE OR REPLACE TEMP TABLE masked AS
+SELECT said, message_masked(said) AS masked
+FROM (
+    SELECT DISTINCT said
+    FROM ({_STATED.format(relation=f"(FROM {{relation}} LIMIT {_MASKED_BEFORE})")})
+    WHERE said IS NOT NULL
+)
+"""
+_ON_THE_WAY: Final = {"masked": "message_masked(said)", "join": ""}
+_ONCE: Final = {
+    "masked": "CASE WHEN masked IS NULL THEN message_masked(said) ELSE masked END",
+    "join": "LEFT JOIN masked USING (said)",
+}
 _COUNTED: Final = f"""
 CREATE OR REPLACE TEMP TABLE counted AS
 SELECT minute, kind, count(*) AS events, min(source_pos) AS source_pos
@@ -72,7 +97,7 @@ CREATE OR REPLACE TEMP TABLE named AS
 SELECT DISTINCT ON (kind) kind, service, severity, source_id, mined,
     left(CASE WHEN mined THEN masked_template(text) ELSE text END, 500) AS template,
     kinds.events, first_seen, last_seen
-FROM ({_SAID.format(relation="(FROM {relation} SEMI JOIN kinds USING (source_pos))")})
+FROM ({_SAID.format(relation="(FROM {relation} SEMI JOIN kinds USING (source_pos))", **_ON_THE_WAY)})
 JOIN kinds USING (kind)
 """
 _BOUNDED: Final = """
@@ -169,7 +194,8 @@ def _find_unmined(connection: duckdb.DuckDBPyConnection, last: int | None = None
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Count the events of a relation; returns how many they are."""
-    for statement in (_COUNTED, _KINDS, _NAMED):
+    _count_kinds(connection, relation)
+    for statement in (_KINDS, _NAMED):
         connection.execute(statement.format(relation=relation))
     for instead in ("coarse_template(template)", "'<*>'"):
         connection.execute(_BOUNDED.format(instead=instead), {"most": MAX_NEW_PATTERNS})
@@ -180,3 +206,14 @@ def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     for table in ("counted", "kinds", "named", "mined_patterns"):
         connection.execute(f"DROP TABLE {table}")
     return int(counted)
+
+
+def _count_kinds(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Mask messages that come again once; never more of them than are held at a time, so the rest on the way."""
+    [(distinct, messages)] = connection.execute(_SPREAD.format(relation=relation)).fetchall()
+    if distinct > messages / 2 or not messages:
+        connection.execute(_COUNTED.format(relation=relation, **_ON_THE_WAY))
+        return
+    connection.execute(_MASKED.format(relation=relation))
+    connection.execute(_COUNTED.format(relation=relation, **_ONCE))
+    connection.execute("DROP TABLE masked")
