@@ -55,7 +55,11 @@ _SAID: Final = f"""
 SELECT *, hash(service, severity, source_id, mined, text) AS kind
 FROM (
     SELECT minute, service, severity, source_id, source_pos, stated IS NULL AS mined,
-        CASE WHEN stated IS NULL THEN with_exception(exception_type, {{masked}}) ELSE stated END AS text
+        CASE
+            WHEN stated IS NOT NULL THEN stated
+            WHEN exception_type IS NULL THEN {{masked}}
+            ELSE concat_ws(': ', exception_type, {{masked}})
+        END AS text
     FROM ({_STATED}) {{join}}
 )
 """

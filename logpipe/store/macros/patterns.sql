@@ -35,16 +35,13 @@ CREATE OR REPLACE MACRO masked_template(masked) AS
 -- A message without what varies.
 CREATE OR REPLACE MACRO message_template(message) AS masked_template(message_masked(message));
 
--- What an exception's type, where there is one, and a text are told by.
-CREATE OR REPLACE MACRO with_exception(exception_type, text) AS
-    CASE WHEN exception_type IS NULL THEN text ELSE concat_ws(': ', exception_type, text) END;
-
 -- What an event is counted by where it says so itself: the operation of an access log's line, the template that the message
 -- was made of, or, where there is no message, an exception's type, an event's name, a stream. NULL: the message tells.
 CREATE OR REPLACE MACRO stated_template(stream, http_method, http_route, template, message, exception_type, event) AS
     CASE
         WHEN stream = 'access' THEN concat_ws(' ', http_method, coalesce(http_route, '*'))
-        WHEN template <> '' AND template IS DISTINCT FROM message THEN with_exception(exception_type, template)
+        WHEN template <> '' AND template IS DISTINCT FROM message
+            THEN CASE WHEN exception_type IS NULL THEN template ELSE concat_ws(': ', exception_type, template) END
         WHEN coalesce(message, '') = ''
             THEN coalesce(nullif(template, ''), exception_type, nullif(event, ''), nullif(stream, ''), 'no text')
     END;
@@ -53,7 +50,7 @@ CREATE OR REPLACE MACRO stated_template(stream, http_method, http_route, templat
 CREATE OR REPLACE MACRO event_template(stream, http_method, http_route, template, message, exception_type, event) AS
     left(coalesce(
         stated_template(stream, http_method, http_route, template, message, exception_type, event),
-        with_exception(exception_type, message_template(message))), 500);
+        concat_ws(': ', exception_type, message_template(message))), 500);
 
 CREATE OR REPLACE MACRO pattern_id_of(template) AS md5(template)[:12];
 
