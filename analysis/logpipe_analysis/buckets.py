@@ -16,6 +16,7 @@ import pandas as pd
 
 from logpipe.store import Store, rollup
 from logpipe.store.literals import literal
+from logpipe_analysis.cells import Cells
 from logpipe_analysis.coded import coded
 from logpipe_analysis.timerange import TimeRange
 
@@ -96,16 +97,16 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class _Durations:
+class Durations:
     """The cells of the histograms of all operations, those of an operation side by side."""
 
     operations: pd.DataFrame
     """service, environment, operation_kind and operation; in order."""
     ends: Integers
     """Of each operation, where its cells end."""
-    index: Integers
+    index: npt.NDArray[np.int32]
     """The bucket of time of each cell."""
-    bucket: Integers
+    bucket: npt.NDArray[np.int32]
     """The exponential bucket of each cell."""
     events: Floats
     sum_ms: Floats
@@ -171,35 +172,40 @@ class Buckets:
 
     def operations(self, kinds: tuple[str, ...], min_events: int) -> Iterator[tuple[Place, Latency]]:
         """The latencies of each operation of these kinds with enough events; what is counted as `other` is left out."""
-        found = self._durations
+        found = self.durations
         for number, service, environment, kind, operation in found.operations.itertuples():
             own = found.of(number)
             if kind in kinds and operation != "other" and found.events[own].sum() >= min_events:
                 yield Place(service, environment), self._latency(kind, operation, found, own)
 
-    def _latency(self, kind: str, operation: str, found: _Durations, own: slice) -> Latency:
-        index, bucket = found.index[own], found.bucket[own]
+    def _latency(self, kind: str, operation: str, found: Durations, own: slice) -> Latency:
+        index, bucket = (array[own].astype(np.int64) for array in (found.index, found.bucket))
         first, lowest = int(index.min()), int(bucket.min())
         rows, length = index - first, self.range.buckets - first
         sum_ms = np.bincount(rows, weights=found.sum_ms[own], minlength=length).astype(np.float64)
         return Latency(operation, kind, first, length, rows, bucket - lowest, found.events[own], lowest, sum_ms)
 
     @cached_property
-    def _durations(self) -> _Durations:
+    def cells(self) -> Cells:
+        """The counts."""
+        return Cells.read(self.store, self.counts, self.range.buckets)
+
+    def places(self) -> Iterator[tuple[Place, Integers]]:
+        """Each service and environment, with its keys in `cells`."""
+        for (service, environment), keys in self.cells.by(("service", "environment")).items():
+            yield Place(str(service), environment), keys
+
+    @cached_property
+    def durations(self) -> Durations:
+        """The latencies."""
         names = ("service", "environment", "operation_kind", "operation")
         columns = {
-            "i": "i::BIGINT",
-            "bucket": f"greatest(bucket, {LEAST_BUCKET})",
-            "events": "events",
-            "sum_ms": "sum_ms",
+            "i": "i::INTEGER",
+            "bucket": f"greatest(bucket, {LEAST_BUCKET})::INTEGER",
+            "events": "events::DOUBLE",
+            "sum_ms": "sum_ms::DOUBLE",
         }
         rows = coded(self.store, self.latencies, names, columns)
-        order = rows.keys.sort_values(list(names), na_position="last").index.to_numpy()
-        rank = np.empty_like(order)
-        rank[order] = np.arange(len(order))
-        key = rank[rows.key]
-        side_by_side = np.argsort(key, kind="stable")
-        index, bucket = (rows.values[name].astype(np.int64)[side_by_side] for name in ("i", "bucket"))
-        events, sum_ms = (rows.values[name].astype(np.float64)[side_by_side] for name in ("events", "sum_ms"))
-        ends = np.cumsum(np.bincount(key, minlength=len(order)))
-        return _Durations(rows.keys.iloc[order].reset_index(drop=True), ends, index, bucket, events, sum_ms)
+        index, bucket = (rows.values[name].astype(np.int32) for name in ("i", "bucket"))
+        events, sum_ms = (rows.values[name].astype(np.float64) for name in ("events", "sum_ms"))
+        return Durations(rows.keys, rows.ends, index, bucket, events, sum_ms)

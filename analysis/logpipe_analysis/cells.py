@@ -1,6 +1,8 @@
 """The counts of a range as arrays, read once: a roll-up may hold nearly as many rows as there are events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,24 +12,26 @@ from logpipe.store import Store
 from logpipe_analysis.coded import Numbers, coded
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.uint32]
 
-KEYS = ("service", "environment", "version", "stream", "level", "operation_kind", "operation")
+KEYS = ("service", "environment", "stream", "operation_kind", "operation", "version")
+Name = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The rows of a roll-up; arrays of one value a row, but `keys`."""
+    """The rows of a roll-up, those of a key side by side; arrays of one value a row, but `keys` and `ends`."""
 
     keys: pd.DataFrame
-    """The distinct keys, with the columns `KEYS`; a name that is missing is None."""
-    key: Numbers
-    """Of each row, its row in `keys`."""
-    bucket: Numbers
+    """The distinct keys, with the columns `KEYS`, in order; a name that is missing is None."""
+    ends: Numbers
+    """Of each key, where its rows end."""
+    bucket: npt.NDArray[np.int32]
     """Of the range, from 0."""
-    events: Floats
-    errors: Floats
+    events: Counts
+    errors: Counts
     """Those of them whose severity is ERROR or above."""
-    served: Floats
+    served: Counts
     """Those of them whose HTTP status is 500 or above."""
     buckets: int
     """Of the range."""
@@ -36,23 +40,55 @@ class Cells:
     def read(cls, store: Store, relation: str, buckets: int) -> "Cells":
         """Of a relation shaped as `rollup_minute`, with `i`, the bucket."""
         counted = {
-            "i": "i::BIGINT",
-            "events": "events::DOUBLE",
-            "errors": "CASE WHEN severity >= 17 THEN events ELSE 0 END::DOUBLE",
-            "served": "server_errors::DOUBLE",
+            "i": "i::INTEGER",
+            "events": "events::UINTEGER",
+            "errors": "CASE WHEN severity >= 17 THEN events ELSE 0 END::UINTEGER",
+            "served": "server_errors::UINTEGER",
         }
         rows = coded(store, relation, KEYS, counted)
-        events, errors, served = (rows.values[name].astype(np.float64) for name in ("events", "errors", "served"))
-        return cls(rows.keys, rows.key, rows.values["i"].astype(np.int64), events, errors, served, buckets)
+        events, errors, served = (rows.values[name].astype(np.uint32) for name in ("events", "errors", "served"))
+        return cls(rows.keys, rows.ends, rows.values["i"].astype(np.int32), events, errors, served, buckets)
 
-    def series(self, group: Numbers, groups: int, weights: Floats | None = None) -> Floats:
-        """Sums of `weights` (the events, where None), groups × buckets; `group` is of each key, -1 for none."""
-        mine = group[self.key]
-        chosen = mine >= 0
+    def by(self, names: Sequence[str], keys: Numbers | None = None) -> dict[Name, Numbers]:
+        """The keys (of `keys`, where given) of each combination of these names, in the order of the names."""
+        chosen = self.keys if keys is None else self.keys.iloc[keys]
+        grouped: dict[Any, Any] = chosen.groupby(list(names), dropna=False, sort=False).indices
+        numbers = np.arange(len(self.keys)) if keys is None else keys
+        named = {
+            tuple(
+                part if isinstance(part, str) else None for part in (name if isinstance(name, tuple) else (name,))
+            ): at
+            for name, at in grouped.items()
+        }
+        return {
+            name: numbers[named[name]]
+            for name in sorted(named, key=lambda name: [(part is None, part or "") for part in name])
+        }
+
+    def rows(self, keys: Numbers) -> "slice | Numbers":
+        """The rows of these keys; keys in a row, as those of a service, are a slice."""
+        starts = np.concatenate(([0], self.ends))
+        runs = np.split(keys, np.flatnonzero(np.diff(keys) != 1) + 1) if len(keys) else []
+        stretches = [(int(starts[run[0]]), int(self.ends[run[-1]])) for run in runs]
+        if len(stretches) == 1:
+            return slice(*stretches[0])
+        return np.concatenate([np.arange(0), *(np.arange(*stretch) for stretch in stretches)])
+
+    def series(self, keys: Numbers, weights: Counts | None = None) -> Floats:
+        """The sums of `weights` (the events, where None) of these keys, one value a bucket."""
+        rows = self.rows(keys)
         weights = self.events if weights is None else weights
-        flat = np.bincount(
-            mine[chosen] * self.buckets + self.bucket[chosen],
-            weights=weights[chosen],
-            minlength=groups * self.buckets,
-        )
-        return flat.reshape(groups, self.buckets).astype(np.float64)
+        return np.bincount(self.bucket[rows], weights=weights[rows], minlength=self.buckets).astype(np.float64)
+
+    def totals(self, weights: Counts) -> Floats:
+        """The sum of `weights` of each key."""
+        before = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
+        return np.diff(before[self.ends], prepend=0.0)
+
+    def first(self, keys: Numbers) -> int:
+        """The first bucket with an event of these keys."""
+        return int(self.bucket[self.rows(keys)].min())
+
+    def last(self, keys: Numbers) -> int:
+        """The last bucket with an event of these keys."""
+        return int(self.bucket[self.rows(keys)].max())

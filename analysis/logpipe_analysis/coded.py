@@ -1,6 +1,7 @@
 """Rows of the store as arrays, their names as numbers: what grouping by names in the engine would cost five times over.
 
-The names become numbers inside the engine, by temporary ENUM types.
+The engine gives a number of 64 bits for the names of a row, their hash, and once the names of each of these numbers.
+That two of a million combinations of names would have the same has a chance of one in forty million.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,41 +18,29 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The rows of a relation."""
+    """The rows of a relation, those of a key side by side."""
 
     keys: pd.DataFrame
-    """The distinct combinations of names; a name that is missing is None."""
-    key: Numbers
-    """Of each row, its row in `keys`."""
+    """The distinct combinations of names, in order; a name that is missing is None, and comes last."""
+    ends: Numbers
+    """Of each key, where its rows end."""
     values: Mapping[str, npt.NDArray[np.generic]]
     """The other columns, one value a row."""
 
 
 def coded(store: Store, relation: str, names: Sequence[str], values: Mapping[str, str]) -> Coded:
     """The rows of a relation by the columns `names`, with `values`: names and SQL of other columns, without NULL."""
-    dictionaries = [_dictionary(store, relation, name) for name in names]
-    widths = [len(known) + 1 for known in dictionaries]
-    combined = "0::BIGINT"
-    for name, width in zip(names, widths, strict=True):
-        combined = f"({combined}) * {width} + coalesce(enum_code({name}::coded_{name}) + 1, 0)"
+    code = f"hash({', '.join(names)})"
     listed = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
-    with store.rows(f"SELECT {combined} AS coded_key, {listed} FROM {relation}") as rows:
+    with store.rows(f"SELECT {code} AS coded_key, {listed} FROM {relation}") as rows:
         columns = {name: np.asarray(array) for name, array in rows.fetchnumpy().items()}
-    for name in names:
-        store.execute(f"DROP TYPE coded_{name}")
+    combinations = ", ".join(f"any_value({name}) AS {name}" for name in names)
+    ordered = ", ".join(f"{name} NULLS LAST" for name in names)
+    known = store.execute(f"SELECT {code} AS coded_key, {combinations} FROM {relation} GROUP BY 1 ORDER BY {ordered}")
+    keys = pd.DataFrame(known, columns=["coded_key", *names], dtype=object)
     key, distinct = pd.factorize(columns.pop("coded_key"))
-    codes = np.unravel_index(distinct, widths)
-    named = {
-        name: pd.Series(np.array([None, *known], dtype=object)[code], dtype=object)  # else None would be NaN
-        for name, known, code in zip(names, dictionaries, codes, strict=True)
-    }
-    return Coded(pd.DataFrame(named), key, columns)
-
-
-def _dictionary(store: Store, relation: str, name: str) -> list[str]:
-    """The values of a column, of which a temporary type is made."""
-    store.execute(f"DROP TYPE IF EXISTS coded_{name}")
-    values = f"SELECT DISTINCT {name} FROM {relation} WHERE {name} IS NOT NULL"
-    store.execute(f"CREATE TEMP TYPE coded_{name} AS ENUM ({values})")
-    [(known,)] = store.execute(f"SELECT enum_range(NULL::coded_{name})")
-    return list(known)
+    place = pd.Index(keys.pop("coded_key").to_numpy(np.uint64)).get_indexer(pd.Index(distinct))
+    own = place[key].astype(np.min_scalar_type(len(keys)))  # small numbers are sorted by their digits, which is fast
+    side_by_side = np.argsort(own, kind="stable")
+    ends = np.cumsum(np.bincount(own, minlength=len(keys)))
+    return Coded(keys, ends, {name: array[side_by_side] for name, array in columns.items()})

@@ -4,15 +4,16 @@ Errors are records of severity ERROR or above, or responses of status 500 or abo
 fails is often logged as both.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from logpipe_analysis.buckets import Buckets, Place, by_place
-from logpipe_analysis.evidence import LOGGED, SERVED
+from logpipe_analysis.buckets import Buckets, Integers, Place, by_place
+from logpipe_analysis.cells import Cells
 from logpipe_analysis.settings import ErrorSpikeSettings
 
 Floats = npt.NDArray[np.float64]
@@ -33,83 +34,59 @@ class ErrorCell:
 
 def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[ErrorCell]:
     """The cells of each service with enough errors; one that holds the very errors of another is left out."""
-    tables = [dict(by_place(table)) for table in _tables(buckets, settings)]
-    for place, rows in by_place(_volumes(buckets)):
-        if place not in tables[0]:
-            continue
-        first = int(rows["i"].min())
-        volume = buckets.dense(rows["i"], rows["events"], first)
+    named = [dict(by_place(table)) for table in _tables(buckets, settings)]
+    for place, keys in buckets.places():
+        whole = buckets.cells.series(keys)
+        first = int(np.flatnonzero(whole)[0])
+        volume = whole[first:]
         if (volume > 0).mean() < settings.min_presence:
             # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
             volume = np.ones_like(volume)
         seen: set[bytes] = set()
-        for name, part in _parts([table[place] for table in tables if place in table]):
-            cell = _cell(buckets, place, name, part, volume, first)
-            key = cell.errors.tobytes()
-            if cell.errors.sum() >= settings.min_errors and key not in seen:
+        rolled = _rolled(buckets.cells, keys, settings.min_errors, first)
+        listed = _listed(buckets, [table[place] for table in named if place in table], first)
+        for name, errors, own in itertools.chain(rolled, listed):
+            key = errors.tobytes()
+            if errors.sum() >= settings.min_errors and key not in seen:
                 seen.add(key)
-                yield cell
+                # Where only failures name their operation, the service's volume stands in for the operation's.
+                yield ErrorCell(place, name, first, errors, own if own.sum() >= 2 * errors.sum() else volume)
 
 
-def _parts(tables: list[pd.DataFrame]) -> Iterator[tuple[str | None, pd.DataFrame]]:
-    """The service as a whole, from the first table, and each name of each column of names."""
-    yield None, tables[0]
+_Errors = tuple[str | None, Floats, Floats]
+"""Name, errors a bucket, and their own volume where there is one."""
+
+
+def _rolled(cells: Cells, keys: Integers, least: float, first: int) -> Iterator[_Errors]:
+    """The service as a whole, then its streams and its operations, where there are errors enough."""
+    errors = cells.totals(cells.errors) + cells.totals(cells.served)
+    groups: list[tuple[str, str | None, Integers]] = [("", None, keys)]
+    for column in ("stream", "operation"):
+        groups += [(column, name, own) for (name,), own in cells.by((column,), keys).items() if name]
+    for column, name, own in groups:
+        if errors[own].sum() >= least:
+            logged, served = (cells.series(own, weights)[first:] for weights in (cells.errors, cells.served))
+            volume = cells.series(own)[first:] if column == "operation" else np.zeros(0)
+            yield name, np.maximum(logged, served), volume
+
+
+def _listed(buckets: Buckets, tables: Sequence[pd.DataFrame], first: int) -> Iterator[_Errors]:
+    """Each logger and each pattern."""
     for table in tables:
-        for column in ("stream", "operation", "logger", "template"):
+        for column in ("logger", "template"):
             if column in table:
                 for name, part in table.groupby(column):
                     if name:
-                        yield str(name), part
-
-
-def _cell(
-    buckets: Buckets, place: Place, name: str | None, part: pd.DataFrame, volume: Floats, first: int
-) -> ErrorCell:
-    logged, served = (buckets.dense(part["i"], part[column], first) for column in ("logged", "served"))
-    errors = np.maximum(logged, served)
-    own = buckets.dense(part["i"], part["own_volume"], first) if "own_volume" in part else np.zeros(0)
-    # Where only failures name their operation, the service's volume stands in for the operation's.
-    return ErrorCell(place, name, first, errors, own if own.sum() >= 2 * errors.sum() else volume)
-
-
-def _volumes(buckets: Buckets) -> pd.DataFrame:
-    return buckets.frame(
-        f"SELECT service, environment, i, sum(events)::DOUBLE AS events FROM {buckets.counts} GROUP BY ALL ORDER BY ALL"
-    )
+                        yield str(name), buckets.dense(part["i"], part["logged"], first), np.zeros(0)
 
 
 def _tables(buckets: Buckets, settings: ErrorSpikeSettings) -> list[pd.DataFrame]:
     least, most = settings.min_errors, settings.max_names
-    statements = [_STREAMS, _OPERATIONS, _LOGGERS]
-    if not buckets.brief:  # patterns are counted by the minute
-        statements.append(_PATTERNS)
+    statements = [_LOGGERS] if buckets.brief else [_LOGGERS, _PATTERNS]  # patterns are counted by the minute
     names = {"counts": buckets.counts, "index": buckets.index("ts"), "range": buckets.within("ts")}
     minutes = {"minute_index": buckets.index("minute"), "minutes": buckets.within("minute")}
     return [buckets.frame(one.format(**names, **minutes, least=least, most=most)) for one in statements]
 
-
-_STREAMS = f"""
-SELECT service, environment, coalesce(stream, '') AS stream, i, {LOGGED}::DOUBLE AS logged, {SERVED}::DOUBLE AS served
-FROM {{counts}}
-WHERE severity >= 17 OR server_errors > 0
-GROUP BY ALL
-ORDER BY ALL
-"""
-
-_OPERATIONS = f"""
-SELECT service, environment, operation, i, {LOGGED}::DOUBLE AS logged, {SERVED}::DOUBLE AS served,
-    sum(events)::DOUBLE AS own_volume
-FROM {{counts}}
-WHERE operation IS NOT NULL AND (service, operation) IN (
-    SELECT (service, operation)
-    FROM {{counts}}
-    WHERE operation IS NOT NULL
-    GROUP BY service, operation
-    HAVING {LOGGED} + {SERVED} >= {{least}}
-)
-GROUP BY ALL
-ORDER BY ALL
-"""
 
 # Errors are few, so that counting those of a logger from the events costs less than a column in the roll-up.
 _LOGGERS = """
@@ -126,7 +103,7 @@ named AS (
     HAVING sum(logged) >= {least}
     QUALIFY row_number() OVER (PARTITION BY service ORDER BY sum(logged) DESC, logger) <= {most}
 )
-SELECT *, 0.0 AS served FROM errors JOIN named USING (service, logger) ORDER BY ALL
+SELECT * FROM errors JOIN named USING (service, logger) ORDER BY ALL
 """
 
 # A pattern's environment is not counted: where a service runs in several, its patterns are left to the others.
@@ -150,7 +127,7 @@ named AS (
     HAVING sum(logged) >= {least}
     QUALIFY row_number() OVER (PARTITION BY service ORDER BY sum(logged) DESC, pattern_id) <= {most}
 )
-SELECT service, environment, template, i, logged, 0.0 AS served
+SELECT service, environment, template, i, logged
 FROM errors
 JOIN named USING (service, pattern_id)
 JOIN places USING (service)

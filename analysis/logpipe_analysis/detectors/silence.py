@@ -5,6 +5,7 @@ was before: so a quiet night is no silence, and neither is the end of the data. 
 heartbeat each five minutes or a job each hour, is judged by the beats that it has missed.
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import pandas as pd
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place, by_place
+from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.evidence import operation_is
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
@@ -37,7 +38,7 @@ _THIN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """What may fall silent; the wider comes first in `_WIDTH`."""
+    """What may fall silent."""
 
     place: Place
     what: str
@@ -80,24 +81,20 @@ class _Gap:
     p_value: float
 
 
-_WIDTH = ("service", "stream", "event")
-
-
 def detect(buckets: Buckets, settings: SilenceSettings) -> list[Finding]:
     """One finding for the widest thing that stopped."""
-    cells = list(_cells(buckets))
+    wide = [*_services(buckets), *_streams(buckets)]
     kept: list[_Gap] = []
-    for what in _WIDTH:
-        for cell in (cell for cell in cells if cell.what == what):
-            for gap in _gaps(buckets, cell, list(_rest(cell, cells)), settings):
-                if not any(_inside(gap, wider, buckets.range.buckets) for wider in kept):
-                    kept.append(gap)
+    for cell in itertools.chain(wide, _events(buckets)):
+        for gap in _gaps(buckets, cell, list(_rest(cell, wide)), settings):
+            if not any(_inside(gap, wider, buckets.range.buckets) for wider in kept):
+                kept.append(gap)
     return [_finding(buckets, gap) for gap in kept]
 
 
-def _rest(cell: _Cell, cells: Sequence[_Cell]) -> Iterator[Floats]:
+def _rest(cell: _Cell, wide: Sequence[_Cell]) -> Iterator[Floats]:
     """What else there is to compare with: the other services, and the other streams of its own."""
-    for other in cells:
+    for other in wide:
         elsewhere = other.place != cell.place
         if (other.what == "service" and elsewhere) or (
             other.what == "stream" and not elsewhere and cell.what != "service" and other.name != cell.name
@@ -105,22 +102,27 @@ def _rest(cell: _Cell, cells: Sequence[_Cell]) -> Iterator[Floats]:
             yield other.events
 
 
-def _cells(buckets: Buckets) -> Iterator[_Cell]:
-    for what, column, condition in (
-        ("service", "NULL::VARCHAR", "true"),
-        ("stream", "stream", "stream IS NOT NULL"),
-        ("event", "operation", "operation_kind = 'event' AND operation <> 'other'"),
-    ):
-        frame = buckets.frame(
-            f"SELECT service, environment, {column} AS name, i, sum(events)::DOUBLE AS events FROM {buckets.counts} "
-            f"WHERE {condition} GROUP BY ALL ORDER BY ALL"
-        )
-        for place, rows in by_place(frame):
-            if what == "service":
-                yield _Cell(place, what, None, buckets.dense(rows["i"], rows["events"]))
-            else:
-                for name, part in rows.groupby("name", sort=True):
-                    yield _Cell(place, what, str(name), buckets.dense(part["i"], part["events"]))
+def _services(buckets: Buckets) -> Iterator[_Cell]:
+    for place, keys in buckets.places():
+        yield _Cell(place, "service", None, buckets.cells.series(keys))
+
+
+def _streams(buckets: Buckets) -> Iterator[_Cell]:
+    yield from _named(buckets, "stream", "stream", buckets.cells.keys["stream"].notna())
+
+
+def _events(buckets: Buckets) -> Iterator[_Cell]:
+    keys = buckets.cells.keys
+    yield from _named(
+        buckets, "event", "operation", (keys["operation_kind"] == "event") & (keys["operation"] != "other")
+    )
+
+
+def _named(buckets: Buckets, what: str, column: str, chosen: "pd.Series[bool]") -> Iterator[_Cell]:
+    """Of each name in the column; one after the other, since there may be thousands."""
+    of_names = buckets.cells.by(("service", "environment", column), np.flatnonzero(chosen))
+    for (service, environment, name), keys in of_names.items():
+        yield _Cell(Place(str(service), environment), what, name, buckets.cells.series(keys))
 
 
 def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: SilenceSettings) -> Iterator[_Gap]:
