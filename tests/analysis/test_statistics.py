@@ -214,3 +214,17 @@ def test_a_limit_is_crossed_when_the_climb_reaches_it() -> None:
     unsure = crossing(100.0, Trend(0.01, -0.001, 0.02, 1e-3), 200.0, 500)
     assert unsure is not None
     assert unsure.latest == np.inf
+
+
+def test_quantiles_of_cells_are_those_of_the_histogram() -> None:
+    """Whatever the order of the cells, also where one is told in parts or is empty."""
+    rng = np.random.default_rng(11)
+    histogram = rng.poisson(0.4, (200, 30)).astype(np.float64)
+    rows, columns = np.nonzero(histogram + (rng.random(histogram.shape) < 0.1))
+    counted = histogram[rows, columns]
+    shuffled = rng.permutation(2 * len(rows))
+    found = histograms.log_quantiles(
+        np.tile(rows, 2)[shuffled], np.tile(columns, 2)[shuffled], np.tile(counted, 2)[shuffled], -5, 0.95
+    )
+    expected = histograms.log_quantile(2 * histogram, -5, 0.95)
+    assert found.tolist() == expected[~np.isnan(expected)].tolist()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal, stats
+from scipy import signal, special
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,9 +41,11 @@ class Baseline:
 
 def trailing_sum(values: Floats, length: int) -> Floats:
     """The sum of the `length` values before each position, itself excluded."""
-    total = np.concatenate(([0.0], np.cumsum(values)))
-    ends = np.arange(len(values))
-    return total[ends] - total[np.maximum(ends - length, 0)]
+    total = np.zeros(len(values) + 1)
+    np.cumsum(values, out=total[1:])
+    summed = total[:-1].copy()
+    summed[length:] -= total[: max(len(values) - length, 0)]
+    return summed
 
 
 def baseline(counts: Floats, volumes: Floats, *, history: int, cap_quantile: float) -> Baseline:
@@ -71,8 +73,8 @@ def quantile(mean: Floats, alpha: Floats | float, share: float) -> Floats:
     """Of a negative binomial, near enough: that of the gamma with its moments (Wilson and Hilferty 1931)."""
     mean = np.maximum(mean, 1e-9)
     shape = mean / (1.0 + alpha * mean)
-    root = 1.0 - 1.0 / (9.0 * shape) + stats.norm.ppf(share) / (3.0 * np.sqrt(shape))
-    return np.asarray(mean * np.maximum(root, 0.0) ** 3, dtype=np.float64)
+    root = np.maximum(1.0 - 1.0 / (9.0 * shape) + float(special.ndtri(share)) / (3.0 * np.sqrt(shape)), 0.0)
+    return np.asarray(mean * root * root * root, dtype=np.float64)
 
 
 def _lasting_rate(counts: Floats, volumes: Floats, history: int, cap_quantile: float) -> tuple[Floats, Floats]:

@@ -39,9 +39,11 @@ class Excess:
 
 def window_sum(values: Floats, length: int) -> Floats:
     """The sum of the last `length` values up to and including each position."""
-    total = np.concatenate(([0.0], np.cumsum(values)))
-    ends = np.arange(1, len(values) + 1)
-    return total[ends] - total[np.maximum(ends - length, 0)]
+    total = np.zeros(len(values) + 1)
+    np.cumsum(values, out=total[1:])
+    summed = total[1:].copy()
+    summed[length:] -= total[1 : max(len(values) - length, 0) + 1]
+    return summed
 
 
 def excess(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 LOG_WIDTH = np.log(2.0) / 8.0
 """Width of a bucket in natural logarithms: 9 %."""
@@ -35,6 +36,22 @@ def log_quantile(histogram: Floats, lowest: int, share: float) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = np.where(inside > 0, (rank - below) / inside, 0.5)
     return np.where(total > 0, (lowest + column + fraction) * LOG_WIDTH, np.nan)
+
+
+def log_quantiles(rows: Integers, columns: Integers, counts: Floats, lowest: int, share: float) -> Floats:
+    """That of each row that is not empty, in order, by the cells that are not: each a row, a column and a count."""
+    width = int(columns.max(initial=0)) + 1
+    flat, cell = np.unique(rows * width + columns, return_inverse=True)
+    inside = np.bincount(cell, weights=counts, minlength=len(flat))
+    flat, inside = flat[inside > 0], inside[inside > 0]
+    first = np.flatnonzero(np.diff(flat // width, prepend=-1))
+    length = np.diff(np.append(first, len(flat)))
+    total = np.cumsum(inside)
+    cumulative = total - np.repeat(total[first] - inside[first], length)
+    rank = share * cumulative[first + length - 1]
+    reached = first + np.add.reduceat(cumulative < np.repeat(rank, length), first, dtype=np.int64)
+    fraction = (rank - cumulative[reached] + inside[reached]) / inside[reached]
+    return np.asarray((lowest + flat[reached] % width + fraction) * LOG_WIDTH, dtype=np.float64)
 
 
 def log_mean(histogram: Floats, lowest: int) -> Floats:
