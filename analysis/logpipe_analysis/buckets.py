@@ -5,7 +5,7 @@ minutes come from the roll-ups; shorter ones are counted from the events of the 
 same shape, so that all that follows is the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -114,6 +114,23 @@ class Durations:
     def of(self, number: int) -> slice:
         """The cells of an operation."""
         return slice(int(self.ends[number - 1]) if number else 0, int(self.ends[number]))
+
+    def number(self, place: Place, kind: str, operation: str) -> int:
+        """Of an operation that there is."""
+        asked = (place.service, place.environment, kind, operation)
+        return next(int(number) for number, *names in self.operations.itertuples() if tuple(names) == asked)
+
+    def by_place(self, kind: str) -> dict[Place, list[int]]:
+        """The numbers of the operations of a kind, in order."""
+        found: dict[Place, list[int]] = {}
+        for number, service, environment, own_kind, _ in self.operations.itertuples():
+            if own_kind == kind:
+                found.setdefault(Place(service, environment), []).append(number)
+        return found
+
+    def rows(self, numbers: Sequence[int]) -> Integers:
+        """The cells of these operations."""
+        return np.concatenate([np.arange(own.start, own.stop) for own in map(self.of, numbers)])
 
 
 class Buckets:

@@ -22,11 +22,13 @@ def bursts(latency: Latency, bucket: timedelta, settings: SlowQuerySettings) -> 
     Executions are logged when they end, so a burst began as much earlier as they took.
     """
     events = latency.events
-    usual = float(np.exp(np.median(histograms.log_quantile(latency.histogram[events > 0], latency.lowest, 0.95))))
+    each = histograms.log_quantiles(latency.rows, latency.columns, latency.counts, latency.lowest, 0.95)
+    usual = float(np.exp(np.median(each)))
     limit_ms = max(settings.slow_ratio * usual, settings.min_slow_ms)
     column = max(int(np.ceil(np.log(limit_ms) / histograms.LOG_WIDTH)) - latency.lowest, 0)
-    slow = latency.histogram[:, column:].sum(axis=1)
-    if slow.sum() < settings.min_slow:
+    above = latency.columns >= column
+    slow = np.bincount(latency.rows[above], weights=latency.counts[above], minlength=latency.length).astype(np.float64)
+    if counts.window_sum(slow, max(settings.windows)).max() < settings.min_slow:
         return
     judged = _judged(slow, events, bucket, settings)
     for episode in _episodes(judged, slow, settings):

@@ -82,8 +82,8 @@ class Cells:
 
     def totals(self, weights: Counts) -> Floats:
         """The sum of `weights` of each key."""
-        before = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
-        return np.diff(before[self.ends], prepend=0.0)
+        before = np.concatenate(([0], np.cumsum(weights, dtype=np.int64)))
+        return np.diff(before[self.ends], prepend=0).astype(np.float64)
 
     def first(self, keys: Numbers) -> int:
         """The first bucket with an event of these keys."""

@@ -1,10 +1,14 @@
 """Which versions of a service ran when, and when it began to run another one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from logpipe.store import Store
-from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.cells import Cells
 
 _RANGES = """
 WITH seen AS (
@@ -60,25 +64,37 @@ def version_ranges(store: Store, *, service: str | None = None, until: datetime)
 
 def deployments(buckets: Buckets) -> list[Deployment]:
     """Those of the range; the first version of a service in an environment is none."""
-    rows = buckets.store.execute(
-        f"""
-        SELECT service, min(i), version, environment
-        FROM {buckets.counts}
-        WHERE version IS NOT NULL
-        GROUP BY service, environment, version
-        QUALIFY min(i) > min(min(i)) OVER (PARTITION BY service, environment)
-        UNION ALL
-        SELECT service, i, max(version), environment
-        FROM {buckets.counts}
-        WHERE operation = 'deployment'
-        GROUP BY service, environment, i
-        ORDER BY ALL
-        """
-    )
-    return [
-        Deployment(service, buckets.range.at(index), version, environment)
-        for service, index, version, environment in rows
+    found = [
+        Deployment(place.service, buckets.range.at(index), version, place.environment)
+        for place, index, version in (*_new_versions(buckets.cells), *_told(buckets.cells))
     ]
+    return sorted(found, key=lambda one: (one.service, one.at, *_last(one.version), *_last(one.environment)))
+
+
+def _last(name: str | None) -> tuple[bool, str]:
+    """In order, with what is missing last."""
+    return name is None, name or ""
+
+
+def _new_versions(cells: Cells) -> Iterator[tuple[Place, int, str | None]]:
+    """The first bucket of each version but the first."""
+    seen: dict[Place, dict[str | None, int]] = {}
+    named = np.flatnonzero(cells.keys["version"].notna())
+    for (service, environment, version), keys in cells.by(("service", "environment", "version"), named).items():
+        seen.setdefault(Place(str(service), environment), {})[version] = cells.first(keys)
+    for place, firsts in seen.items():
+        yield from ((place, at, version) for version, at in firsts.items() if at > min(firsts.values()))
+
+
+def _told(cells: Cells) -> Iterator[tuple[Place, int, str | None]]:
+    """The buckets with events named `deployment`, with the last of the versions that they name."""
+    versions: dict[tuple[Place, int], str | None] = {}
+    events = np.flatnonzero(cells.keys["operation"] == "deployment")
+    for (service, environment, version), keys in cells.by(("service", "environment", "version"), events).items():
+        for at in np.unique(cells.bucket[cells.rows(keys)]):
+            where = (Place(str(service), environment), int(at))
+            versions[where] = version or versions.get(where)  # in order, so that a later one is the larger
+    yield from ((place, at, version) for (place, at), version in versions.items())
 
 
 def nearest(found: list[Deployment], service: str, at: datetime, within: timedelta) -> Deployment | None:

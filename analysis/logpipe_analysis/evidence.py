@@ -6,6 +6,8 @@ from logpipe.store import Store
 from logpipe.store.literals import literal
 from logpipe_analysis.finding import Example
 
+MOST_EVENTS = 200
+"""Events that examples are chosen from."""
 MAX_TEXT = 500
 """Characters of an example that are kept."""
 
@@ -62,7 +64,7 @@ def examples(
             FROM events
             WHERE {condition}
             ORDER BY {order}, source_id, source_pos
-            LIMIT 200
+            LIMIT {MOST_EVENTS}
         )
         {once}
         ORDER BY rank, source_id, source_pos

@@ -155,7 +155,11 @@ def _crossing(rise: Rise, shape: Shape, stop: int, bucket: timedelta, settings: 
 
 def level_of(latency: Latency, start: int, end: int) -> Level:
     """The durations from row `start` up to, not including, row `end`."""
-    summed = latency.histogram[start:end].sum(axis=0, keepdims=True)
+    inside = (latency.rows >= start) & (latency.rows < end)
+    width = int(latency.columns.max(initial=0)) + 1
+    summed = np.bincount(latency.columns[inside], weights=latency.counts[inside], minlength=width).astype(np.float64)[
+        None, :
+    ]
     p50, p95 = (float(np.exp(histograms.log_quantile(summed, latency.lowest, share)[0])) for share in (0.5, 0.95))
     events, total = float(summed.sum()), float(latency.sum_ms[start:end].sum())
     return Level(p50, p95, total / max(events, 1.0), events, total)

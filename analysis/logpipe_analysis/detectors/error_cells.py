@@ -35,6 +35,7 @@ class ErrorCell:
 def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[ErrorCell]:
     """The cells of each service with enough errors; one that holds the very errors of another is left out."""
     named = [dict(by_place(table)) for table in _tables(buckets, settings)]
+    errors_of = buckets.cells.totals(buckets.cells.errors) + buckets.cells.totals(buckets.cells.served)
     for place, keys in buckets.places():
         whole = buckets.cells.series(keys)
         first = int(np.flatnonzero(whole)[0])
@@ -43,7 +44,7 @@ def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[Erro
             # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
             volume = np.ones_like(volume)
         seen: set[bytes] = set()
-        rolled = _rolled(buckets.cells, keys, settings.min_errors, first)
+        rolled = _rolled(buckets.cells, keys, errors_of, settings.min_errors, first)
         listed = _listed(buckets, [table[place] for table in named if place in table], first)
         for name, errors, own in itertools.chain(rolled, listed):
             key = errors.tobytes()
@@ -57,14 +58,13 @@ _Errors = tuple[str | None, Floats, Floats]
 """Name, errors a bucket, and their own volume where there is one."""
 
 
-def _rolled(cells: Cells, keys: Integers, least: float, first: int) -> Iterator[_Errors]:
-    """The service as a whole, then its streams and its operations, where there are errors enough."""
-    errors = cells.totals(cells.errors) + cells.totals(cells.served)
+def _rolled(cells: Cells, keys: Integers, errors_of: Floats, least: float, first: int) -> Iterator[_Errors]:
+    """The service as a whole, then its streams and operations, that have errors enough; `errors_of` is of each key."""
     groups: list[tuple[str, str | None, Integers]] = [("", None, keys)]
     for column in ("stream", "operation"):
         groups += [(column, name, own) for (name,), own in cells.by((column,), keys).items() if name]
     for column, name, own in groups:
-        if errors[own].sum() >= least:
+        if errors_of[own].sum() >= least:
             logged, served = (cells.series(own, weights)[first:] for weights in (cells.errors, cells.served))
             volume = cells.series(own)[first:] if column == "operation" else np.zeros(0)
             yield name, np.maximum(logged, served), volume

@@ -5,23 +5,19 @@ would all the buckets that show it fall after its first sight?
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place, by_place
+from logpipe_analysis.buckets import Buckets, Durations, Place
 from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import NewQuerySettings
 from logpipe_analysis.together import together
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +26,13 @@ class _Query:
     operation: str
     onset: int
     last: int
+    seen: int
+    """Buckets that show it."""
     events: float
     total_ms: float
-    share: float
+    share: float = 0.0
     """Of the service's database time since its first sight."""
-    p_value: float
+    p_value: float = 1.0
 
 
 def detect(buckets: Buckets, settings: NewQuerySettings) -> list[Finding]:
@@ -50,29 +48,36 @@ def _weight(query: _Query) -> tuple[float, str]:
 
 
 def _new(buckets: Buckets, settings: NewQuerySettings) -> Iterator[_Query]:
-    times = buckets.frame(
-        "SELECT service, environment, operation, i, sum(events)::DOUBLE AS events, sum(sum_ms) AS sum_ms "
-        f"FROM {buckets.latencies} WHERE operation_kind = 'db' GROUP BY ALL ORDER BY ALL"
-    )
-    for place, rows in by_place(times):
-        first = int(rows["i"].min())
-        events, time_ms = (buckets.dense(rows["i"], rows[name], first) for name in ("events", "sum_ms"))
+    found = buckets.durations
+    for place, numbers in found.by_place("db").items():
+        own = found.rows(numbers)
+        first = int(found.index[own].min())
+        events = np.bincount(found.index[own] - first, weights=found.events[own])
+        time_ms = np.bincount(found.index[own] - first, weights=found.sum_ms[own])
         before = np.concatenate(([0.0], np.cumsum(events)))
         time_after = np.cumsum(time_ms[::-1])[::-1]
-        for operation, own in rows[rows["operation"] != "other"].groupby("operation", sort=True):
-            start = int(own["i"].min()) - first
-            if start < settings.warm_up_buckets or own["events"].sum() < settings.min_executions:
+        for number in numbers:
+            query = _query(place, found, number)
+            start = query.first - first
+            if query.operation == "other" or start < settings.warm_up_buckets or query.events < settings.min_executions:
                 continue
-            p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** len(own)
-            share = float(own["sum_ms"].sum() / max(time_after[start], 1e-9))
+            p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** query.seen
+            share = float(query.total_ms / max(time_after[start], 1e-9))
             if p_value <= settings.p_value and share >= settings.min_time_share:
-                yield _query(place, str(operation), own, share, p_value)
+                yield replace(query, share=share, p_value=p_value)
 
 
-def _query(place: Place, operation: str, rows: pd.DataFrame, share: float, p_value: float) -> _Query:
-    first, last = int(rows["i"].min()), int(rows["i"].max())
+def _query(place: Place, found: Durations, number: int) -> _Query:
+    own = found.of(number)
+    index = found.index[own]
     return _Query(
-        place, operation, first, last, float(rows["events"].sum()), float(rows["sum_ms"].sum()), share, p_value
+        place,
+        str(found.operations["operation"].iloc[number]),
+        int(index.min()),
+        int(index.max()),
+        len(np.unique(index)),
+        float(found.events[own].sum()),
+        float(found.sum_ms[own].sum()),
     )
 
 

@@ -40,22 +40,12 @@ def detect(
 
 def _slow_logs(buckets: Buckets, settings: SlowQuerySettings) -> dict[Place, tuple[int, float]]:
     """The services that log slow executions only: when each was first seen, and its fastest execution in ms."""
-    rows = buckets.store.execute(
-        f"""
-        SELECT logged.service, logged.environment, limit_ms, first
-        FROM (
-            SELECT service, environment, latency_bucket_upper_ms(min(bucket)::INTEGER - 1) AS limit_ms
-            FROM {buckets.latencies}
-            WHERE operation_kind = 'db'
-            GROUP BY service, environment
-        ) AS logged
-        JOIN (SELECT service, environment, min(i) AS first FROM {buckets.counts} GROUP BY ALL) AS seen
-            ON logged.service = seen.service AND logged.environment IS NOT DISTINCT FROM seen.environment
-        WHERE limit_ms >= ?
-        """,
-        [settings.slow_log_ms],
-    )
-    return {Place(service, environment): (first, limit_ms) for service, environment, limit_ms, first in rows}
+    first = {place: buckets.cells.first(keys) for place, keys in buckets.places()}
+    limits = {
+        place: float(2 ** (buckets.durations.bucket[buckets.durations.rows(numbers)].min() / 8))
+        for place, numbers in buckets.durations.by_place("db").items()
+    }
+    return {place: (first[place], limit) for place, limit in limits.items() if limit >= settings.slow_log_ms}
 
 
 def _close(burst: Rise, rise: Rise, buckets: Buckets) -> bool:
@@ -108,12 +98,10 @@ def _told(rise: Rise) -> str:
 def _database_time(buckets: Buckets, place: Place, rise: Rise) -> float:
     """Milliseconds of all queries of the service while it lasts."""
     end = buckets.range.buckets if rise.end is None else rise.end
-    rows = buckets.store.execute(
-        f"SELECT sum(sum_ms) FROM {buckets.latencies} "
-        f"WHERE {place.condition()} AND operation_kind = 'db' AND i >= ? AND i < ?",
-        [rise.onset, end],
-    )
-    return float(rows[0][0] or 0.0)
+    every = buckets.durations
+    own = every.rows(every.by_place("db")[place])
+    inside = own[(every.index[own] >= rise.onset) & (every.index[own] < end)]
+    return float(every.sum_ms[inside].sum())
 
 
 def _severity(rise: Rise, share: float) -> Severity:
