@@ -217,12 +217,12 @@ def _newest_minute(store: Store) -> datetime:
 def _learning(buckets: Buckets, settings: Settings) -> list[str]:
     """The services whose history is still too short for a baseline."""
     needed = settings.error_spike.min_history_buckets
-    rows = buckets.store.execute(
-        f"SELECT service, {buckets.range.buckets} - min(i) AS known FROM {buckets.counts} "
-        "GROUP BY service HAVING known <= ? ORDER BY service",
-        [needed],
-    )
+    known = {
+        service: buckets.range.buckets - buckets.cells.first(keys)
+        for (service,), keys in buckets.cells.by(("service",)).items()
+    }
     return [
-        f"{service}: still learning what is normal ({known} of {needed} buckets); a shorter --bucket learns sooner"
-        for service, known in rows
+        f"{service}: still learning what is normal ({seen} of {needed} buckets); a shorter --bucket learns sooner"
+        for service, seen in known.items()
+        if seen <= needed
     ]

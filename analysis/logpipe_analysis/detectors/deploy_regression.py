@@ -99,11 +99,13 @@ def _by_place(found: list[Deployment]) -> Iterator[tuple[Place, list[Deployment]
 
 def _last_seen(buckets: Buckets) -> dict[tuple[str, str | None, str | None], int]:
     """The last bucket of each version that more than a deployment's own event names."""
-    rows = buckets.store.execute(
-        f"SELECT service, environment, version, max(i) FROM {buckets.counts} WHERE version IS NOT NULL "
-        "GROUP BY ALL HAVING count(DISTINCT i) > 1"
-    )
-    return {(service, environment, version): last for service, environment, version, last in rows}
+    cells = buckets.cells
+    named = cells.by(("service", "environment", "version"), np.flatnonzero(cells.keys["version"].notna()))
+    return {
+        (str(service), environment, version): cells.last(keys)
+        for (service, environment, version), keys in named.items()
+        if cells.first(keys) < cells.last(keys)
+    }
 
 
 _Frames = dict[tuple[int, str] | None, pd.DataFrame]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets, Place
@@ -80,15 +82,12 @@ def detect(buckets: Buckets, settings: NPlusOneSettings) -> list[Finding]:
 
 def _newest(buckets: Buckets, queries: int) -> datetime | None:
     """From when on there are so many queries, or the first of fewer; None where there is none."""
-    rows = buckets.store.execute(
-        f"SELECT i, sum(events)::BIGINT FROM {buckets.counts} WHERE operation_kind = 'db' GROUP BY i ORDER BY i DESC"
-    )
-    left, first = queries, None
-    for i, events in rows:
-        left, first = left - events, i
-        if left <= 0:
-            break
-    return None if first is None else buckets.range.at(first)
+    cells = buckets.cells
+    events = cells.series(np.flatnonzero(cells.keys["operation_kind"] == "db"))
+    if not events.any():
+        return None
+    enough = np.flatnonzero(np.cumsum(events[::-1])[::-1] >= queries)
+    return buckets.range.at(int(enough[-1]) if len(enough) else int(np.flatnonzero(events)[0]))
 
 
 def _repeated(buckets: Buckets, settings: NPlusOneSettings, since: datetime) -> Iterator[_Repeated]:

@@ -13,7 +13,7 @@ from scipy import stats
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place, by_place
+from logpipe_analysis.buckets import Buckets, Integers, Place
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import GaugeSettings, VolumeSettings
@@ -36,6 +36,8 @@ class _Cell:
     """Events a bin, from the first that has any; the last is whole."""
     first: int
     """The bin of the range that the first one is."""
+    keys: Integers
+    """Its keys in `Buckets.cells`."""
 
     @property
     def condition(self) -> str:
@@ -77,28 +79,30 @@ def detect(buckets: Buckets, settings: VolumeSettings, gauge: GaugeSettings) -> 
 def learning(buckets: Buckets) -> list[str]:
     """A note on the services whose volume is not judged yet, since they have been seen for less than a day."""
     day = -(-_DAY // buckets.range.bucket)
-    rows = buckets.store.execute(
-        f"SELECT service FROM {buckets.counts} GROUP BY service HAVING $buckets - min(i) <= $day ORDER BY service",
-        {"buckets": buckets.range.buckets, "day": day},
+    cells = buckets.cells
+    names = ", ".join(
+        str(service)
+        for (service,), keys in cells.by(("service",)).items()
+        if buckets.range.buckets - cells.first(keys) <= day
     )
-    names = ", ".join(service for (service,) in rows)
     return [f"volumes of {names}: still learning what is normal at which time of day (needs a day)"] if names else []
 
 
 def _cells(buckets: Buckets, width: int) -> Iterator[_Cell]:
     """The services, then their streams."""
-    whole = buckets.range.buckets // width
-    for column in ("''", "stream"):
-        frame = buckets.frame(
-            f"SELECT service, environment, {column} AS name, i // {width} AS bin, sum(events)::DOUBLE AS events "
-            f"FROM {buckets.counts} WHERE {_COUNTED} AND {column} IS NOT NULL AND i < {whole * width} "
-            "GROUP BY ALL ORDER BY ALL"
-        )
-        for place, rows in by_place(frame):
-            for name, part in rows.groupby("name", sort=True):
-                first = int(part["bin"].min())
-                events = np.bincount(part["bin"] - first, weights=part["events"], minlength=whole - first)
-                yield _Cell(place, str(name) or None, events.astype(np.float64), first)
+    cells, whole = buckets.cells, buckets.range.buckets // width
+    counted = cells.events - cells.errors
+    streams = cells.by(("service", "environment", "stream"), np.flatnonzero(cells.keys["stream"].notna()))
+    named: list[tuple[Place, str | None, Integers]] = [(place, None, keys) for place, keys in buckets.places()]
+    named += [
+        (Place(str(service), environment), stream or None, keys)
+        for (service, environment, stream), keys in streams.items()
+    ]
+    for place, stream, keys in named:
+        bins = cells.series(keys, counted)[: whole * width].reshape(whole, width).sum(axis=1)
+        present = np.flatnonzero(bins)
+        if len(present):
+            yield _Cell(place, stream, bins[present[0] :], int(present[0]), keys)
 
 
 def _changes(
@@ -148,14 +152,8 @@ def _beyond(bins: Floats, expected: same_time.Usual, day: int, settings: VolumeS
 def _onset(buckets: Buckets, cell: _Cell, start: int, width: int, before: float, after: float) -> int:
     """The bucket that the change begins in: in the bin from bucket `start` on, or in one next to it."""
     first, end = max(start - width, 0), min(start + 2 * width, buckets.range.buckets)
-    rows = buckets.store.execute(
-        f"SELECT i, sum(events)::DOUBLE FROM {buckets.counts} "
-        f"WHERE {cell.condition} AND i >= $first AND i < $end GROUP BY i",
-        {"first": first, "end": end},
-    )
-    events = np.zeros(end - first)
-    for at, count in rows:
-        events[at - first] = count
+    cells = buckets.cells
+    events = cells.series(cell.keys, cells.events - cells.errors)[first:end]
     return first + same_time.turn(events, before, max(after, 1e-3) / max(before, 1e-3))
 
 

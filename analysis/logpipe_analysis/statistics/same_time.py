@@ -84,9 +84,11 @@ def _days_before(series: "pd.Series[float]", day: int, blur: int) -> list[Floats
 def _furthest_of_a_day(beyond: Floats, length: int, day: int) -> Floats:
     """How far a day goes beyond at its furthest: the median of the days before."""
     furthest = pd.Series(beyond).rolling(day, min_periods=1).max().shift(length)
-    days = pd.DataFrame(np.array([furthest.shift(before * day) for before in range(_DAYS)]))
-    middle: Floats = np.nan_to_num(days.median(axis=0).to_numpy(np.float64))
-    return middle
+    days = np.sort([furthest.shift(before * day).to_numpy(np.float64) for before in range(_DAYS)], axis=0)
+    known = _DAYS - np.isnan(days).sum(axis=0)  # sorted, what is not known is last
+    bins = np.arange(len(beyond))
+    middle: Floats = (days[np.maximum(known - 1, 0) // 2, bins] + days[known // 2, bins]) / 2
+    return np.nan_to_num(middle)
 
 
 @dataclass(frozen=True, slots=True)
