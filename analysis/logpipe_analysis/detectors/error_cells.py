@@ -37,6 +37,8 @@ def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[Erro
     named = [dict(by_place(table)) for table in _tables(buckets, settings)]
     errors_of = buckets.cells.totals(buckets.cells.errors) + buckets.cells.totals(buckets.cells.served)
     for place, keys in buckets.places():
+        if not errors_of[keys].any():
+            continue
         whole = buckets.cells.series(keys)
         first = int(np.flatnonzero(whole)[0])
         volume = whole[first:]
