@@ -107,10 +107,10 @@ def test_what_cannot_be_done_is_one_sentence(
     assert not re.search(r"Traceback|owner_\d|quack|-- logpipe|Authorization", done.stderr)
 
 
-def test_a_finding_is_explained(
+def test_a_finding_is_explained_and_spoken_of(
     databases: tuple[Path, Path], logpipe: Logpipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its rows and its lines, as in a database of one's own."""
+    """With its rows and its lines, as in a database of one's own; what is said of it is written through the owner."""
     with Store.open(databases[0], read_only=True) as store:
         [(finding_id,)] = store.execute("SELECT finding_id FROM findings LIMIT 1")
     said = []
@@ -120,22 +120,14 @@ def test_a_finding_is_explained(
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     assert said[0] == said[1]
-
-
-def test_what_is_said_of_a_finding_is_written_through_the_owner(databases: tuple[Path, Path], logpipe: Logpipe) -> None:
-    """And seen by the next command."""
-    db = str(databases[1])
-    with Store.open(db, read_only=True) as store:
-        [(finding_id,)] = store.execute("SELECT finding_id FROM findings LIMIT 1")
     for words in (("note", finding_id, "seen"), ("mute", finding_id), ("unmute", finding_id)):
-        done = logpipe("findings", *words, "--db", db)
+        done = logpipe("findings", *words)
         assert done.returncode == 0, done.stderr
-    with Store.open(db, read_only=True) as store:
-        said = store.execute("SELECT action FROM finding_marks WHERE finding_id = ? ORDER BY made_at", [finding_id])
-    assert [action for (action,) in said] == ["note", "mute", "unmute"]
-    done = logpipe("explain", finding_id, "--rows", "--db", db)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+    with Store.open(databases[1], read_only=True) as store:
+        marks = store.execute("SELECT action FROM finding_marks WHERE finding_id = ? ORDER BY made_at", [finding_id])
+    assert [action for (action,) in marks] == ["note", "mute", "unmute"]
+    assert "seen" in logpipe("explain", finding_id).stdout
+    assert logpipe("explain", finding_id, "--rows").stdout
 
 
 def test_parquet_is_written_by_the_command_itself(

@@ -58,7 +58,7 @@ def _new(buckets: Buckets, settings: NewQuerySettings) -> Iterator[_Query]:
         time_after = np.cumsum(time_ms[::-1])[::-1]
         for number in numbers:
             query = _query(place, found, number)
-            start = query.first - first
+            start = query.onset - first
             if query.operation == "other" or start < settings.warm_up_buckets or query.events < settings.min_executions:
                 continue
             p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** query.seen

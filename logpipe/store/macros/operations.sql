@@ -48,7 +48,7 @@ CREATE OR REPLACE MACRO query_fingerprint(statement, system := NULL) AS
                             '\s\s+|[\t-\r]', ' ', 'g')
                     ELSE marked
                 END)[1],
-            '\b(in)\s*\(\s*[-+]?\?\s*(?:,\s*[-+]?\?\s*)*\)|\b(values?)(?:[\s,]*\(\s*[-+]?\?\s*(?:,\s*[-+]?\?\s*)*\))+',
+            '\b(in)\s*\(\s*[-+]?\?\s*(?:,\s*[-+]?\?\s*)*\)|\b(values?)\s*\(\s*[-+]?\?\s*(?:,\s*[-+]?\?\s*)*\)(?:\s*,\s*\(\s*[-+]?\?\s*(?:,\s*[-+]?\?\s*)*\))*',
             '\1\2(?+)',
             'g'), ' ;')
     END;
