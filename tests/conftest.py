@@ -10,7 +10,8 @@ from hypothesis import settings
 from logpipe.store import Store, rollup
 from tests.commands import Done, call
 
-settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
+IN_CI = "CI" in os.environ
+settings.register_profile("untimed", deadline=None, derandomize=IN_CI, max_examples=50 if IN_CI else 100)
 settings.load_profile("untimed")
 
 
