@@ -13,12 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from logpipe_analysis.analysis import KINDS, Analysis, analyze
-    from logpipe_analysis.finding import Example, Finding
+    from logpipe_analysis.analysis import Analysis, analyze
+    from logpipe_analysis.finding import KINDS, Example, Finding
     from logpipe_analysis.settings import Settings
 
 _HOMES = {
-    "KINDS": "analysis",
+    "KINDS": "finding",
     "Analysis": "analysis",
     "Example": "finding",
     "Finding": "finding",

@@ -3,34 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import get_args
 
 import pandas as pd
 
 from logpipe.store import Store
 from logpipe_analysis import findings, incidents, recall
 from logpipe_analysis.buckets import Buckets
-from logpipe_analysis.detectors import (
-    deploy_regression,
-    error_spike,
-    latency,
-    n_plus_one,
-    new_pattern,
-    new_query,
-    pattern_surge,
-    pattern_vanished,
-    query_surge,
-    silence,
-    slow_query,
-    volume,
-)
-from logpipe_analysis.finding import SEVERITIES, Finding, Kind
+from logpipe_analysis.finding import KINDS, SEVERITIES, Finding, Kind
 from logpipe_analysis.pattern_series import History
 from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
 from logpipe_analysis.timerange import TimeRange
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -93,7 +76,7 @@ def analyze(
     mine(store)
     buckets = Buckets(store, covered)
     notes += _learning(buckets, settings)
-    notes += volume.learning(buckets) if "volume_change" in kinds else []
+    notes += _learning_volumes(buckets) if "volume_change" in kinds else []
     asked = max(since, covered.since) if since else covered.since
     reaches_end = until is None or covered.until > _newest_minute(store)
     # All that was detected is recorded, also what ended before `asked`: else a finding that has ended in between would
@@ -117,6 +100,12 @@ def analyze(
     return analysis
 
 
+def _learning_volumes(buckets: Buckets) -> list[str]:
+    from logpipe_analysis.detectors import volume
+
+    return volume.learning(buckets)
+
+
 def adjoining(settings: Settings) -> timedelta:
     """Findings of one fingerprint at most this far apart are the same."""
     return settings.error_spike.max_gap_buckets * settings.bucket
@@ -134,6 +123,22 @@ def extent(store: Store, until: datetime | None, settings: Settings) -> TimeRang
 
 
 def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:
+    # Not above: they load SciPy, which takes longer than to look up what an analysis came to.
+    from logpipe_analysis.detectors import (
+        deploy_regression,
+        error_spike,
+        latency,
+        n_plus_one,
+        new_pattern,
+        new_query,
+        pattern_surge,
+        pattern_vanished,
+        query_surge,
+        silence,
+        slow_query,
+        volume,
+    )
+
     spikes = error_spike.detect(buckets, settings.error_spike)
     history = History.of(buckets)
     patterns, spikes = new_pattern.detect(buckets, history, settings.new_pattern, spikes)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal[
     "error_spike",
@@ -19,6 +19,7 @@ Kind = Literal[
     "deploy_regression",
     "volume_change",
 ]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Severity = Literal["info", "warning", "critical"]
 Status = Literal["open", "resolved", "muted"]
 

@@ -68,7 +68,7 @@ def as_row(finding: "Finding") -> dict[str, object]:
 
 def known_kinds(kinds: Sequence[str]) -> "list[Kind] | None":
     """The kinds that were asked for, None for all; a name that is none is a usage error."""
-    from logpipe_analysis.analysis import KINDS
+    from logpipe_analysis.finding import KINDS
 
     for name in kinds:
         if name not in KINDS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logpipe_analysis.analysis import KINDS
+from logpipe_analysis.finding import KINDS
 from logpipe_analysis.settings import Settings
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from logpipe.store import Store
-from logpipe_analysis.analysis import KINDS, analyze
-from logpipe_analysis.finding import Finding
+from logpipe_analysis.analysis import analyze
+from logpipe_analysis.finding import KINDS, Finding
 from logpipe_analysis.settings import Settings
 from tests.analysis.eventful import at, stored
 
