@@ -40,6 +40,7 @@ def report(
     Example: logpipe report slow-queries --since 1d --limit 5
     """
     from logpipe.cli.results import Destination
+    from logpipe.cli.without_pandas import without_pandas
     from logpipe.store.reading import open_sealed
     from logpipe_analysis import reports
 
@@ -48,7 +49,7 @@ def report(
         destination.write(_list(), 0, exact=False)
         return
     wanted = reports.find(name)
-    with open_sealed(db) as store:
+    with without_pandas(), open_sealed(db) as store:
         scope = reports.Scope(*stretch(store, since, until), service, limit or None)
         with reports.run(store, wanted, scope) as result:
             if wanted.name == reports.SLOW_QUERIES and destination.form is Format.TABLE:
