@@ -1,7 +1,7 @@
 """The report slow-queries: each query once, ranked by the time it costs, with what the log tells of it.
 
 The timed queries come as a stream of rows. Masks bring their statements to few shapes, an exact fingerprint is made of
-each new shape, and the rows go, with its number in place of their text, into a database in memory that sums them up.
+each new shape, and a database in memory sums up the rows, with its number in place of their text.
 """
 
 from collections.abc import Iterator, Sequence
@@ -86,16 +86,14 @@ def profile(store: Store, local: duckdb.DuckDBPyConnection, limit: int | None) -
 
 
 def _take_in(local: duckdb.DuckDBPyConnection, calls: Result) -> None:
-    """Make the tables `calls` and `fingerprints`."""
+    """Make `calls` and `fingerprints`, both in Arrow's form: to copy the rows would take longer than to read them."""
     classes = _Classes()
     shape = calls.schema.get_field_index("db_statement")
     schema = calls.schema.set(shape, pa.field("query", pa.int32()))
-    rows = pa.RecordBatchReader.from_batches(schema, classes.numbered(calls.batches))
-    local.register("incoming", rows)
-    local.execute("CREATE TABLE calls AS FROM incoming")
+    local.register("calls", pa.Table.from_batches(classes.numbered(calls.batches), schema))
     numbers = pa.array(range(len(classes.fingerprints)), pa.int32())
-    local.register("named", pa.table({"query": numbers, "fingerprint": pa.array(classes.fingerprints, pa.string())}))
-    local.execute("CREATE TABLE fingerprints AS FROM named")
+    names = pa.array(classes.fingerprints, pa.string())
+    local.register("fingerprints", pa.table({"query": numbers, "fingerprint": names}))
 
 
 class _Classes:

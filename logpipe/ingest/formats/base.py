@@ -15,15 +15,14 @@ of the record before it in the file, flagged in `attributes` as `time_inferred`)
 NULL makes the row a reject, whole, with that reason.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 import duckdb
 
-from logpipe.ingest.scanning.lines import Records
-from logpipe.ingest.scanning.scanner import Scanned
+from logpipe.ingest.scanning.scanner import Scanner
 from logpipe.record import FIELDS
 
 SQL_TYPES: Final = {field.column: field.sql_type for field in FIELDS}
@@ -40,10 +39,6 @@ class Context:
     """The zone of times that name none."""
     header: str | None = None
     """Of a `Headed` format, the last line before the lines in hand that says how they are to be read."""
-
-
-Scan = Callable[[Records, str], Scanned]
-"""From records, and the service of those that name none."""
 
 
 class Format(Protocol):
@@ -64,7 +59,7 @@ class Format(Protocol):
         """
 
     @property
-    def scan(self) -> Scan | None:
+    def scan(self) -> Scanner | None:
         """A faster way for plain lines, which says the same of them as `select`; it leaves the others out."""
 
     def claims(self, lines: Sequence[str]) -> float:

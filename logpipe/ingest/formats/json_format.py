@@ -8,8 +8,9 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import Context, Scan
+from logpipe.ingest.formats.base import Context
 from logpipe.ingest.formats.json_select import Candidate, select_sql
+from logpipe.ingest.scanning.scanner import Scanner
 
 _SHORT: Final = 1 << 14
 
@@ -43,7 +44,7 @@ class JsonFormat:
     """Whether an object is of this format; None: any is, and an array, to be rejected as such."""
     redundant: Mapping[str, str] = field(default_factory=dict)
     """Path of what may only repeat other members, to the SQL condition, over columns and `json`, of whether it does."""
-    scan: Scan | None = None
+    scan: Scanner | None = None
 
     def claims(self, lines: Sequence[str]) -> float:
         """See `Format`."""

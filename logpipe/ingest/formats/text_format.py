@@ -8,11 +8,12 @@ from typing import Final
 
 import duckdb
 
-from logpipe.ingest.formats.base import SQL_TYPES, Context, Scan, json_object, text_literal
+from logpipe.ingest.formats.base import SQL_TYPES, Context, json_object, text_literal
 from logpipe.ingest.formats.inferred import ATTRIBUTE, inferred_sql
 from logpipe.ingest.formats.levels import level_is_exact_sql, level_sql
 from logpipe.ingest.formats.pairs import with_pairs
 from logpipe.ingest.formats.times import TimeSql, iso_sql
+from logpipe.ingest.scanning.scanner import Scanner
 from logpipe.record import COLUMNS
 
 CONTINUATION: Final = re.compile(
@@ -58,7 +59,7 @@ class TextFormat:
     start: str | None = None
     evidence: str | None = None
     """Pattern that a quarter of the records must show, where the layouts alone would claim other formats' lines too."""
-    scan: Scan | None = None
+    scan: Scanner | None = None
 
     def continues(self, line: str, _before: str, /) -> str | None:
         """See `Format`."""

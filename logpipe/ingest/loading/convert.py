@@ -260,6 +260,8 @@ def which_begin(
     continues = format_.continues("raw", "before")
     if continues is None:
         return None
+    if format_.scan and (begins := format_.scan.begins(records)) is not None:
+        return begins
     mended = records.piece(0, len(records.starts))
     mend(mended)  # DuckDB may hang on bytes that are no UTF-8
     connection.register("candidates", mended.table(0))

@@ -32,8 +32,9 @@ typedef struct {
     const double *durations;
     const uint8_t *durations_valid;
     const uint32_t *bytes;
-    uint8_t *masks[2]; /* room for two statements */
-    int64_t is_mysql;  /* whether all statements are MySQL's */
+    uint8_t *masks;      /* room for those of all statements, and 8 bytes */
+    int64_t *mask_ends;  /* room for as many as there are rows */
+    int64_t is_mysql;    /* whether all statements are MySQL's */
 } Rows;
 
 /* Open addressing; `slots` is a power of two of indices into what was found, -1 where free. */
@@ -93,21 +94,24 @@ static bool equal_texts(const Rows *rows, const View *one, const View *other) {
     return equal_bytes(bytes_of(rows, one), bytes_of(rows, other), one->length);
 }
 
-/* Statements are alike where their masks are equal, for they have one fingerprint. */
-static int64_t masked(const Rows *rows, const View *view, int room) {
+/* Where the mask of a group's statement begins; that of the present row stands behind those of all groups. */
+static int64_t mask_begin(const Rows *rows, int64_t group) { return group ? rows->mask_ends[group - 1] : 0; }
+
+static uint64_t hash_statement(const Rows *rows, const View *view, int64_t groups, uint64_t seed) {
     const uint8_t *text = bytes_of(rows, view);
-    return mask(text, text + view->length, rows->masks[room], rows->is_mysql);
+    int64_t begin = mask_begin(rows, groups);
+    uint8_t *out = rows->masks + begin;
+    int64_t length = mask(text, text + view->length, out, rows->is_mysql);
+    rows->mask_ends[groups] = begin + length;
+    if (length < 8) memset(out + length, 0, (size_t)(8 - length));
+    return hash_bytes(out, length < 8 ? 8 : length, seed);
 }
 
-static uint64_t hash_statement(const Rows *rows, const View *view, uint64_t seed) {
-    int64_t length = masked(rows, view, 0);
-    if (length < 8) memset(rows->masks[0] + length, 0, (size_t)(8 - length));
-    return hash_bytes(rows->masks[0], length < 8 ? 8 : length, seed);
-}
-
-static bool alike(const Rows *rows, const View *one, const View *other) {
-    int64_t length = masked(rows, one, 0);
-    return length == masked(rows, other, 1) && memcmp(rows->masks[0], rows->masks[1], (size_t)length) == 0;
+/* Statements are alike where their masks are equal, for they have one fingerprint. */
+static bool alike(const Rows *rows, int64_t group, int64_t groups) {
+    int64_t one = mask_begin(rows, group), other = mask_begin(rows, groups), length = rows->mask_ends[group] - one;
+    return length == rows->mask_ends[groups] - other
+           && memcmp(rows->masks + one, rows->masks + other, (size_t)length) == 0;
 }
 
 static int64_t minute_of(const Rows *rows, int64_t row) { return rows->times[row] / MINUTE_US; }
@@ -120,26 +124,29 @@ static bool is_named_otherwise(const Rows *rows, int64_t row) {
            || is_valid(rows->texts[METHOD].valid, row) || is_valid(rows->texts[ROUTE].valid, row);
 }
 
-static uint64_t hash_row(const Rows *rows, int64_t row, int32_t texts, uint64_t seed) {
+/* Leaves the mask of the row's statement behind those of the `groups` so far. */
+static uint64_t hash_row(const Rows *rows, int64_t row, int64_t groups, int32_t texts, uint64_t seed) {
+    rows->mask_ends[groups] = mask_begin(rows, groups);
     uint64_t hash = mix((uint64_t)minute_of(rows, row) ^ seed, seed | 1) + has_status(rows, row);
     for (int32_t i = 0; i < texts; i++) {
         uint64_t part = 1;
         if (is_valid(rows->texts[i].valid, row)) {
             const View *view = &rows->texts[i].values[row];
-            part = i == STATEMENT ? hash_statement(rows, view, seed) : hash_text(rows, view, seed);
+            part = i == STATEMENT ? hash_statement(rows, view, groups, seed) : hash_text(rows, view, seed);
         }
         hash = mix(hash ^ part, seed | 1);
     }
     return hash;
 }
 
-static bool equal_rows(const Rows *rows, int64_t one, int64_t other, int32_t texts) {
+/* Whether a row is of a group, of which `one` is another row. */
+static bool is_of_group(const Rows *rows, int64_t group, int64_t one, int64_t groups, int64_t other, int32_t texts) {
     if (minute_of(rows, one) != minute_of(rows, other) || has_status(rows, one) != has_status(rows, other)) return false;
     for (int32_t i = 0; i < texts; i++) {
         bool valid = is_valid(rows->texts[i].valid, one);
         if (valid != is_valid(rows->texts[i].valid, other)) return false;
         const View *left = &rows->texts[i].values[one], *right = &rows->texts[i].values[other];
-        if (valid && !(i == STATEMENT ? alike(rows, left, right) : equal_texts(rows, left, right))) return false;
+        if (valid && !(i == STATEMENT ? alike(rows, group, groups) : equal_texts(rows, left, right))) return false;
     }
     return true;
 }
@@ -147,13 +154,15 @@ static bool equal_rows(const Rows *rows, int64_t one, int64_t other, int32_t tex
 /* The group of a row; a new one where `firsts`, a row of each group, has none like it. */
 static int32_t group_of(Table *table, int64_t *firsts, const Rows *rows, int64_t row, uint64_t seed) {
     int32_t texts = is_named_otherwise(rows, row) ? EVENT : TEXTS;
-    for (uint64_t slot = hash_row(rows, row, texts, seed);; slot++) {
+    for (uint64_t slot = hash_row(rows, row, table->found, texts, seed);; slot++) {
         int32_t *at = &table->slots[slot & table->mask];
         if (*at < 0) {
             firsts[table->found] = row;
             return *at = (int32_t)table->found++;
         }
-        if ((is_named_otherwise(rows, firsts[*at]) ? EVENT : TEXTS) == texts && equal_rows(rows, firsts[*at], row, texts))
+        int64_t first = firsts[*at];
+        if ((is_named_otherwise(rows, first) ? EVENT : TEXTS) == texts
+            && is_of_group(rows, *at, first, table->found, row, texts))
             return *at;
     }
 }

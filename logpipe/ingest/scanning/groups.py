@@ -65,7 +65,8 @@ class _Rows(ctypes.Structure):
         ("durations", ctypes.c_void_p),
         ("durations_valid", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
-        ("masks", ctypes.c_void_p * 2),
+        ("masks", ctypes.c_void_p),
+        ("mask_ends", ctypes.c_void_p),
         ("is_mysql", ctypes.c_int64),
     )
 
@@ -98,9 +99,8 @@ def group(
     `is_mysql` says that all statements are MySQL's.
     """
     rows = _rows(columns, texts)
-    masks = np.empty((2, _longest_statement(columns)), np.uint8)
-    rows.is_mysql = is_mysql
-    rows.masks[:] = [address(mask) for mask in masks]
+    masks, mask_ends = np.empty(_statement_bytes(columns) + 8, np.uint8), np.empty(max(1, size), np.int64)
+    rows.masks, rows.mask_ends, rows.is_mysql = address(masks), address(mask_ends), is_mysql
     slots_each = 1 << max(4, (2 * size - 1).bit_length())
     slots = np.full(3 * slots_each, -1, np.int32)
     firsts, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
@@ -132,13 +132,13 @@ def group(
     )
 
 
-def _longest_statement(columns: Mapping[str, Values]) -> int:
-    """In bytes; views begin with their length, and where the value is NULL with anything."""
+def _statement_bytes(columns: Mapping[str, Values]) -> int:
+    """Of all statements; views begin with their length, and where the value is NULL with anything."""
     if "db_statement" not in columns:
-        return 8
+        return 0
     statements = columns["db_statement"]
     valid = np.unpackbits(cast("npt.NDArray[np.uint8]", statements.valid), bitorder="little")[: len(statements.values)]
-    return max(8, int(statements.values[valid == 1, 0].max(initial=0)))
+    return int(statements.values[valid == 1, 0].sum(dtype=np.int64))
 
 
 def _histograms(latencies: _Arrays) -> pa.Table:

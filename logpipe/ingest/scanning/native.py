@@ -15,6 +15,7 @@ def library() -> ctypes.CDLL:
     found.logpipe_scan_json.restype = ctypes.c_int64
     found.logpipe_scan_access.restype = ctypes.c_int64
     found.logpipe_scan_slow.restype = ctypes.c_int64
+    found.logpipe_slow_begins.restype = ctypes.c_int64
     found.logpipe_lines.restype = ctypes.c_int64
     found.logpipe_count.restype = None
     found.logpipe_masks.restype = None

@@ -99,6 +99,8 @@ class Scanner:
     """The most bytes of attributes that it writes: for each byte of the lines, and for each line."""
     is_mysql: bool = False
     """Whether the statements of what it reads are MySQL's."""
+    begins_function: str | None = None
+    """Another function in C: tells where records begin that have several lines."""
 
     def __call__(self, records: Records, service: str) -> Scanned:
         """The rows of plain lines; `service` is for those that name none."""
@@ -132,6 +134,18 @@ class Scanner:
             rows, found, texts, lambda name, indices: _array(found[name], texts, indices), is_mysql=self.is_mysql
         )
         return Scanned(made, grouped, taken[:rows], left[: into.left_count], torn[: into.torn_count])
+
+    def begins(self, records: Records) -> npt.NDArray[np.bool_] | None:
+        """Which lines begin a record; None where only SQL tells."""
+        if self.begins_function is None:
+            return None
+        data, count = np.frombuffer(records.data, np.uint8), len(records.starts)
+        begins = np.empty(count, np.bool_)
+        known = getattr(library(), self.begins_function)(
+            *(address(data), ctypes.c_int64(len(data)), address(records.starts), address(records.ends)),
+            *(ctypes.c_int64(count), address(begins)),
+        )
+        return begins if known else None
 
     def _attributes(self, records: Records) -> list[npt.NDArray[np.generic]]:
         """Arrow's buffers of a text: validity, offsets and bytes."""
@@ -190,4 +204,4 @@ def _fields(columns: Sequence[str]) -> tuple[Field, ...]:
 
 scan_json: Final = Scanner("logpipe_scan_json", FIELDS, (1, 0))
 scan_access: Final = Scanner("logpipe_scan_access", _fields(_ACCESS), (2, 200))
-scan_slow: Final = Scanner("logpipe_scan_slow", _fields(_SLOW), (1, 200), is_mysql=True)
+scan_slow: Final = Scanner("logpipe_scan_slow", _fields(_SLOW), (1, 200), True, "logpipe_slow_begins")

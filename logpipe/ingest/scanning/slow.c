@@ -275,6 +275,43 @@ static Outcome read_record(Scan *scan, void *own, const uint8_t *at, const uint8
     return TAKEN;
 }
 
+/* -- Where records begin ---------------------------------------------------------------------------------------- */
+
+/* What the server writes when it opens the log, as `_STARTED` of `formats/mysql_slow.py`. */
+static bool is_opening(const uint8_t *at, const uint8_t *end) {
+    const uint8_t *stop = at;
+    if (take(&at, end, "Tcp port: ")) return true;
+    while (stop < end && (!is_space(*stop) || *stop == '\v')) stop++; /* \S of RE2 */
+    if (stop - at > 1 && stop[-1] == ',' && take(&stop, end, " Version: ")) return true;
+    for (const char *const *word = (const char *const[]){"Time ", "Id ", "Command ", NULL}; *word; word++) {
+        if (!take(&at, end, *word)) return false;
+        skip_blanks(&at, end);
+    }
+    return take(&at, end, "Argument");
+}
+
+/* A user goes on with the record of the time in front of it. */
+static bool begins_record(const uint8_t *at, const uint8_t *end, bool after_time) {
+    if (take(&at, end, "# Time: ")) return true;
+    if (take(&at, end, "# User@Host: ")) return !after_time;
+    return is_opening(at, end);
+}
+
+/* Writes to `begins` whether each line begins a record, as `continues` of the format says; false where there is an
+ * escape sequence, which that one sees to. */
+int64_t logpipe_slow_begins(const uint8_t *data, int64_t size, const int64_t *starts, const int64_t *ends, int64_t count,
+                            uint8_t *begins) {
+    if (memchr(data, '\x1b', (size_t)size) != NULL) return false;
+    bool after_time = false;
+    for (int64_t line = 0; line < count; line++) {
+        const uint8_t *at = data + starts[line], *end = data + ends[line];
+        while (is_at(at, end, 0)) at++; /* as a writer leaves behind a truncation */
+        begins[line] = begins_record(at, end, after_time);
+        after_time = take(&at, end, "# Time: ") && memchr(at, '#', (size_t)(end - at)) == NULL;
+    }
+    return true;
+}
+
 /* The attributes take no more room than the head that they stand in, and 200 bytes more a record, for their keys. */
 int64_t logpipe_scan_slow(const Lines *lines, Rows *rows) {
     Slow slow;

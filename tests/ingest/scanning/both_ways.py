@@ -27,6 +27,7 @@ def _operations() -> pa.Table:
 
 def _converted(format_: TextFormat, log: bytes, *, fast: bool) -> dict[str, list[Any]]:
     """All that a log becomes."""
+    format_ = format_ if fast else replace(format_, scan=None)
     records = lines.split(memoryview(log), at_start=True)
     with closing(Converter(lambda _: None, _operations())) as converter:
         begins = converter.begins(records, format_)
@@ -36,9 +37,7 @@ def _converted(format_: TextFormat, log: bytes, *, fast: bool) -> dict[str, list
     span = Span(1, 0, len(log), records.lines, records.joined, records.blanks, 0, 0, b"", b"")
     context = Context(datetime(2026, 3, 14, 12, tzinfo=UTC), "Europe/Berlin")
     with closing(Converter(lambda _: None, _operations())) as converter:
-        batch = converter.convert(
-            Chunk(span, format_ if fast else replace(format_, scan=None), "web", context, records)
-        )
+        batch = converter.convert(Chunk(span, format_, "web", context, records))
         cells = converter.count([batch.uncounted])
     return {
         "events": sorted(

@@ -97,6 +97,22 @@ def test_each_odd_part_reads_the_same() -> None:
     assert_same(MYSQL_SLOW, "".join(made).encode())
 
 
+_LINES = (
+    *("# Time: 2026-03-14T09:00:00Z", "# Time: 2026 # x", "# Time:", "# User@Host: a[a] @ c []", "# User@Host", "#"),
+    *("/usr/sbin/mariadbd, Version: 11.4. started with:", ", Version: 8", "a b, Version: 8", "a,, Version: 8"),
+    *("a\v, Version: 8", "a\t, Version: 8", "\u00e9, Version: 8", "#a, Version: 8", "a, Version:", "a,  Version: 8"),
+    *("Tcp port: 3306  Unix socket: x", "Tcp port:", "Time                 Id Command    Argument", "Time Id Command"),
+    *("TimeId Command Argument", "Time\tId Command Argument", "select 1;", "\0\0# Time: x", "\0\0# User@Host: a[a]"),
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.sampled_from(_LINES), max_size=30), st.sampled_from((b"", b"\xff", b"\x1b[1m")))
+def test_records_begin_where_the_full_way_says(log: list[str], odd: bytes) -> None:
+    """Also where lines resemble a beginning, at each of which a user may follow a time."""
+    assert_same(MYSQL_SLOW, "".join(f"{line}\n" for line in log).encode() + odd + b"# Time: 2026\n")
+
+
 def test_mutilated_records_read_the_same() -> None:
     """Those of the golden log, with bytes put in, taken out and changed."""
     rng = random.Random(1)
