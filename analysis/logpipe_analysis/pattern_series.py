@@ -4,22 +4,29 @@ The bins are as long as it takes that a range has no more than 720: so what look
 hour and for a month, and what it singles out is looked at by minutes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
+from logpipe.store import Store
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence
 from logpipe_analysis.buckets import MINUTE, Buckets, Floats
+from logpipe_analysis.coded import coded
 from logpipe_analysis.finding import Example
 from logpipe_analysis.patterns import KNOWN, known_before
 
 MAX_BINS: Final = 720
 
 _MINUTE_US: Final = 60_000_000
+_TOLD: Final = f"SELECT pattern_id, into_id, CASE WHEN muted THEN '' ELSE template END FROM {KNOWN}"
+
+Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,31 @@ class Minutes:
     def at(self, minute: int) -> datetime:
         return self.since + minute * MINUTE
 
-    def index(self, per_bin: int) -> str:
-        """SQL of the bin of a row of `pattern_minute`."""
-        return f"((epoch_us(minute) - epoch_us({literal(self.since)})) // {per_bin * _MINUTE_US})::INTEGER"
+    @property
+    def index(self) -> str:
+        """SQL of the number of the minute of a row of `pattern_minute`."""
+        return f"((epoch_us(minute) - epoch_us({literal(self.since)})) // {_MINUTE_US})::INTEGER"
 
     @property
     def condition(self) -> str:
         return evidence.within(self.since, self.until, "minute")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Events of some minutes, a minute in as many rows as it was counted in."""
+
+    minute: Counts
+    events: Counts
+
+    @classmethod
+    def together(cls, parts: Sequence["Rows"]) -> "Rows":
+        if len(parts) == 1:
+            return parts[0]
+        return cls(np.concatenate([one.minute for one in parts]), np.concatenate([one.events for one in parts]))
+
+    def by_minute(self, minutes: Minutes) -> Floats:
+        return np.bincount(self.minute, self.events, minutes.count).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +89,23 @@ class Patterns:
     service: str
     ids: Sequence[str]
     templates: Sequence[str]
+    """Empty where the pattern is muted: it is part of the volume."""
     severities: Sequence[int]
     """The worst of each."""
     events: Floats
     """Patterns × bins."""
+    rows: Sequence[Rows]
+    """Of each pattern."""
 
     @property
     def volume(self) -> Floats:
         """All events of the service, a bin: each is counted under a pattern."""
         total: Floats = self.events.sum(axis=0)
         return total
+
+    def volume_by_minute(self, minutes: Minutes) -> Floats:
+        """All events of the service, a minute."""
+        return Rows.together(self.rows).by_minute(minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +120,46 @@ class History:
         """As known before the end of the range."""
         minutes = Minutes.of(buckets)
         known_before(buckets.store, minutes.until)
-        return cls(minutes, list(_by_service(buckets, minutes)))
+        return cls(minutes, list(_by_service(buckets.store, minutes)))
 
 
-def _by_service(buckets: Buckets, minutes: Minutes) -> Iterator[Patterns]:
-    """The patterns of each service, those that are muted too: they are part of the volume, and have no template."""
-    counted = f"FROM pattern_minute JOIN {KNOWN} USING (pattern_id)"
-    frame = buckets.frame(
-        "SELECT service, into_id, any_value(CASE WHEN NOT muted THEN template ELSE '' END) AS template, "
-        f"max(severity)::INTEGER AS severity {counted} WHERE {minutes.condition} "
-        "GROUP BY service, into_id ORDER BY service, into_id"
+def _by_service(store: Store, minutes: Minutes) -> Iterator[Patterns]:
+    values = {"minute": minutes.index, "events": "events::INTEGER", "severity": "severity"}
+    counted = coded(store, f"(FROM pattern_minute WHERE {minutes.condition})", ("service", "pattern_id"), values)
+    known = {pattern_id: told for pattern_id, *told in store.execute(_TOLD)}
+    members: dict[str, dict[str, list[slice]]] = defaultdict(lambda: defaultdict(list))
+    templates: dict[str, str] = {}
+    for service, pattern_id, start, end in zip(
+        counted.keys["service"], counted.keys["pattern_id"], [0, *counted.ends[:-1]], counted.ends, strict=True
+    ):
+        if pattern_id in known:
+            into_id, templates[into_id] = known[pattern_id]
+            members[service][into_id].append(slice(start, end))
+    minute, events, severity = (counted.values[name].astype(np.int32, copy=False) for name in values)
+    for service, own in sorted(members.items()):
+        ids = sorted(own)
+        rows = [Rows.together([Rows(minute[each], events[each]) for each in own[into_id]]) for into_id in ids]
+        severities = [max(int(severity[each].max()) for each in own[into_id]) for into_id in ids]
+        yield Patterns(service, ids, [templates[one] for one in ids], severities, _binned(rows, minutes), rows)
+
+
+def _binned(rows: Sequence[Rows], minutes: Minutes) -> Floats:
+    """Patterns × bins."""
+    of_all = Rows.together(rows)
+    cell = np.repeat(np.arange(len(rows)) * minutes.bins, [len(one.minute) for one in rows])
+    cell += of_all.minute // minutes.per_bin
+    events = np.bincount(cell, of_all.events, len(rows) * minutes.bins).astype(np.float64, copy=False)
+    return events.reshape(len(rows), minutes.bins)
+
+
+def seen_before(store: Store, moment: datetime) -> set[tuple[str, str]]:
+    """The patterns that came before a minute, and their services."""
+    return set(
+        store.execute(
+            f"SELECT DISTINCT service, into_id FROM pattern_minute JOIN {KNOWN} USING (pattern_id) WHERE minute < ?",
+            [moment],
+        )
     )
-    # Names are numbers from here on: there may be millions of bins.
-    cells = buckets.frame(
-        f"WITH numbers AS (SELECT service, into_id, row_number() OVER (ORDER BY service, into_id) - 1 AS number "
-        f"FROM (SELECT DISTINCT service, into_id {counted} WHERE {minutes.condition})) "
-        f"SELECT number, {minutes.index(minutes.per_bin)} AS bin, sum(events)::DOUBLE AS events "
-        f"{counted} JOIN numbers USING (service, into_id) WHERE {minutes.condition} GROUP BY number, bin"
-    )
-    events = np.zeros((len(frame), minutes.bins))
-    events[cells["number"].to_numpy(), cells["bin"].to_numpy()] = cells["events"].to_numpy()
-    for service, rows in frame.groupby("service", sort=True):
-        severities = [int(worst) for worst in rows["severity"]]
-        yield Patterns(str(service), list(rows["into_id"]), list(rows["template"]), severities, events[rows.index])
-
-
-def by_minute(buckets: Buckets, minutes: Minutes, service: str, pattern_id: str | None = None) -> Floats:
-    """Events a minute of a service, or of one of its patterns."""
-    of_pattern = f" AND into_id = {literal(pattern_id)}" if pattern_id else ""
-    frame = buckets.frame(
-        f"SELECT {minutes.index(1)} AS i, sum(events)::DOUBLE AS events FROM pattern_minute JOIN {KNOWN} "
-        f"USING (pattern_id) WHERE service = {literal(service)}{of_pattern} AND {minutes.condition} GROUP BY i"
-    )
-    events = np.zeros(minutes.count)
-    events[frame["i"].to_numpy()] = frame["events"].to_numpy()
-    return events
 
 
 def shown(service: str, pattern_id: str, since: datetime, until: datetime) -> str:

@@ -5,55 +5,21 @@ minutes fall after its first sight? What comes and goes with an error spike belo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+import numpy as np
 
 from logpipe.record import ERROR_SEVERITY
 from logpipe_analysis import pattern_series, phrases
-from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.buckets import MINUTE, Buckets
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.pattern_series import History, Minutes
-from logpipe_analysis.patterns import KNOWN
+from logpipe_analysis.pattern_series import History, Minutes, Patterns, Rows
 from logpipe_analysis.settings import NewPatternSettings
 
-_MINUTE = timedelta(minutes=1)
 _NEW = "Never seen before"
-
-_FIRST_SEEN = f"""
-WITH volume AS (
-    SELECT service, minute, sum(events) AS events,
-        sum(sum(events)) OVER (PARTITION BY service ORDER BY minute) AS so_far,
-        sum(sum(events)) OVER (PARTITION BY service) AS total,
-        min(minute) OVER (PARTITION BY service) AS first_minute,
-        max(minute) OVER (PARTITION BY service) AS last_minute
-    FROM rollup_minute
-    WHERE minute >= $since AND minute < $until -- a record with a wrong clock, years before, is no history
-    GROUP BY service, minute
-),
-severe AS (
-    SELECT DISTINCT service, into_id
-    FROM pattern_minute JOIN {KNOWN} USING (pattern_id)
-    WHERE minute < $until AND severity >= $severity AND NOT muted
-),
-seen AS (
-    SELECT service, into_id AS pattern_id, any_value(template) AS template, max(severity) AS severity,
-        min(minute) AS first_seen, max(minute) AS last_seen, sum(events)::BIGINT AS events,
-        count(DISTINCT minute) AS minutes
-    FROM pattern_minute JOIN {KNOWN} USING (pattern_id) SEMI JOIN severe USING (service, into_id)
-    WHERE minute < $until
-    GROUP BY service, into_id
-    HAVING sum(events) >= $least
-)
-SELECT seen.service, pattern_id, template, severity, seen.events, minutes, epoch_us(first_seen), epoch_us(last_seen),
-    epoch(first_seen - first_minute) AS before_s, epoch(last_minute - first_minute) AS span_s,
-    (1 - (so_far - volume.events) / total)::DOUBLE AS share_after
-FROM seen
-JOIN volume ON volume.service = seen.service AND volume.minute = first_seen
-WHERE first_seen >= $since AND template <> '<*>'
-ORDER BY first_seen, seen.service, pattern_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +28,7 @@ class _Pattern:
     pattern_id: str
     template: str
     severity: int
+    rows: Rows
     events: int
     minutes: int
     first_seen: datetime
@@ -76,7 +43,7 @@ def detect(
 ) -> tuple[list[Finding], list[Finding]]:
     """The findings, and the spikes: with the new patterns that came and went with them named."""
     found, told = [], list(spikes)
-    for pattern in _new(buckets, history.minutes.until, settings):
+    for pattern in _new(buckets, history, settings):
         host = next((i for i, spike in enumerate(told) if _belongs(buckets, history.minutes, pattern, spike)), None)
         if host is None:
             found.append(_finding(buckets, history.minutes, settings, pattern))
@@ -88,54 +55,63 @@ def detect(
     return found, told
 
 
-def _new(buckets: Buckets, until: datetime, settings: NewPatternSettings) -> list[_Pattern]:
-    rows = buckets.store.execute(
-        _FIRST_SEEN,
-        {
-            "since": buckets.range.since,
-            "until": until,
-            "severity": settings.min_severity,
-            "least": settings.min_events,
-        },
-    )
-    patterns = []
-    for service, pattern_id, template, severity, events, minutes, first_us, last_us, before_s, span_s, after in rows:
-        warm_s = min(settings.warm_up_minutes * 60, settings.warm_up_share * span_s)
-        if before_s < warm_s or before_s <= 0:
+def _new(buckets: Buckets, history: History, settings: NewPatternSettings) -> list[_Pattern]:
+    """The earliest first."""
+    before = pattern_series.seen_before(buckets.store, history.minutes.since)
+    found = [
+        pattern
+        for patterns in history.services
+        for pattern in _of_service(patterns, history.minutes, settings)
+        if (pattern.service, pattern.pattern_id) not in before
+    ]
+    return sorted(found, key=lambda one: (one.first_seen, one.service, one.pattern_id))
+
+
+def _of_service(patterns: Patterns, minutes: Minutes, settings: NewPatternSettings) -> Iterator[_Pattern]:
+    volume = patterns.volume_by_minute(minutes)
+    logged = np.flatnonzero(volume)
+    warm = min(settings.warm_up_minutes, settings.warm_up_share * (logged[-1] - logged[0]))
+    share_after = 1 - (np.cumsum(volume) - volume) / volume.sum()
+    for at, (template, severity, rows) in enumerate(
+        zip(patterns.templates, patterns.severities, patterns.rows, strict=True)
+    ):
+        first, events = int(rows.minute.min()), int(rows.events.sum())
+        before = first - int(logged[0])
+        if (
+            severity < settings.min_severity
+            or template in ("", "<*>")
+            or events < settings.min_events
+            or before < max(warm, 1)
+        ):
             continue
-        p_value = max(after, 1e-12) ** minutes
-        burst = severity >= ERROR_SEVERITY and events >= settings.burst_events and events >= 3 * minutes
+        came, after = len(np.unique(rows.minute)), float(share_after[first])
+        p_value = max(after, 1e-12) ** came
+        burst = severity >= ERROR_SEVERITY and events >= settings.burst_events and events >= 3 * came
         if p_value <= settings.p_value or burst:
-            first_seen, last_seen = (datetime.fromtimestamp(us / 1e6, UTC) for us in (first_us, last_us))
-            patterns.append(
-                _Pattern(
-                    service,
-                    pattern_id,
-                    template,
-                    severity,
-                    events,
-                    minutes,
-                    first_seen,
-                    last_seen,
-                    timedelta(seconds=before_s),
-                    min(p_value, after ** math.log2(events + 1)),
-                )
+            yield _Pattern(
+                patterns.service,
+                patterns.ids[at],
+                template,
+                severity,
+                rows,
+                events,
+                came,
+                minutes.at(first),
+                minutes.at(int(rows.minute.max())),
+                before * MINUTE,
+                min(p_value, after ** math.log2(events + 1)),
             )
-    return patterns
 
 
 def _belongs(buckets: Buckets, minutes: Minutes, pattern: _Pattern, spike: Finding) -> bool:
     """It began in the spike and is hardly seen outside of it."""
-    slack = 3 * max(buckets.range.bucket, _MINUTE)
-    end = spike.ended_at or buckets.range.until
-    if spike.service != pattern.service or not spike.started_at - slack <= pattern.first_seen < end + slack:
+    slack = 3 * max(buckets.range.bucket, MINUTE)
+    start, end = spike.started_at - slack, (spike.ended_at or buckets.range.until) + slack
+    if spike.service != pattern.service or not start <= pattern.first_seen < end:
         return False
-    rows = buckets.store.execute(
-        f"SELECT coalesce(sum(events) FILTER (minute >= ? AND minute < ?), 0)::BIGINT FROM pattern_minute "
-        f"JOIN {KNOWN} USING (pattern_id) WHERE service = ? AND into_id = ? AND minute < ?",
-        [spike.started_at - slack, end + slack, pattern.service, pattern.pattern_id, minutes.until],
-    )
-    return int(rows[0][0]) >= 0.9 * pattern.events
+    first, stop = (-((minutes.since - moment) // MINUTE) for moment in (start, end))
+    inside = (pattern.rows.minute >= first) & (pattern.rows.minute < stop)
+    return int(pattern.rows.events[inside].sum()) >= 0.9 * pattern.events
 
 
 def _finding(buckets: Buckets, minutes: Minutes, settings: NewPatternSettings, pattern: _Pattern) -> Finding:
@@ -145,9 +121,9 @@ def _finding(buckets: Buckets, minutes: Minutes, settings: NewPatternSettings, p
     examples = pattern_series.examples(buckets, pattern.service, pattern.pattern_id, pattern.first_seen, minutes.until)
     # The minute of the roll-up is the beginning of it; the first example says it exactly.
     start = min((one.ts for one in examples), default=pattern.first_seen)
-    end = None if lasts else pattern.last_seen + _MINUTE
-    length = max((end or buckets.range.until) - start, _MINUTE)
-    rate = pattern.events / (length / _MINUTE)
+    end = None if lasts else pattern.last_seen + MINUTE
+    length = max((end or buckets.range.until) - start, MINUTE)
+    rate = pattern.events / (length / MINUTE)
     name = phrases.shortened(pattern.template, 120)
     is_error = pattern.severity >= ERROR_SEVERITY
     return Finding(
@@ -174,7 +150,7 @@ def _finding(buckets: Buckets, minutes: Minutes, settings: NewPatternSettings, p
             pattern.service,
             pattern.pattern_id,
             pattern.first_seen,
-            min((end or buckets.range.until) + _MINUTE, buckets.range.until),
+            min((end or buckets.range.until) + MINUTE, buckets.range.until),
         ),
         fingerprint=fingerprint("new_pattern", pattern.service, None, pattern.pattern_id),
     )

@@ -17,7 +17,7 @@ from logpipe_analysis import pattern_series, phrases
 from logpipe_analysis.buckets import MINUTE, Buckets, Floats
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.pattern_series import History, Minutes, Patterns
+from logpipe_analysis.pattern_series import History, Minutes, Patterns, Rows
 from logpipe_analysis.settings import PatternSurgeSettings
 from logpipe_analysis.statistics import counts
 from logpipe_analysis.statistics.counts import Excess
@@ -32,6 +32,7 @@ class _Candidate:
     pattern_id: str
     template: str
     severity: int
+    rows: Rows
     score: float
 
 
@@ -56,11 +57,12 @@ def detect(
     minutes = history.minutes
     found = [one for patterns in history.services for one in _candidates(patterns, minutes, settings)]
     chosen = sorted(found, key=lambda one: (-one.score, one.service, one.pattern_id))[: settings.max_candidates]
-    volumes = {service: pattern_series.by_minute(buckets, minutes, service) for service in {c.service for c in chosen}}
+    wanted = {candidate.service for candidate in chosen}
+    volumes = {one.service: one.volume_by_minute(minutes) for one in history.services if one.service in wanted}
     surges = [
         surge
         for candidate in chosen
-        for surge in _surges(buckets, minutes, settings, candidate, volumes[candidate.service])
+        for surge in _surges(minutes, settings, candidate, volumes[candidate.service])
         if not _is_told(minutes, surge, others, settings)
     ]
     return [_finding(buckets, minutes, settings, group) for group in _grouped(surges, settings.max_gap_minutes)]
@@ -77,14 +79,19 @@ def _candidates(patterns: Patterns, minutes: Minutes, settings: PatternSurgeSett
     for at in map(int, np.flatnonzero(score > settings.candidate_score)):
         if patterns.templates[at] not in ("", "<*>"):
             yield _Candidate(
-                patterns.service, patterns.ids[at], patterns.templates[at], patterns.severities[at], float(score[at])
+                patterns.service,
+                patterns.ids[at],
+                patterns.templates[at],
+                patterns.severities[at],
+                patterns.rows[at],
+                float(score[at]),
             )
 
 
 def _surges(
-    buckets: Buckets, minutes: Minutes, settings: PatternSurgeSettings, candidate: _Candidate, volume: Floats
+    minutes: Minutes, settings: PatternSurgeSettings, candidate: _Candidate, volume: Floats
 ) -> Iterator[_Surge]:
-    events = pattern_series.by_minute(buckets, minutes, candidate.service, candidate.pattern_id)
+    events = candidate.rows.by_minute(minutes)
     first = int(np.flatnonzero(events)[0])
     own, total = events[first:], volume[first:]
     judged = _judged(own, total - own, settings)

@@ -7,17 +7,16 @@ whose cause is gone.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
-import numpy.typing as npt
 
 from logpipe_analysis import pattern_series, phrases
 from logpipe_analysis.buckets import MINUTE, Buckets, Floats
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
-from logpipe_analysis.pattern_series import History, Minutes, Patterns
+from logpipe_analysis.pattern_series import History, Minutes, Patterns, Rows
 from logpipe_analysis.settings import PatternVanishedSettings
 
 _WARNING = 13
@@ -30,6 +29,7 @@ class _Gap:
     service: str
     pattern_id: str
     template: str
+    rows: Rows
     start: int
     end: int | None
     """None where the range ends in it."""
@@ -51,8 +51,8 @@ def detect(
     minutes = history.minutes
     found: list[Finding] = []
     for patterns in history.services:
-        gaps = [_closely(buckets, minutes, gap) for gap in _gaps(patterns, minutes, settings)]
-        told = [gap for gap in gaps if gap and not _is_told(minutes, gap, silences, settings)]
+        gaps = [_closely(minutes, gap) for gap in _gaps(patterns, minutes, settings)]
+        told = [gap for gap in gaps if not _is_told(minutes, gap, silences, settings)]
         found += [_finding(buckets, minutes, group) for group in _together(told, settings.together_minutes)]
     return found
 
@@ -67,6 +67,7 @@ def _gaps(patterns: Patterns, minutes: Minutes, settings: PatternVanishedSetting
                     patterns.service,
                     patterns.ids[at],
                     patterns.templates[at],
+                    patterns.rows[at],
                     start,
                     ended,
                     before,
@@ -112,24 +113,13 @@ def _dispersion(events: Floats, volume: Floats, settings: PatternVanishedSetting
     return max(settings.dispersion, surplus)
 
 
-def _closely(buckets: Buckets, minutes: Minutes, gap: _Gap) -> _Gap | None:
+def _closely(minutes: Minutes, gap: _Gap) -> _Gap:
     """The gap by minutes."""
-    seen: npt.NDArray[np.int64] = np.flatnonzero(
-        pattern_series.by_minute(buckets, minutes, gap.service, gap.pattern_id)
-    )
+    seen = np.unique(gap.rows.minute)
     start = int(seen[seen < gap.start * minutes.per_bin][-1]) + 1
     later = seen[seen >= start]
     end = int(later[0]) if len(later) else None
-    return _Gap(
-        gap.service,
-        gap.pattern_id,
-        gap.template,
-        start,
-        end,
-        gap.before * minutes.per_bin,
-        gap.expected,
-        gap.dispersion,
-    )
+    return replace(gap, start=start, end=end, before=gap.before * minutes.per_bin)
 
 
 def _is_told(minutes: Minutes, gap: _Gap, silences: Sequence[Finding], settings: PatternVanishedSettings) -> bool:
