@@ -4,21 +4,25 @@ Only what is to differ from the defaults stands in it. Names are those of `setti
 """
 
 import difflib
+import math
 import tomllib
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from logpipe.errors import SettingError
 from logpipe_analysis.settings import Settings
+
+_DAY_S: Final = 86_400
 
 
 def load(path: str | Path) -> Settings:
     """The settings in a file; what it does not name is as by default.
 
     Raises:
-        SettingError: the file cannot be read, has a name that is none of a setting's, or a value of another type.
+        SettingError: the file cannot be read, has a name that is none of a setting's, or a value of another type or
+            out of bounds.
     """
     try:
         with Path(path).open("rb") as file:
@@ -48,16 +52,24 @@ def _value(default: Any, value: Any, name: str) -> Any:
             raise _wrong(name, value, "is a table", f"with [{name.rpartition(' ')[2]}] and its settings below")
         return _changed(default, value, f"{name}.")
     if isinstance(default, timedelta):
-        if not _is_number(value, float) or value <= 0:
-            raise _wrong(name, value, "is a number of seconds", f"as {default.total_seconds():g}")
+        if not _is_number(value, float) or not 1 <= value <= _DAY_S:
+            raise _wrong(
+                name, value, f"is a number of seconds, from 1 to {_DAY_S:,}", f"as {default.total_seconds():g}"
+            )
         return timedelta(seconds=value)
     if isinstance(default, tuple):
         if not isinstance(value, list) or not all(_is_number(one, int) for one in value) or not value:
             raise _wrong(name, value, "is a list of whole numbers", f"as {list(default)}")
+        if min(value) < 1 or (default[0] == 1 and value[0] != 1):
+            first = ", the first of them 1" if default[0] == 1 else ""
+            raise _wrong(name, value, f"is a list of whole numbers from 1 on{first}", f"as {list(default)}")
         return tuple(value)
     if not _is_number(value, type(default)):
         kind = "a number" if isinstance(default, float) else "a whole number"
         raise _wrong(name, value, f"is {kind}", f"as {default}")
+    bounds = _bounds(name.rpartition(".")[2].rpartition(" ")[2])
+    if not bounds.hold(value):
+        raise _wrong(name, value, f"is a number {bounds}", f"as {default}")
     return type(default)(value)
 
 
@@ -73,3 +85,53 @@ def _unknown(name: str, known: list[str], where: str) -> SettingError:
 
 def _wrong(name: str, value: object, wanted: str, remedy: str) -> SettingError:
     return SettingError(f"{name} {wanted}, and {value!r} is none", remedy=f"write it {remedy}", reason="bad_setting")
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    least: float
+    most: float = math.inf
+    beyond: bool = False
+    """Neither bound is a value itself."""
+
+    def hold(self, value: float) -> bool:
+        within = self.least < value < self.most if self.beyond else self.least <= value <= self.most
+        return within and math.isfinite(value)
+
+    def __str__(self) -> str:
+        if self.beyond:
+            return f"above {self.least:g}" + (f" and below {self.most:g}" if math.isfinite(self.most) else "")
+        return f"from {self.least:g} " + (f"to {self.most:g}" if math.isfinite(self.most) else "on")
+
+
+_CHANCES: Final = ("p_value", "alpha", "false_share", "quantile")
+_SHARES: Final = ("share", "presence", "occupancy")
+_AT_LEAST_ONE: Final = frozenset(
+    (
+        *("history_days", "history_buckets", "share_histories", "island_days", "max_buckets", "hampel_window"),
+        *(
+            "bin_events",
+            "bin_buckets",
+            "min_bins_a_day",
+            "slots",
+            "max_values",
+            "max_rows",
+            "max_queries",
+            "record_values",
+        ),
+        *("before_minutes", "after_minutes", "min_length"),
+    )
+)
+
+
+def _bounds(name: str) -> _Bounds:
+    """Of a setting, by what its name says it is."""
+    if name.endswith(_CHANCES):
+        return _Bounds(0, 1, beyond=True)
+    if name.endswith(_SHARES):
+        return _Bounds(0, 1)
+    if name == "dispersion":
+        return _Bounds(0, beyond=True)
+    if name == "look_factor":
+        return _Bounds(1, beyond=True)
+    return _Bounds(1 if name in _AT_LEAST_ONE else 0)

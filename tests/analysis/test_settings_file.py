@@ -1,9 +1,10 @@
 """Settings of the detectors from a file."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,8 +54,22 @@ def test_what_is_named_differs_from_the_default(read: Read) -> None:
         ('[error_spike]\nmin_ratio = "x"', "min_ratio is a number, and 'x' is none"),
         ("[error_spike]\nwindows = 3", r"windows is a list of whole numbers, and 3 is none; write it as \[1, 3, 8\]"),
         ("[error_spike]\nwindows = []", "windows is a list of whole numbers"),
-        ("bucket = '1m'", "bucket is a number of seconds, and '1m' is none; write it as 60"),
-        ("bucket = 0", "bucket is a number of seconds, and 0 is none"),
+        ("bucket = '1m'", "bucket is a number of seconds, from 1 to 86,400, and '1m' is none; write it as 60"),
+        ("bucket = 0", "bucket is a number of seconds, from 1 to 86,400, and 0 is none"),
+        ("bucket = 1e20", "bucket is a number of seconds, from 1 to 86,400"),
+        (
+            "[error_spike]\nfalse_share = 7",
+            "false_share is a number above 0 and below 1, and 7 is none; write it as 0.1",
+        ),
+        ("[latency]\np_value = 0", "latency.p_value is a number above 0 and below 1"),
+        ("[silence]\nmin_occupancy = 1.1", "min_occupancy is a number from 0 to 1, and 1.1 is none"),
+        ("[error_spike]\nmin_ratio = -1", "min_ratio is a number from 0 on, and -1 is none"),
+        ("[error_spike]\nmin_ratio = inf", "min_ratio is a number from 0 on"),
+        ("[error_spike]\nmin_ratio = nan", "min_ratio is a number from 0 on"),
+        ("[error_spike]\nhistory_days = 0", "history_days is a number from 1 on"),
+        ("[silence]\ndispersion = 0", "dispersion is a number above 0, and 0 is none"),
+        ("[error_spike]\nwindows = [3, 8]", "a list of whole numbers from 1 on, the first of them 1"),
+        ("[volume]\nwindows = [0]", r"a list of whole numbers from 1 on, and \[0\] is none"),
         ("bucket =", "settings.toml is not TOML: "),
     ],
 )
@@ -68,3 +83,21 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     """By its name."""
     with pytest.raises(SettingError, match=r"none\.toml: no such file or directory"):
         load(tmp_path / "none.toml")
+
+
+def test_every_default_can_be_written_down(read: Read) -> None:
+    """It is within its own bounds."""
+
+    def lines(settings: Any, table: str = "") -> Iterator[str]:
+        own = {one.name: getattr(settings, one.name) for one in fields(settings)}
+        yield from [f"[{table}]"] * bool(table)
+        for name, value in own.items():
+            if isinstance(value, timedelta):
+                yield f"{name} = {value.total_seconds()}"
+            elif not is_dataclass(value):
+                yield f"{name} = {list(value) if isinstance(value, tuple) else value}"
+        for name, value in own.items():
+            if is_dataclass(value):
+                yield from lines(value, name)
+
+    assert read("\n".join(lines(Settings()))) == Settings()
