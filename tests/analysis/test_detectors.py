@@ -177,6 +177,21 @@ def test_a_new_exception_is_found_among_known_ones(traffic: Traffic, filled: Fil
     assert finding.started_at >= at(300)
 
 
+def test_an_error_from_before_the_range_is_not_new(traffic: Traffic, filled: Filled) -> None:
+    """The range may be shorter than what the store holds."""
+    seen = traffic(1, 400, 60, message="request done")
+    returned = traffic(
+        2, 400, lambda minutes: 5.0 * ((minutes < 5) | (minutes >= 300)), severity=17, message="no stock"
+    )
+    store = filled(seen, returned)
+    assert analyze(store, kinds=["new_pattern"], settings=Settings(max_buckets=200)).findings == []
+    store.execute(
+        "DELETE FROM pattern_minute WHERE minute < (SELECT min(minute) + INTERVAL 5 MINUTE FROM pattern_minute)"
+    )
+    store.execute("DELETE FROM analyses")
+    assert len(analyze(store, kinds=["new_pattern"], settings=Settings(max_buckets=200)).findings) == 1
+
+
 def test_a_new_error_that_comes_and_goes_with_an_outage_belongs_to_it(traffic: Traffic, filled: Filled) -> None:
     """One finding, which says that the error is new."""
     sound = traffic(1, 300, 60, message="request done", severity=_either(np.isnan, 0, 0.003, 17, 9))
