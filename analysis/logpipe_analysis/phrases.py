@@ -45,9 +45,9 @@ def clock(moment: datetime, bucket: timedelta) -> str:
 
 
 def span(start: datetime, end: datetime | None, bucket: timedelta) -> str:
-    """From and to: 09:14–09:26, or since 09:14 while it lasts."""
+    """From and to: 09:14–09:26, or since 2026-01-31 09:14 while it lasts: who reads of it may do so days later."""
     if end is None:
-        return f"since {clock(start, bucket)}"
+        return f"since {start:%Y-%m-%d} {clock(start, bucket)}"
     far = f"{end:%Y-%m-%d} " if end.date() != start.date() else ""
     return f"{clock(start, bucket)}–{far}{clock(end, bucket)}"
 
