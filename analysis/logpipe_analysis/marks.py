@@ -73,13 +73,16 @@ def mute(store: Store, finding: Finding, reason: str | None, until: datetime | N
     )  # fmt: skip
 
 
-def unmute(store: Store, finding: Finding, now: datetime) -> None:
-    """Take a mute back."""
+def unmute(store: Store, finding: Finding, now: datetime) -> bool:
+    """Take a mute back; returns whether there was one."""
+    if finding.status != "muted" and finding.fingerprint not in in_force(store, now).muted:
+        return False
     _say(
         store, finding, Mark("unmute", None, None, now),
         "UPDATE findings SET status = if(ended_at IS NULL, 'open', 'resolved') "
         "WHERE fingerprint = $fingerprint AND status = 'muted'",
     )  # fmt: skip
+    return True
 
 
 def resolve(store: Store, finding: Finding, reason: str | None, now: datetime) -> None:

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, RowLimit, Service, Since, Until, stretch
+from logpipe.cli.options import (
+    DEFAULT_DATABASE,
+    Database,
+    Json,
+    RowLimit,
+    Service,
+    Since,
+    Until,
+    known_service,
+    stretch,
+)
 
 if TYPE_CHECKING:
     from logpipe_analysis.cost import Cost, Saving
@@ -42,6 +52,7 @@ def cost(
 
     with Store.open(db, read_only=True) as store:
         scope = Scope(*stretch(store, since, until), service, limit or None)
+        known_service(store, service)
         found = costs.cost(store, scope, by_pattern=by_pattern, sample=sample or (), demote=demote or ())
     lines = found.lines[: limit or None]
     if json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, Service
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, Service, known_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +49,7 @@ def diff(
 
     with open_sealed(db) as store:
         asked = _asked(store, a, b)
+        known_service(store, service)
         of_service = None if all_services else service or asked.service
         found = compare(store, asked.a, asked.b, Scope(of_service, errors))
     if json:

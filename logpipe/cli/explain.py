@@ -52,14 +52,11 @@ def _print_rows(store: "Store", finding_id: str) -> None:
 
 
 def _show(whole: "Explained") -> None:
-    from rich.text import Text
-
     from logpipe.cli import output
     from logpipe_analysis import phrases
 
     finding = whole.finding
-    screen = output.console()
-    screen.print(Text(output.harmless(f"{finding.title}\n\n{finding.explanation}\n")))
+    output.wrapped(f"{output.one_line(finding.title)}\n\n{output.one_line(finding.explanation)}\n")
     facts = {
         "id": f"{finding.finding_id} ({finding.status})",
         "kind": f"{finding.kind}, {finding.severity}",
@@ -72,15 +69,15 @@ def _show(whole: "Explained") -> None:
         "score": f"{phrases.number(finding.score)}, confidence {finding.confidence:.3f}",
     }
     for name, value in facts.items():
-        screen.print(Text(f"{name:>10}  {output.harmless(value)}"))
+        output.wrapped(f"{name:>10}  {output.one_line(value)}")
     for mark in whole.marks:
         ends = f" until {mark.until:%Y-%m-%d %H:%M}" if mark.until else ""
         said = " ".join(part for part in (f"{mark.made_at:%Y-%m-%d %H:%M}", mark.text) if part)
-        screen.print(Text(output.harmless(f"{mark.action:>10}{ends}  {said}")))
-    screen.print(Text(output.harmless(f"\n{finding.sql}\n")))
+        output.wrapped(f"{mark.action:>10}{ends}  {said}")
+    output.wrapped(f"\n{finding.sql}\n")
     output.table(whole.columns, whole.rows)
     for line in whole.lines:
-        screen.print(Text(output.harmless(f"{output.place(line.path)}:{line.source_pos}\n    {line.text}")))
+        output.wrapped(f"{output.place(line.path)}:{line.source_pos}\n    {line.text}")
 
 
 def _figure(value: float | None, unit: str | None) -> str:

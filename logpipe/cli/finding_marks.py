@@ -45,7 +45,9 @@ def mute(
     until = now + parse_span(span) if span else None
     with _finding(db, finding_id) as (store, finding):
         marks.mute(store, finding, reason, until, now)
-    output.note(f"muted {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'for good'}: {finding.title}")
+    output.note(
+        f"muted {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'for good'}: {output.one_line(finding.title)}"
+    )
 
 
 def unmute(finding_id: FindingId, db: Database = DEFAULT_DATABASE) -> None:
@@ -54,8 +56,8 @@ def unmute(finding_id: FindingId, db: Database = DEFAULT_DATABASE) -> None:
     from logpipe_analysis import marks
 
     with _finding(db, finding_id) as (store, finding):
-        marks.unmute(store, finding, datetime.now(UTC))
-    output.note(f"no longer muted: {finding.title}")
+        was_muted = marks.unmute(store, finding, datetime.now(UTC))
+    output.note(f"{'no longer' if was_muted else 'was not'} muted: {output.one_line(finding.title)}")
 
 
 def resolve(finding_id: FindingId, reason: Reason = None, db: Database = DEFAULT_DATABASE) -> None:
@@ -65,7 +67,7 @@ def resolve(finding_id: FindingId, reason: Reason = None, db: Database = DEFAULT
 
     with _finding(db, finding_id) as (store, finding):
         marks.resolve(store, finding, reason, datetime.now(UTC))
-    output.note(f"resolved: {finding.title}")
+    output.note(f"resolved: {output.one_line(finding.title)}")
 
 
 def note(
@@ -77,9 +79,11 @@ def note(
     from logpipe.cli import output
     from logpipe_analysis import marks
 
+    if not text.strip():
+        raise typer.BadParameter("a note says something; this one is empty")
     with _finding(db, finding_id) as (store, finding):
         marks.note(store, finding, text, datetime.now(UTC))
-    output.note(f"noted: {finding.title}")
+    output.note(f"noted: {output.one_line(finding.title)}")
 
 
 @contextmanager

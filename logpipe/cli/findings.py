@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpipe.cli.finding_marks import mute, note, resolve, unmute
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, known_service
 
 if TYPE_CHECKING:
     from logpipe_analysis.finding import Finding, Kind, Severity
@@ -48,6 +48,7 @@ def findings(
         found = load(store, status=status, kind=kind, service=service, severity=severity)
         if not muted and status is None:
             found = [one for one in found if one.status != "muted"]
+        known_service(store, service)
         if not json:
             show_grouped(store, found)
     if json:
@@ -90,14 +91,12 @@ def known_severity(name: str | None) -> "Severity | None":
 
 def show(found: "Sequence[Finding]", indent: int = 0) -> None:
     """A list for people: one block a finding, its sentence under its facts."""
-    from rich.padding import Padding
     from rich.text import Text
 
-    from logpipe.cli.output import console, harmless
+    from logpipe.cli.output import one_line, wrapped
     from logpipe_analysis import phrases
 
     colours = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
-    screen = console()
     for finding in found:
         lasted = phrases.duration(finding.ended_at - finding.started_at) if finding.ended_at else "ongoing"
         head = Text.assemble(
@@ -105,7 +104,7 @@ def show(found: "Sequence[Finding]", indent: int = 0) -> None:
             (f"{finding.severity:<8}", colours[finding.severity]),
             f"  {finding.kind:<13}  {finding.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
             (finding.finding_id, "bold"),
-            f"  {harmless(phrases.shortened(finding.service))}",
+            f"  {phrases.shortened(one_line(finding.service))}",
         )
-        screen.print(head)
-        screen.print(Padding(Text(harmless(finding.explanation)), (0, 0, 0, 10 + indent)))
+        wrapped(head)
+        wrapped(one_line(finding.explanation), 10 + indent)

@@ -205,15 +205,14 @@ def _print(verdict: "Verdict") -> None:
     from logpipe_analysis.gate.verdict import headline
 
     colours = {"pass": "bold green", "fail": "bold red", "not_enough_data": "bold yellow"}
-    screen = output.console()
-    screen.print(
+    output.wrapped(
         Text.assemble(
             (verdict.answer.replace("_", " "), colours[verdict.answer]), f"  {output.harmless(headline(verdict))}"
         )
     )
     for reason in verdict.reasons:
-        screen.print(Text(output.harmless(f"  {reason}")))
+        output.wrapped(reason, 2)
     for line in verdict.evidence:
-        screen.print(Text(output.harmless(f"  {output.place(line.path)}:{line.source_pos}\n      {line.text}")))
+        output.wrapped(f"{output.place(line.path)}:{line.source_pos}\n    {line.text}", 2)
     for note in verdict.notes:
         output.note(f"note: {note}")

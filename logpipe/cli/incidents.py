@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, Service
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, Service, known_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ def incidents(
 
     with Store.open(db, read_only=True) as store:
         found = kept.load(store) if incident_id is None else [kept.find(store, incident_id, db)]
+        known_service(store, service)
     found = [one for one in found if (one.open or not only_open) and service in (None, *one.services)]
     if json:
         output.json_lines(map(_row, found))
@@ -66,10 +67,9 @@ def show_grouped(store: "Store", found: "Sequence[Finding]") -> None:
 
 def _head(one: "Incident", *, counted: bool) -> None:
     """The line of an incident, and what probably happened under it."""
-    from rich.padding import Padding
     from rich.text import Text
 
-    from logpipe.cli.output import console, harmless
+    from logpipe.cli.output import one_line, wrapped
     from logpipe_analysis import phrases
 
     lasted = phrases.duration(one.ended_at - one.started_at) if one.ended_at else "ongoing"
@@ -78,22 +78,20 @@ def _head(one: "Incident", *, counted: bool) -> None:
         (f"{one.severity:<8}", _COLOURS[one.severity]),
         f"  {'incident':<13}  {one.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
         (one.incident_id, "bold"),
-        f"  {harmless(', '.join(one.services))}{count}",
+        f"  {one_line(', '.join(one.services))}{count}",
     )
-    console().print(head)
-    console().print(Padding(Text(harmless(one.title)), (0, 0, 0, 10)))
+    wrapped(head)
+    wrapped(one_line(one.title), 10)
 
 
 def _whole(one: "Incident") -> None:
     """Its findings, and what links them."""
-    from rich.text import Text
-
     from logpipe.cli.findings import show
-    from logpipe.cli.output import console, harmless
+    from logpipe.cli.output import one_line, wrapped
 
     show(one.findings, indent=2)
     for link in one.links:
-        console().print(Text(harmless(f"  {link.one} and {link.other}: {link.reason}")))
+        wrapped(one_line(f"{link.one} and {link.other}: {link.reason}"), 2)
 
 
 def _row(one: "Incident") -> dict[str, object]:

@@ -31,6 +31,7 @@ _USAGE = frozenset(
     (
         "bad_command",
         "bad_url",
+        "merged_already",
         "same_pattern",
         "unknown_format",
         "unknown_pattern",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Database = Annotated[str, typer.Option("--db", envvar="LOGPIPE_DB", help="The database file.", metavar="FILE")]
 DEFAULT_DATABASE = "logs.duckdb"
 
+_NAMED = 10
+"""Services that are named where another was asked for."""
+
 SHARE_AFTER_S = 1.0
 """A command that writes for longer than this lets others use the database meanwhile."""
 
@@ -128,6 +131,18 @@ def stretch(store: "Store", since: str | None, until: str | None) -> tuple[datet
     if start is not None and end is not None and start >= end:
         raise typer.BadParameter("--since is not before --until")
     return start, end
+
+
+def known_service(store: "Store", name: str | None) -> None:
+    """Say on standard error where the store has no such service, and which it has."""
+    from logpipe.cli import output
+
+    if name is None or store.execute("SELECT 1 FROM rollup_minute WHERE service = ? LIMIT 1", [name]):
+        return
+    known = [service for (service,) in store.execute("SELECT DISTINCT service FROM rollup_minute ORDER BY 1")]
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    there = f"; there are {', '.join(map(output.one_line, known[:_NAMED]))}{more}" if known else ""
+    output.note(f"note: there is no service {name!r} in this store{there}")
 
 
 Service = Annotated[

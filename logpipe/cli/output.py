@@ -13,6 +13,7 @@ import orjson
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 def _colour_system(stream_is_terminal: bool) -> bool:
@@ -51,7 +52,23 @@ def place(path: str) -> str:
         return "standard input"
     relative = os.path.relpath(path)
     shown = path if relative.startswith("..") else relative
-    return _CONTROL_IN_NAME.sub(lambda found: found[0].encode("unicode_escape").decode(), shown)
+    return one_line(shown)
+
+
+def one_line(text: str) -> str:
+    """Text of a program, as a name, with control characters escaped: so that it stays on its line."""
+    return _CONTROL_IN_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def wrapped(text: "str | Text", indent: int = 0) -> None:
+    """A text on standard output, wrapped where it is longer than a line; no line ends in blanks."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen = console()
+    with screen.capture() as drawn:
+        screen.print(Padding(text if isinstance(text, Text) else Text(harmless(text)), (0, 0, 0, indent)))
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
 
 def error(sentence: str) -> None:
@@ -167,7 +184,7 @@ def _figure(value: float) -> str:
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_CONTROL_IN_NAME = re.compile(rf"{_CONTROL.pattern}|[\t\n]")
+_CONTROL_IN_LINE = re.compile(rf"{_CONTROL.pattern}|[\t\n]")
 
 
 def harmless(text: str) -> str:

@@ -15,6 +15,7 @@ from logpipe.cli.options import (
     Service,
     Since,
     Until,
+    known_service,
     stretch,
 )
 
@@ -28,6 +29,19 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What the events say, counted.")
 
 _ROWS = 20
+_DONE: "dict[Choice, str]" = {"pin": "pinned", "merge": "merged into", "name": "named", "mute": "muted"}
+_UNDONE: "dict[Choice, str]" = {
+    "pin": "no longer pinned",
+    "merge": "no longer merged by choice",
+    "name": "no longer named",
+    "mute": "no longer muted",
+}
+_NOTHING: "dict[Choice, str]" = {
+    "pin": "was not pinned",
+    "merge": "was not merged by choice",
+    "name": "had no name",
+    "mute": "was not muted by this id",
+}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `logpipe patterns` prints it.")]
 Off = Annotated[bool, typer.Option("--off", help="Undo it.")]
@@ -61,6 +75,7 @@ def patterns(
     with _opened(db) as store:
         mine(store)
         found = listed(store, Scope(*stretch(store, since, until), service), least)
+        known_service(store, service)
     shown = found[:limit] if limit else found
     if json:
         output.json_lines(map(asdict, shown))
@@ -119,15 +134,25 @@ def mute(pattern_id: Id, db: Database = DEFAULT_DATABASE, off: Off = False) -> N
 
 
 def _choose(db: str, pattern_id: str, choice: "Choice", value: str | None, off: bool) -> None:
-    from logpipe_analysis.pattern_choices import choose, undo
+    from logpipe.cli import output
+    from logpipe_analysis import phrases
+    from logpipe_analysis.pattern_choices import choose, told, undo
 
-    if choice in ("merge", "name") and (value is None) is not off:
+    if choice in ("merge", "name") and (not (value or "").strip()) is not off:
         raise typer.BadParameter("give the other id or the name, or --off")
     with _opened(db) as store:
         if off:
-            undo(store, pattern_id, choice)
+            done = _UNDONE[choice] if undo(store, pattern_id, choice) else _NOTHING[choice]
         else:
             choose(store, pattern_id, choice, value)
+            done = _DONE[choice]
+        pattern = told(store, pattern_id)
+    alike = f", with {plural(pattern.ids - 1, 'other id')}" if pattern.ids > 1 else ""
+    still = "; it is muted by another id" if off and choice == "mute" and pattern.muted else ""
+    of_name = f" “{value}”" if choice == "name" and value else ""
+    output.note(
+        f"{done}{of_name}: {phrases.shortened(pattern.template)} ({plural(pattern.events, 'event')}{alike}{still})"
+    )
 
 
 def _opened(db: str) -> "Store":
@@ -157,34 +182,29 @@ def _level(severity: int) -> str:
 
 def _show_list(found: "Sequence[Listed]") -> None:
     """One block a pattern: what it says under its figures, whole, for that is what one looks for."""
-    from rich.padding import Padding
     from rich.text import Text
 
-    from logpipe.cli.output import console, harmless
+    from logpipe.cli.output import one_line, wrapped
 
-    screen = console()
     for one in found:
         marks = "  ".join([*one.marks, *(["muted"] if one.muted else [])])
         head = Text.assemble(
             f"{one.events:>11,}  {one.event_share:>6.1%}  {_level(one.severity):<8}  ",
             (one.pattern_id, "bold"),
-            f"  {one.first_seen:%Y-%m-%d %H:%M} – {one.last_seen:%Y-%m-%d %H:%M}  {harmless(', '.join(one.services))}",
+            f"  {one.first_seen:%Y-%m-%d %H:%M} – {one.last_seen:%Y-%m-%d %H:%M}  {one_line(', '.join(one.services))}",
             ("  " + marks if marks else "", "yellow"),
         )
-        screen.print(head)
+        wrapped(head)
         named = f"{one.name}: " if one.name else ""
-        screen.print(Padding(Text(harmless(f"{named}{one.template}")), (0, 0, 0, 13)))
+        wrapped(f"{named}{one.template}", 13)
 
 
 def _show_whole(found: "Whole") -> None:
     from datetime import timedelta
 
-    from rich.text import Text
-
     from logpipe.cli import output
     from logpipe_analysis import phrases
 
-    screen = output.console()
     _show_list([found.pattern])
     if len(found.members) > 1:
         output.table(("merged of", "template"), found.members)
@@ -193,10 +213,12 @@ def _show_whole(found: "Whole") -> None:
         (f"from (steps of {phrases.duration(timedelta(seconds=found.step_s))})", "events"),
         found.trend,
     )
+    total = found.pattern.events
+    of_events = f"the newest {found.sampled:,} of {total:,} events" if found.sampled < total else plural(total, "event")
     for values in found.values:
-        seen = f"{plural(values.distinct, 'value')} in {plural(found.sampled, 'event')}"
-        screen.print(Text(output.harmless(f"\nplace {values.place}, after “{values.after}”: {seen}")))
+        seen = f"{plural(values.distinct, 'value')} in {of_events}"
+        output.wrapped(f"\nplace {values.place}, after “{values.after}”: {seen}")
         output.table(("value", "events"), values.counts)
     for line in found.lines:
         place = f"{output.place(line.path)}:{line.source_pos}"
-        screen.print(Text(output.harmless(f"{place}\n    {phrases.shortened(line.text, 500)}")))
+        output.wrapped(f"{place}\n    {phrases.shortened(line.text, 500)}")

@@ -14,6 +14,7 @@ from logpipe.cli.options import (
     Service,
     Since,
     Until,
+    known_service,
     stretch,
 )
 
@@ -51,6 +52,7 @@ def report(
     wanted = reports.find(name)
     with without_pandas(), open_sealed(db) as store:
         scope = reports.Scope(*stretch(store, since, until), service, limit or None)
+        known_service(store, service)
         with reports.run(store, wanted, scope) as result:
             if wanted.name == reports.SLOW_QUERIES and destination.form is Format.TABLE:
                 destination.write_page(result)

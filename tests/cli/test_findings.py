@@ -141,8 +141,32 @@ def test_a_muted_problem_is_heard_of_no_more(analysed: tuple[str, str]) -> None:
     shown = call("explain", finding_id, db).stdout
     assert "mute until" in shown
     assert "known" in shown
-    assert call("findings", "unmute", finding_id, db).returncode == 0
+    for said in ("no longer muted: shop: ", "was not muted: shop: "):
+        unmuted = call("findings", "unmute", finding_id, db)
+        assert (unmuted.returncode, unmuted.stderr.startswith(said)) == (0, True)
+    assert [one["action"] for one in _json("explain", finding_id, db)[0]["marks"]] == ["mute", "unmute"]
     assert len(_json("findings", db)) == 1
+
+
+def test_an_empty_note_is_refused(analysed: tuple[str, str]) -> None:
+    """There would be nothing to show."""
+    db, finding_id = analysed
+    done = call("findings", "note", finding_id, " ", db)
+    assert done.returncode == 2
+    assert "a note says something" in done.stderr
+    assert _json("explain", finding_id, db)[0]["marks"] == []
+
+
+def test_names_stay_on_their_line(analysed: tuple[str, str]) -> None:
+    """Control characters of a service or a route are shown escaped."""
+    db, finding_id = analysed
+    with Store.open(db.removeprefix("--db=")) as store:
+        store.execute("UPDATE findings SET service = E'sh\\nop', explanation = E'sh\\nop: \\x1b[31mGET /a\\tb'")
+    for words in (["findings"], ["explain", finding_id]):
+        shown = call(*words, db).stdout
+        assert r"sh\nop: \x1b[31mGET /a\tb" in shown
+        assert shown.count(r"sh\nop") == 2
+        assert not {"\x1b", "\t"} & set(shown)
 
 
 def test_notes_and_the_end_are_shown(analysed: tuple[str, str]) -> None:

@@ -1,5 +1,6 @@
 """`logpipe incidents`, and incidents in the lists of findings."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,16 @@ def test_an_incident_that_is_not_there_is_one_sentence(database: Path) -> None:
     done = call("incidents", "nonesuch", "--db", str(database))
     assert done.returncode == 1
     assert "no incident has the id 'nonesuch'" in done.stderr
+
+
+def test_names_stay_on_their_line(database: Path, tmp_path: Path) -> None:
+    """Control characters of a service are shown escaped, in the head of an incident and in what links it."""
+    own = tmp_path / "own.duckdb"
+    shutil.copy(database, own)
+    with Store.open(own) as store:
+        store.execute("UPDATE findings SET service = service || E'\n\x1b[31m'")
+        store.execute("UPDATE incidents SET title = E'both\n\x1b[31mfail'")
+    shown = call("incidents", "--db", str(own)).stdout
+    assert r"till\n\x1b[31m, shop\n\x1b[31m  2 findings" in shown
+    assert r"both\n\x1b[31mfail" in shown
+    assert "\x1b" not in shown

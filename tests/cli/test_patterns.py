@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from logpipe.store import Store
+from logpipe_analysis import pattern_listing
 from tests.commands import call
 
 
@@ -136,3 +137,63 @@ def test_slips_are_told(database: Path) -> None:
         done = call("patterns", *words, *db)
         assert done.returncode == 2
         assert said in " ".join(done.stderr.split())
+
+
+def test_what_was_done_is_said(database: Path) -> None:
+    """One line each on standard error, with the events and the other ids that it concerns."""
+    db = ("--db", str(database))
+    found = _list(database)
+    ann, bob = (found[f"sold <*> to {name}"] for name in ("ann", "bob"))
+    both = f"sold <*> to ann ({ann['events'] + bob['events']:,} events, with 1 other id"
+    for words, said in (
+        (["name", bob["pattern_id"], "a sale"], f"named “a sale”: sold <*> to bob ({bob['events']:,} events)"),
+        (["pin", bob["pattern_id"]], f"pinned: sold <*> to bob ({bob['events']:,} events)"),
+        (["merge", bob["pattern_id"], ann["pattern_id"]], f"merged into: {both})"),
+        (["mute", ann["pattern_id"]], f"muted: {both})"),
+        (["mute", bob["pattern_id"], "--off"], f"was not muted by this id: {both}; it is muted by another id)"),
+        (["mute", ann["pattern_id"], "--off"], f"no longer muted: {both})"),
+        (
+            ["merge", bob["pattern_id"], "--off"],
+            f"no longer merged by choice: sold <*> to bob ({bob['events']:,} events)",
+        ),
+    ):
+        done = call("patterns", *words, *db)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", f"{said}\n")
+
+
+def test_a_loop_of_merges_is_refused(database: Path) -> None:
+    """The other way round they are one already; the same once more is no loop."""
+    db = ("--db", str(database))
+    found = _list(database)
+    ann, bob, eve = (found[f"sold <*> to {name}"]["pattern_id"] for name in ("ann", "bob", "eve"))
+    for words in ([ann, bob], [ann, bob], [bob, eve]):
+        assert call("patterns", "merge", *words, *db).returncode == 0
+    for words in ([bob, ann], [eve, ann]):
+        done = call("patterns", "merge", *words, *db)
+        assert done.returncode == 2
+        assert f"patterns {words[0]} and {words[1]} are one already" in " ".join(done.stderr.split())
+
+
+def test_values_of_a_sample_say_so(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of how many of the pattern's events they are."""
+    monkeypatch.setattr(pattern_listing, "_SAMPLE", pattern_listing._SAMPLE.replace("LIMIT 10000", "LIMIT 10"))
+    stock = _list(database)["no stock of <*>"]["pattern_id"]
+    shown = call("patterns", "show", stock, "--db", str(database)).stdout
+    assert "10 values in the newest 10 of 36 events" in shown
+
+
+@pytest.mark.parametrize(
+    "command", [["patterns"], ["findings"], ["incidents"], ["cost"], ["report", "volume-by-stream"]]
+)
+def test_a_service_that_is_not_there_is_told(database: Path, command: list[str]) -> None:
+    """With those that are."""
+    told = "note: there is no service 'nosuch' in this store; there are shop, till\n"
+    assert told in call(*command, "--service", "nosuch", "--db", str(database)).stderr
+    assert "no service" not in call(*command, "--service", "shop", "--db", str(database)).stderr
+
+
+def test_no_line_ends_in_blanks(database: Path) -> None:
+    """Not where a text is wrapped either."""
+    shown = call("patterns", "--db", str(database)).stdout
+    assert shown
+    assert [line for line in shown.splitlines() if line != line.rstrip()] == []
