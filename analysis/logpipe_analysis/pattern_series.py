@@ -130,7 +130,7 @@ def _by_service(store: Store, minutes: Minutes) -> Iterator[Patterns]:
     members: dict[str, dict[str, list[slice]]] = defaultdict(lambda: defaultdict(list))
     templates: dict[str, str] = {}
     for service, pattern_id, start, end in zip(
-        counted.keys["service"], counted.keys["pattern_id"], [0, *counted.ends[:-1]], counted.ends, strict=True
+        counted.keys["service"], counted.keys["pattern_id"], [0, *counted.ends][:-1], counted.ends, strict=True
     ):
         if pattern_id in known:
             into_id, templates[into_id] = known[pattern_id]
