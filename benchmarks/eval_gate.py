@@ -78,12 +78,14 @@ def _answer(candidate: Traffic, seed: int) -> Answer:
 def _answer_of_looks(candidate: Traffic, seed: int) -> Answer:
     """The first answer that is one, as `logpipe gate --wait` would have it."""
     rows = _rows(candidate, np.random.default_rng([seed, 1]))
-    baseline = Sample(*_rows(replace(candidate, errors=ERROR_RATE, slower=1.0), np.random.default_rng([seed, 0])))
+    baseline = Sample.of_frames(
+        *_rows(replace(candidate, errors=ERROR_RATE, slower=1.0), np.random.default_rng([seed, 0]))
+    )
     before = 0
     for minutes in range(1, candidate.minutes + 1):
         number = look(minutes, SETTINGS)
         if number > before:
-            so_far = Sample(*(frame[frame["i"] < minutes] for frame in rows))
+            so_far = Sample.of_frames(*(frame[frame["i"] < minutes] for frame in rows))
             found = effects(baseline, so_far, SETTINGS, alpha_of(number, SETTINGS))
             answer = answered((baseline, so_far), found, SETTINGS)
             if answer != "not_enough_data":
@@ -95,8 +97,8 @@ def _answer_of_looks(candidate: Traffic, seed: int) -> Answer:
 def _samples(candidate: Traffic, seed: int) -> tuple[Sample, Sample]:
     same = replace(candidate, errors=ERROR_RATE, slower=1.0)
     return (
-        Sample(*_rows(same, np.random.default_rng([seed, 0]))),
-        Sample(*_rows(candidate, np.random.default_rng([seed, 1]))),
+        Sample.of_frames(*_rows(same, np.random.default_rng([seed, 0]))),
+        Sample.of_frames(*_rows(candidate, np.random.default_rng([seed, 1]))),
     )
 
 

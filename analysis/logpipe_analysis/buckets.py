@@ -17,7 +17,7 @@ import pandas as pd
 from logpipe.store import Store, rollup
 from logpipe.store.literals import literal
 from logpipe_analysis.cells import Cells
-from logpipe_analysis.coded import coded
+from logpipe_analysis.coded import Codes
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]
@@ -104,12 +104,16 @@ class Durations:
     """service, environment, operation_kind and operation; in order."""
     ends: Integers
     """Of each operation, where its cells end."""
+    keys: pd.DataFrame
+    """The same names and version: the cells of an operation are by version."""
+    key_ends: Integers
+    """Of each of these keys, where its cells end."""
     index: npt.NDArray[np.int32]
     """The bucket of time of each cell."""
-    bucket: npt.NDArray[np.int32]
+    bucket: npt.NDArray[np.int16]
     """The exponential bucket of each cell."""
-    events: Floats
-    sum_ms: Floats
+    events: npt.NDArray[np.uint32]
+    sum_ms: npt.NDArray[np.float32]
 
     def of(self, number: int) -> slice:
         """The cells of an operation."""
@@ -148,9 +152,11 @@ class Buckets:
                 counts="brief_counts",
                 latencies="brief_latencies",
             )
-            self.counts, self.latencies = self._indexed("brief_counts"), self._indexed("brief_latencies")
+            counts, latencies, timed = "brief_counts", "brief_latencies", "brief_latencies"
         else:
-            self.counts, self.latencies = self._indexed("rollup_minute"), self._indexed("latency_minute")
+            counts, latencies, timed = "rollup_minute", "latency_minute", "latency_histogram"
+        self.counts, self.latencies = self._indexed(counts), self._indexed(latencies)
+        self._timed = self._indexed(timed)
 
     def within(self, column: str) -> str:
         """The range as SQL."""
@@ -200,7 +206,8 @@ class Buckets:
         first, lowest = int(index.min()), int(bucket.min())
         rows, length = index - first, self.range.buckets - first
         sum_ms = np.bincount(rows, weights=found.sum_ms[own], minlength=length).astype(np.float64)
-        return Latency(operation, kind, first, length, rows, bucket - lowest, found.events[own], lowest, sum_ms)
+        counts = found.events[own].astype(np.float64)
+        return Latency(operation, kind, first, length, rows, bucket - lowest, counts, lowest, sum_ms)
 
     @cached_property
     def cells(self) -> Cells:
@@ -215,14 +222,14 @@ class Buckets:
     @cached_property
     def durations(self) -> Durations:
         """The latencies."""
-        names = ("service", "environment", "operation_kind", "operation")
-        columns = {
+        names = ["service", "environment", "operation_kind", "operation"]
+        values = {
             "i": "i::INTEGER",
-            "bucket": f"greatest(bucket, {LEAST_BUCKET})::INTEGER",
-            "events": "events::DOUBLE",
-            "sum_ms": "sum_ms::DOUBLE",
+            "bucket": f"greatest(bucket, {LEAST_BUCKET})::SMALLINT",
+            "events": "events::UINTEGER",
+            "sum_ms": "sum_ms::FLOAT",  # to seven digits
         }
-        rows = coded(self.store, self.latencies, names, columns)
-        index, bucket = (rows.values[name].astype(np.int32) for name in ("i", "bucket"))
-        events, sum_ms = (rows.values[name].astype(np.float64) for name in ("events", "sum_ms"))
-        return Durations(rows.keys, rows.ends, index, bucket, events, sum_ms)
+        found = Codes(self.store, self._timed, [*names, "version"]).rows(self.latencies, values)
+        last = ~found.keys.duplicated(names, keep="last").to_numpy()
+        operations = found.keys.loc[last, names].reset_index(drop=True)
+        return Durations(operations, found.ends[last], found.keys, found.ends, *(found.rows[name] for name in values))

@@ -8,26 +8,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from logpipe.record import ERROR_SEVERITY
 from logpipe.store import Store
-from logpipe_analysis.coded import Numbers, coded
+from logpipe_analysis.coded import Codes, Numbers
 
 Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.uint32]
 
 KEYS = ("service", "environment", "stream", "operation_kind", "operation", "version")
 Name = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """The rows of a roll-up, those of a key side by side; arrays of one value a row, but `keys` and `ends`."""
+class Counts:
+    """Counts by bucket, those of a key side by side; where nothing was counted there is no row."""
 
-    keys: pd.DataFrame
-    """The distinct keys, with the columns `KEYS`, in order; a name that is missing is None."""
     ends: Numbers
     """Of each key, where its rows end."""
     bucket: npt.NDArray[np.int32]
     """Of the range, from 0."""
+    count: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What a roll-up counts, by key and bucket."""
+
+    keys: pd.DataFrame
+    """The distinct keys, with the columns `KEYS`, in order; a name that is missing is None."""
     events: Counts
     errors: Counts
     """Those of them whose severity is ERROR or above."""
@@ -39,15 +46,12 @@ class Cells:
     @classmethod
     def read(cls, store: Store, relation: str, buckets: int) -> "Cells":
         """Of a relation shaped as `rollup_minute`, with `i`, the bucket."""
-        counted = {
-            "i": "i::INTEGER",
-            "events": "events::UINTEGER",
-            "errors": "CASE WHEN severity >= 17 THEN events ELSE 0 END::UINTEGER",
-            "served": "server_errors::UINTEGER",
-        }
-        rows = coded(store, relation, KEYS, counted)
-        events, errors, served = (rows.values[name].astype(np.uint32) for name in ("events", "errors", "served"))
-        return cls(rows.keys, rows.ends, rows.values["i"].astype(np.int32), events, errors, served, buckets)
+        codes = Codes(store, relation, KEYS)
+        events = _counts(codes, relation, "events")
+        # Failures are few: apart from the rest they cost less than a column of zeros.
+        errors = _counts(codes, f"{relation} WHERE severity >= {ERROR_SEVERITY}", "events")
+        served = _counts(codes, f"{relation} WHERE server_errors > 0", "server_errors")
+        return cls(codes.keys, events, errors, served, buckets)
 
     def by(self, names: Sequence[str], keys: Numbers | None = None) -> dict[Name, Numbers]:
         """The keys (of `keys`, where given) of each combination of these names, in the order of the names."""
@@ -65,30 +69,36 @@ class Cells:
             for name in sorted(named, key=lambda name: [(part is None, part or "") for part in name])
         }
 
-    def rows(self, keys: Numbers) -> "slice | Numbers":
-        """The rows of these keys; keys in a row, as those of a service, are a slice."""
-        starts = np.concatenate(([0], self.ends))
-        runs = np.split(keys, np.flatnonzero(np.diff(keys) != 1) + 1) if len(keys) else []
-        stretches = [(int(starts[run[0]]), int(self.ends[run[-1]])) for run in runs]
-        if len(stretches) == 1:
-            return slice(*stretches[0])
-        return np.concatenate([np.arange(0), *(np.arange(*stretch) for stretch in stretches)])
-
     def series(self, keys: Numbers, weights: Counts | None = None) -> Floats:
         """The sums of `weights` (the events, where None) of these keys, one value a bucket."""
-        rows = self.rows(keys)
         weights = self.events if weights is None else weights
-        return np.bincount(self.bucket[rows], weights=weights[rows], minlength=self.buckets).astype(np.float64)
+        rows = _rows(weights, keys)
+        return np.bincount(weights.bucket[rows], weights=weights.count[rows], minlength=self.buckets).astype(np.float64)
 
     def totals(self, weights: Counts) -> Floats:
         """The sum of `weights` of each key."""
-        before = np.concatenate(([0], np.cumsum(weights, dtype=np.int64)))
-        return np.diff(before[self.ends], prepend=0).astype(np.float64)
+        before = np.concatenate(([0], np.cumsum(weights.count, dtype=np.int64)))
+        return np.diff(before[weights.ends], prepend=0).astype(np.float64)
 
     def first(self, keys: Numbers) -> int:
         """The first bucket with an event of these keys."""
-        return int(self.bucket[self.rows(keys)].min())
+        return int(self.events.bucket[_rows(self.events, keys)].min())
 
     def last(self, keys: Numbers) -> int:
         """The last bucket with an event of these keys."""
-        return int(self.bucket[self.rows(keys)].max())
+        return int(self.events.bucket[_rows(self.events, keys)].max())
+
+
+def _counts(codes: Codes, relation: str, column: str) -> Counts:
+    coded = codes.rows(relation, {"i": "i::INTEGER", "count": f"{column}::UINTEGER"})
+    return Counts(coded.ends, coded.rows["i"], coded.rows["count"])
+
+
+def _rows(counts: Counts, keys: Numbers) -> "slice | Numbers":
+    """The rows of these keys; keys in a row, as those of a service, are a slice."""
+    starts = np.concatenate(([0], counts.ends))
+    runs = np.split(keys, np.flatnonzero(np.diff(keys) != 1) + 1) if len(keys) else []
+    stretches = [(int(starts[run[0]]), int(counts.ends[run[-1]])) for run in runs]
+    if len(stretches) == 1:
+        return slice(*stretches[0])
+    return np.concatenate([np.arange(0), *(np.arange(*stretch) for stretch in stretches)])

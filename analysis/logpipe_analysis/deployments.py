@@ -91,7 +91,7 @@ def _told(cells: Cells) -> Iterator[tuple[Place, int, str | None]]:
     versions: dict[tuple[Place, int], str | None] = {}
     events = np.flatnonzero(cells.keys["operation"] == "deployment")
     for (service, environment, version), keys in cells.by(("service", "environment", "version"), events).items():
-        for at in np.unique(cells.bucket[cells.rows(keys)]):
+        for at in np.flatnonzero(cells.series(keys)):
             where = (Place(str(service), environment), int(at))
             versions[where] = version or versions.get(where)  # in order, so that a later one is the larger
     yield from ((place, at, version) for (place, at), version in versions.items())

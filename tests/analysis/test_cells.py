@@ -77,5 +77,5 @@ def test_an_empty_range_has_no_cells(filled: Filled, traffic: Traffic) -> None:
     store = filled(traffic(1, 10, 5))
     late = TimeRange.covering(START + timedelta(days=1), START + timedelta(days=2), timedelta(minutes=1))
     cells = Cells.read(store, Buckets(store, late).counts, late.buckets)
-    assert (len(cells.events), len(cells.keys), cells.by(("service",))) == (0, 0, {})
+    assert (len(cells.events.count), len(cells.keys), cells.by(("service",))) == (0, 0, {})
     assert cells.series(np.arange(0)).tolist() == [0.0] * late.buckets

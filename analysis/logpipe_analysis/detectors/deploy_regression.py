@@ -7,12 +7,9 @@ again: a spike that began with the deployment says so itself, as a rise in laten
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import MINUTE, Buckets, Place
 from logpipe_analysis.deployments import Deployment, deployments
@@ -20,7 +17,8 @@ from logpipe_analysis.detectors.latency import disturbed
 from logpipe_analysis.finding import Example, Finding, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.gate.effects import Effect, effects
-from logpipe_analysis.gate.sample import COUNTS, DURATIONS, Sample
+from logpipe_analysis.gate.logged import Chosen, Logged
+from logpipe_analysis.gate.sample import Sample
 from logpipe_analysis.gate.told import telling, told
 from logpipe_analysis.settings import DeploymentSettings, GateSettings
 
@@ -108,62 +106,37 @@ def _last_seen(buckets: Buckets) -> dict[tuple[str, str | None, str | None], int
     }
 
 
-_Frames = dict[tuple[int, str] | None, pd.DataFrame]
-"""By number of the deployment and name of the stretch; None has the one without rows."""
-
-
-def _by_stretch(buckets: Buckets, statement: str) -> _Frames:
-    frame = buckets.frame(statement)
-    grouped: dict[Any, Any] = frame.groupby(["number", "stretch"], sort=False).indices
-    return {None: frame.iloc[:0]} | {(int(number), str(name)): frame.iloc[at] for (number, name), at in grouped.items()}
-
-
 class _Samples:
-    """What was logged around each deployment, read at once."""
+    """What was logged around each deployment, but for the buckets of error spikes."""
 
     def __init__(self, buckets: Buckets, windows: Sequence[_Window], others: Sequence[Finding]) -> None:
-        self._windows = windows
-        day = _DAY // buckets.range.bucket
-        listed = [
-            (number, name, window.place.service, window.place.environment, since, until)
-            for number, window in enumerate(windows)
-            for name, (since, until) in window.stretches(day).items()
-        ]
-        values = ", ".join(f"({', '.join(map(literal, row))})" for row in listed)
-        asked = (
-            "SELECT number, stretch, service, environment, unnest(range(since, until)) AS i "
-            f"FROM (VALUES {values}) AS asked(number, stretch, service, environment, since, until)"
-        )
-        self._counts, self._durations = (
-            _by_stretch(
-                buckets,
-                f"SELECT number, stretch, i, version, {columns} FROM {relation} AS logged JOIN ({asked}) AS asked "
-                "USING (service, i) WHERE logged.environment IS NOT DISTINCT FROM asked.environment GROUP BY ALL",
-            )
-            for relation, columns in ((buckets.counts, COUNTS), (buckets.latencies, DURATIONS))
-        )
+        self._windows, self._day = windows, _DAY // buckets.range.bucket
         spikes = [one for one in others if one.kind == "error_spike"]
-        marked = {window.place: disturbed(buckets, window.place, spikes) for window in windows}
-        self._disturbed = [marked[window.place] for window in windows]
+        wanted = {window.place: np.zeros(buckets.range.buckets, dtype=bool) for window in windows}
+        for window in windows:
+            for since, until in window.stretches(self._day).values():
+                wanted[window.place][since:until] = True
+        self._logged = {
+            place: Logged(buckets, place, near & ~disturbed(buckets, place, spikes)) for place, near in wanted.items()
+        }
 
     def of(self, number: int, stretch: str) -> Sample:
         """A stretch of one deployment: of the new version after it, of any other before."""
-        return Sample(*(self._chosen(frame, number, stretch) for frame in (self._counts, self._durations)))
+        return self._logged[self._windows[number].place].sample(*self._asked(number, stretch))
 
     def version_before(self, number: int) -> str | None:
         """The one that most was logged by."""
-        rows = self._chosen(self._counts, number, "before").dropna(subset="version")
-        totals = rows.groupby("version")["events"].sum()
-        return str(totals.idxmax()) if len(totals) else None
+        return self._logged[self._windows[number].place].most(*self._asked(number, "before"))
 
-    def _chosen(self, frames: _Frames, number: int, stretch: str) -> pd.DataFrame:
-        rows = frames.get((number, stretch), frames[None])
-        version = self._windows[number].deployment.version
-        if version is not None:
-            new = rows["version"] == version
-            rows = rows[new | rows["version"].isna()] if stretch == "after" else rows[~new]
-        calm: pd.DataFrame = rows[~self._disturbed[number][rows["i"].to_numpy(np.int64)]]
-        return calm
+    def _asked(self, number: int, stretch: str) -> tuple[int, int, Chosen]:
+        window = self._windows[number]
+        since, until = window.stretches(self._day)[stretch]
+        new, after = window.deployment.version, stretch == "after"
+
+        def chosen(version: str | None) -> bool:
+            return new is None or (version == new) is after or (after and version is None)
+
+        return since, until, chosen
 
 
 def _failing(samples: _Samples, number: int, settings: DeploymentSettings, gate: GateSettings) -> list[Effect]:

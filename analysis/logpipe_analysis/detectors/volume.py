@@ -14,6 +14,7 @@ from scipy import stats
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import Buckets, Integers, Place
+from logpipe_analysis.cells import Cells
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import GaugeSettings, VolumeSettings
@@ -91,7 +92,6 @@ def learning(buckets: Buckets) -> list[str]:
 def _cells(buckets: Buckets, width: int) -> Iterator[_Cell]:
     """The services, then their streams."""
     cells, whole = buckets.cells, buckets.range.buckets // width
-    counted = cells.events - cells.errors
     streams = cells.by(("service", "environment", "stream"), np.flatnonzero(cells.keys["stream"].notna()))
     named: list[tuple[Place, str | None, Integers]] = [(place, None, keys) for place, keys in buckets.places()]
     named += [
@@ -99,10 +99,15 @@ def _cells(buckets: Buckets, width: int) -> Iterator[_Cell]:
         for (service, environment, stream), keys in streams.items()
     ]
     for place, stream, keys in named:
-        bins = cells.series(keys, counted)[: whole * width].reshape(whole, width).sum(axis=1)
+        bins = _counted(cells, keys)[: whole * width].reshape(whole, width).sum(axis=1)
         present = np.flatnonzero(bins)
         if len(present):
             yield _Cell(place, stream, bins[present[0] :], int(present[0]), keys)
+
+
+def _counted(cells: Cells, keys: Integers) -> Floats:
+    """The events of these keys that are no errors, one value a bucket."""
+    return cells.series(keys) - cells.series(keys, cells.errors)
 
 
 def _changes(
@@ -152,8 +157,7 @@ def _beyond(bins: Floats, expected: same_time.Usual, day: int, settings: VolumeS
 def _onset(buckets: Buckets, cell: _Cell, start: int, width: int, before: float, after: float) -> int:
     """The bucket that the change begins in: in the bin from bucket `start` on, or in one next to it."""
     first, end = max(start - width, 0), min(start + 2 * width, buckets.range.buckets)
-    cells = buckets.cells
-    events = cells.series(cell.keys, cells.events - cells.errors)[first:end]
+    events = _counted(buckets.cells, cell.keys)[first:end]
     return first + same_time.turn(events, before, max(after, 1e-3) / max(before, 1e-3))
 
 

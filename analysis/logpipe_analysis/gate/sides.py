@@ -59,7 +59,7 @@ class Side:
             statement = f"SELECT {_NUMBER} AS i, {columns} FROM {self._compared(relation)} GROUP BY ALL"
             with self.store.rows(statement) as rows:
                 frames.append(rows.df())
-        return Sample(*frames)
+        return Sample.of_frames(*frames)
 
     def events(self) -> int:
         """In all, at whatever hour."""

@@ -86,7 +86,9 @@ def _lasting_rate(counts: Floats, volumes: Floats, history: int, cap_quantile: f
         rate = (trailing_sum(capped, history) + PSEUDO_COUNT) / np.maximum(volume_before, 1.0)
         mean = rate * volumes
         cap = np.where(volume_before > 0, quantile(mean, dispersion(capped, mean, history, 1), cap_quantile), counts)
-        capped = np.minimum(counts, np.maximum(cap, 1.0))
+        before, capped = capped, np.minimum(counts, np.maximum(cap, 1.0))
+        if np.array_equal(before, capped):  # as the next rounds would find it
+            break
     return rate, capped
 
 
