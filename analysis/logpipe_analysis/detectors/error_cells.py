@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from logpipe.store.literals import literal
 from logpipe_analysis.buckets import Buckets, Integers, Place, by_place
 from logpipe_analysis.cells import Cells
 from logpipe_analysis.settings import ErrorSpikeSettings
@@ -34,8 +35,10 @@ class ErrorCell:
 
 def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[ErrorCell]:
     """The cells of each service with enough errors; one that holds the very errors of another is left out."""
-    named = [dict(by_place(table)) for table in _tables(buckets, settings)]
     errors_of = buckets.cells.totals(buckets.cells.errors) + buckets.cells.totals(buckets.cells.served)
+    if not errors_of.any():
+        return
+    named = [dict(by_place(table)) for table in _tables(buckets, settings)]
     for place, keys in buckets.places():
         if not errors_of[keys].any():
             continue
@@ -85,7 +88,8 @@ def _listed(buckets: Buckets, tables: Sequence[pd.DataFrame], first: int) -> Ite
 def _tables(buckets: Buckets, settings: ErrorSpikeSettings) -> list[pd.DataFrame]:
     least, most = settings.min_errors, settings.max_names
     statements = [_LOGGERS] if buckets.brief else [_LOGGERS, _PATTERNS]  # patterns are counted by the minute
-    names = {"counts": buckets.counts, "index": buckets.index("ts"), "range": buckets.within("ts")}
+    places = ", ".join(f"({literal(place.service)}, {literal(place.environment)})" for place, _ in buckets.places())
+    names = {"places": places, "index": buckets.index("ts"), "range": buckets.within("ts")}
     minutes = {"minute_index": buckets.index("minute"), "minutes": buckets.within("minute")}
     return [buckets.frame(one.format(**names, **minutes, least=least, most=most)) for one in statements]
 
@@ -112,9 +116,9 @@ SELECT * FROM errors JOIN named USING (service, logger) ORDER BY ALL
 _PATTERNS = """
 WITH places AS (
     SELECT service, any_value(environment) AS environment
-    FROM {counts}
+    FROM (VALUES {places}) AS known(service, environment)
     GROUP BY service
-    HAVING count(DISTINCT coalesce(environment, '')) = 1
+    HAVING count(*) = 1
 ),
 errors AS (
     SELECT service, pattern_id, {minute_index} AS i, sum(events)::DOUBLE AS logged

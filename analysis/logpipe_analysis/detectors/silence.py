@@ -177,7 +177,10 @@ def _beats(
     beats = np.zeros(len(present), dtype=np.int64)
     intervals = np.diff(present)
     longest = pd.Series(intervals).rolling(_BEATS, min_periods=settings.min_beats).max().to_numpy(np.float64)
-    for at in np.flatnonzero(lengths[1:] >= _LATE * longest):
+    known = np.minimum(np.arange(1, len(present)), _BEATS)
+    # Half of a heartbeat's intervals are so long, and the others a bucket at least: so their mean says which are none.
+    thin = present[1:] - present[np.arange(1, len(present)) - known] >= (1 + _THIN) / 2 * known
+    for at in np.flatnonzero((lengths[1:] >= _LATE * longest) & thin):
         least, usual, most = np.quantile(intervals[max(at + 1 - _BEATS, 0) : at + 1], (1 - _REGULAR, 0.5, _REGULAR))
         regular = usual >= _THIN and most <= _LATE * usual and usual <= _LATE * least
         if regular and lengths[at + 1] >= settings.missed_beats * usual:
@@ -215,11 +218,16 @@ def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> boo
         if end - start < settings.min_buckets * factor:
             return False
         length = start // factor
-        binned = cell.events[start - length * factor : start].reshape(length, factor).sum(axis=1) > 0
-        recent = binned[-settings.history_buckets // factor :]
-        if length >= 2 * settings.min_buckets and recent.mean() >= settings.min_occupancy:
-            return bool(binned.mean() >= settings.min_presence)
+        recent = min(-(-settings.history_buckets // factor), length)
+        if length >= 2 * settings.min_buckets and _present(cell, start, recent, factor) >= settings.min_occupancy:
+            return _present(cell, start, length, factor) >= settings.min_presence
     return False
+
+
+def _present(cell: _Cell, end: int, length: int, factor: int) -> float:
+    """The share of the last `length` bins of `factor` buckets, up to `end`, that hold an event."""
+    binned = cell.events[end - length * factor : end].reshape(length, factor).sum(axis=1)
+    return float((binned > 0).mean())
 
 
 def _usual(cell: _Cell, start: int, end: int, day: int, beat: int) -> bool:

@@ -18,7 +18,7 @@ from logpipe_analysis.cells import Cells
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import GaugeSettings, VolumeSettings
-from logpipe_analysis.statistics import gauges, same_time
+from logpipe_analysis.statistics import counts, gauges, same_time
 
 Floats = npt.NDArray[np.float64]
 
@@ -142,14 +142,17 @@ def _beyond(bins: Floats, expected: same_time.Usual, day: int, settings: VolumeS
     furthest = np.zeros(len(bins))
     beyond_peaks = np.sqrt(settings.min_ratio)
     for length in settings.windows:
-        sums = same_time.sums(bins, length, day)
-        low, high = expected.low * length, expected.high * length
-        more = (sums.observed >= settings.min_ratio * high) & (sums.observed >= beyond_peaks * sums.high)
-        less = (sums.observed <= low / settings.min_ratio) & (sums.observed <= sums.low / beyond_peaks)
+        observed, low, high = counts.window_sum(bins, length), expected.low * length, expected.high * length
+        more = (observed >= settings.min_ratio * high) & (high >= settings.min_expected)
+        less = (observed <= low / settings.min_ratio) & (low >= settings.min_expected)
         more &= bins >= beyond_peaks * expected.high  # else it is over, and only in the window
         less &= bins <= expected.low / beyond_peaks
-        enough = np.where(sums.z > 0, high, low) >= settings.min_expected
-        changed = (more | less) & enough & (np.abs(sums.z) >= np.maximum(settings.z, np.abs(furthest)))
+        if not (more | less).any():  # as mostly: then the peaks of the days before need not be known
+            continue
+        sums = same_time.sums(bins, length, day)
+        more &= observed >= beyond_peaks * sums.high
+        less &= observed <= sums.low / beyond_peaks
+        changed = (more | less) & (np.abs(sums.z) >= np.maximum(settings.z, np.abs(furthest)))
         furthest = np.where(changed, sums.z, furthest)
     return furthest
 

@@ -51,14 +51,13 @@ def usual(counts: Floats, day: int) -> Usual:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The sums of so many bins up to each, beside the sums of the same times."""
+    """The sums of so many bins up to each that were usual at the same times."""
 
-    observed: Floats
     low: Floats
     """The least such sum that was usual."""
     high: Floats
     z: Floats
-    """Standard deviations above the highest, or below the lowest (then negative); 0 within."""
+    """Of what came: standard deviations above the highest, or below the lowest (then negative); 0 within."""
 
 
 def sums(counts: Floats, length: int, day: int) -> Sums:
@@ -73,7 +72,7 @@ def sums(counts: Floats, length: int, day: int) -> Sums:
     above = np.nan_to_num(2 * np.sqrt(observed) - 2 * np.sqrt(high)).clip(min=0.0)
     below = np.nan_to_num(2 * np.sqrt(low) - 2 * np.sqrt(observed)).clip(min=0.0)
     room = np.maximum(_furthest_of_a_day(above + below, length, day) / _Z_OF_FURTHEST, 1.0)
-    return Sums(observed, low, high, (above - below) / room)
+    return Sums(low, high, (above - below) / room)
 
 
 def _days_before(series: "pd.Series[float]", day: int, blur: int) -> list[Floats]:
