@@ -51,6 +51,9 @@ class Codes:
             columns = {name: np.asarray(array) for name, array in rows.fetchnumpy().items()}
         key, distinct = pd.factorize(columns.pop("coded_key"))
         place = self._codes.get_indexer(pd.Index(distinct))
+        if (place < 0).any():  # names that came while this was read
+            kept = place[key] >= 0
+            key, columns = key[kept], {name: array[kept] for name, array in columns.items()}
         own = place.astype(np.min_scalar_type(len(self.keys)))[key]  # small numbers are sorted by digits, which is fast
         ends = np.cumsum(np.bincount(own, minlength=len(self.keys)))
         records = np.empty(len(own), np.dtype([(name, array.dtype) for name, array in columns.items()], align=True))

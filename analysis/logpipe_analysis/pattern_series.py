@@ -17,7 +17,7 @@ from logpipe.store import Store
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence
 from logpipe_analysis.buckets import MINUTE, Buckets, Floats
-from logpipe_analysis.coded import coded
+from logpipe_analysis.coded import Codes
 from logpipe_analysis.finding import Example
 from logpipe_analysis.patterns import KNOWN, known_before
 
@@ -124,8 +124,9 @@ class History:
 
 
 def _by_service(store: Store, minutes: Minutes) -> Iterator[Patterns]:
-    values = {"minute": minutes.index, "events": "events::INTEGER", "severity": "severity"}
-    counted = coded(store, f"(FROM pattern_minute WHERE {minutes.condition})", ("service", "pattern_id"), values)
+    relation = f"(FROM pattern_minute WHERE {minutes.condition})"
+    values = {"minute": minutes.index, "events": "events::INTEGER", "severity": "severity::INTEGER"}
+    counted = Codes(store, relation, ("service", "pattern_id")).rows(relation, values)
     known = {pattern_id: told for pattern_id, *told in store.execute(_TOLD)}
     members: dict[str, dict[str, list[slice]]] = defaultdict(lambda: defaultdict(list))
     templates: dict[str, str] = {}
@@ -135,7 +136,7 @@ def _by_service(store: Store, minutes: Minutes) -> Iterator[Patterns]:
         if pattern_id in known:
             into_id, templates[into_id] = known[pattern_id]
             members[service][into_id].append(slice(start, end))
-    minute, events, severity = (counted.values[name].astype(np.int32, copy=False) for name in values)
+    minute, events, severity = (counted.rows[name] for name in values)
     for service, own in sorted(members.items()):
         ids = sorted(own)
         rows = [Rows.together([Rows(minute[each], events[each]) for each in own[into_id]]) for into_id in ids]
