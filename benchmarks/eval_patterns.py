@@ -93,7 +93,7 @@ def _groups(keys: Iterable[str]) -> set[frozenset[int]]:
 
 def _speed(store: Store) -> float:
     """Lines a second, on a store without any patterns."""
-    for table in ("patterns", "pattern_minute", "pattern_merges", "cursors"):
+    for table in ("patterns", "pattern_series", "pattern_cells", "pattern_merges", "cursors"):
         store.execute(f"DELETE FROM {table}")
     store.execute("DELETE FROM meta WHERE key = 'pattern_merges'")
     started = time.perf_counter()

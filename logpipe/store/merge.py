@@ -69,8 +69,8 @@ TABLES: Final = {
         {"buckets": "buckets"},
         _PIECE_HISTOGRAMS,
     ),
-    "pattern_minute": _Summed(
-        ("minute", "service", "severity", "pattern_id", "source_id"),
+    "pattern_cells": _Summed(
+        ("minute", "series_id"),
         {"events": "sum(events)::UBIGINT", "source_pos": "min(source_pos)"},
     ),
     "expired": _Summed(

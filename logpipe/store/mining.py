@@ -5,13 +5,17 @@ store uncounted, or enters a range that is counted, is counted in the transactio
 all records that ever stood in the store.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
 import duckdb
 
 from logpipe.store import rollup
+from logpipe.store.attached import AttachedConnection
 from logpipe.store.database import Store
+from logpipe.store.kinds import counted_by_kind
 
 CURSOR: Final = "patterns"
 
@@ -19,9 +23,24 @@ MAX_NEW_PATTERNS: Final = 2000
 """Patterns that one run may add for a service; what is beyond is counted by its first two words, the rarest and mildest
 first, and where these are as many again, as `<*>`."""
 
-_SPREAD_OVER: Final = 100_000
-_MASKED_BEFORE: Final = 1_000_000
-"""Events by which is seen whether messages with values come again, and whose messages are then masked once."""
+STEP_EVENTS: Final = 10_000_000
+"""Events that are counted in one transaction, about: their counts are held in memory."""
+
+_MOST_LOOKED_UP: Final = 2000
+"""Positions that a statement names; where there are more, it joins them, and so reads all events."""
+
+_TOLD: Final = 2000
+"""Characters of a message that are looked at: `message_masked` looks at no more."""
+
+_STEP: Final = """
+SELECT max(ledger_id)
+FROM (
+    SELECT ledger_id, sum(events) OVER (ORDER BY ledger_id) - events AS before
+    FROM ledger
+    WHERE ledger_id > (SELECT coalesce(max(position), 0) FROM cursors WHERE name = $cursor)
+)
+WHERE before < $most
+"""
 
 # Ranges of bytes not yet mined; those that touch are one, so that few ranges meet many records.
 _RANGES: Final = """
@@ -43,49 +62,24 @@ _UNMINED: Final = "JOIN unmined USING (source_id) WHERE source_pos >= from_pos A
 _MINED: Final = "ANTI JOIN unmined AS u ON u.source_id = e.source_id AND source_pos >= from_pos AND source_pos < to_pos"
 
 # What each event is counted by. Its `kind` is all that tells it from others of its minute, as a hash of 64 bits: groups
-# are found much faster by two numbers than by texts.
+# are found much faster by two numbers than by texts. Of a message no more is told than is masked.
 _STATED: Final = f"""
 SELECT coalesce({rollup.MINUTE}, ts, '-infinity') AS minute, coalesce(service, '') AS service, severity, source_id,
     source_pos, exception_type,
     stated_template(stream, http_method, http_route, template, message, exception_type, event) AS stated,
-    CASE WHEN stated IS NULL THEN message END AS said
+    CASE WHEN stated IS NULL THEN CASE WHEN strlen(message) <= {_TOLD} THEN message ELSE left(message, {_TOLD}) END END
+        AS said
 FROM {{relation}}
 """
-_SAID: Final = f"""
-SELECT *, hash(service, severity, source_id, mined, text) AS kind
-FROM (
-    SELECT minute, service, severity, source_id, source_pos, stated IS NULL AS mined,
-        CASE
-            WHEN stated IS NOT NULL THEN stated
-            WHEN exception_type IS NULL THEN {{masked}}
-            ELSE concat_ws(': ', exception_type, {{masked}})
-        END AS text
-    FROM ({_STATED}) {{join}}
-)
+_KEYED: Final = f"""
+SELECT *, hash(service, severity, source_id, stated, CASE WHEN stated IS NULL THEN exception_type END) AS key
+FROM ({_STATED})
 """
-_SPREAD: Final = f"""
-SELECT approx_count_distinct(said), count(said)
-FROM ({_STATED.format(relation=f"(FROM {{relation}} LIMIT {_SPREAD_OVER})")})
-WHERE said <> message_masked(said)
-"""
-_MASKED: Final = f"""
-CREATE OR REPLACE TEMP TABLE masked AS
-SELECT said, message_masked(said) AS masked
-FROM (
-    SELECT DISTINCT said
-    FROM ({_STATED.format(relation=f"(FROM {{relation}} LIMIT {_MASKED_BEFORE})")})
-    WHERE said IS NOT NULL
-)
-"""
-_ON_THE_WAY: Final = {"masked": "message_masked(said)", "join": ""}
-_ONCE: Final = {
-    "masked": "CASE WHEN masked IS NULL THEN message_masked(said) ELSE masked END",
-    "join": "LEFT JOIN masked USING (said)",
-}
-_COUNTED: Final = f"""
+_KIND: Final = "xor(key, hash(message_masked(said)))"
+_COUNTED_BY_OWNER: Final = f"""
 CREATE OR REPLACE TEMP TABLE counted AS
-SELECT minute, kind, count(*) AS events, min(source_pos) AS source_pos
-FROM ({_SAID})
+SELECT minute, {_KIND} AS kind, count(*) AS events, min(source_pos) AS source_pos
+FROM ({_KEYED})
 GROUP BY minute, kind
 """
 _KINDS: Final = """
@@ -98,10 +92,10 @@ GROUP BY kind
 # are read once more.
 _NAMED: Final = f"""
 CREATE OR REPLACE TEMP TABLE named AS
-SELECT DISTINCT ON (kind) kind, service, severity, source_id, mined,
-    left(CASE WHEN mined THEN masked_template(text) ELSE text END, 500) AS template,
+SELECT DISTINCT ON (kind) kind, service, severity, source_id, stated IS NULL AS mined,
+    left(coalesce(stated, masked_template(concat_ws(': ', exception_type, message_masked(said)))), 500) AS template,
     kinds.events, first_seen, last_seen
-FROM ({_SAID.format(relation="(FROM {relation} SEMI JOIN kinds USING (source_pos))", **_ON_THE_WAY)})
+FROM (SELECT *, {_KIND} AS kind FROM ({_KEYED.format(relation="(FROM {relation} {examples})")}))
 JOIN kinds USING (kind)
 """
 _BOUNDED: Final = """
@@ -127,12 +121,28 @@ FROM mined_patterns AS new WHERE patterns.pattern_id = new.pattern_id
 _NEW: Final = (
     "INSERT INTO patterns BY NAME FROM mined_patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM patterns)"
 )
-# Kinds that are one pattern leave several rows of a key, which are summed when they are read, or merged.
-_MINUTES: Final = """
-INSERT INTO pattern_minute
-SELECT minute, service, severity, pattern_id, counted.events, source_id, source_pos
-FROM counted
-JOIN (SELECT kind, service, severity, source_id, pattern_id_of(template) AS pattern_id FROM named) USING (kind)
+# Kinds that are one pattern are one series, and leave several rows of a minute, which are summed when read, or merged.
+_SERIES: Final = """
+INSERT INTO pattern_series
+SELECT (SELECT coalesce(max(series_id), 0) FROM pattern_series) + row_number() OVER (), *
+FROM (
+    SELECT service, severity, pattern_id_of(template) AS pattern_id, source_id FROM named
+    EXCEPT SELECT service, severity, pattern_id, source_id FROM pattern_series
+)
+"""
+_SERIES_OF: Final = """
+CREATE OR REPLACE TEMP TABLE series_of AS
+SELECT kind, series_id
+FROM (SELECT *, pattern_id_of(template) AS pattern_id FROM named)
+JOIN pattern_series USING (service, severity, pattern_id, source_id)
+"""
+# Each has one: an inner join would have Arrow filter the counts by the kinds first.
+_CELLS: Final = """
+INSERT INTO pattern_cells
+SELECT minute, series_id, events, source_pos FROM counted LEFT JOIN series_of USING (kind)
+"""
+_FORGOTTEN: Final = """
+DELETE FROM pattern_cells WHERE series_id IN (SELECT series_id FROM pattern_series WHERE source_id = ?)
 """
 _AGAIN: Final = """
 CREATE OR REPLACE TEMP TABLE mined_patterns AS
@@ -147,18 +157,19 @@ FROM mined_patterns AS left_over WHERE patterns.pattern_id = left_over.pattern_i
 def mine(store: Store) -> int:
     """Count the patterns of the records that no run has seen; returns how many records these were.
 
+    Many are counted in several transactions, each for itself a run.
+
     Raises:
         StoreError: the store cannot be read or written.
     """
-    last = int(store.execute("SELECT coalesce(max(ledger_id), 0) FROM ledger")[0][0])
-    if last <= int(store.execute("SELECT coalesce(max(position), 0) FROM cursors WHERE name = ?", [CURSOR])[0][0]):
-        return 0
-    with store.transaction() as connection:
-        _find_unmined(connection, last)
-        counted = _count(connection, f"(SELECT events.* FROM events {_UNMINED})")
-        connection.execute("DELETE FROM cursors WHERE name = ?", [CURSOR])
-        connection.execute("INSERT INTO cursors VALUES (?, ?, ?)", [CURSOR, last, datetime.now(UTC)])
-        connection.execute("DROP TABLE unmined")
+    counted = 0
+    while (last := _end_of_step(store)) is not None:
+        with store.transaction() as connection:
+            where = _find_unmined(connection, last)
+            counted += _count(connection, f"(SELECT events.* FROM events {_UNMINED} AND {where})")
+            connection.execute("DELETE FROM cursors WHERE name = ?", [CURSOR])
+            connection.execute("INSERT INTO cursors VALUES (?, ?, ?)", [CURSOR, last, datetime.now(UTC)])
+            connection.execute("DROP TABLE unmined")
     return counted
 
 
@@ -181,7 +192,8 @@ def mine_anew(connection: duckdb.DuckDBPyConnection, source_id: int) -> None:
 
     None of its events may have expired: their patterns would be forgotten with the others.
     """
-    connection.execute("DELETE FROM pattern_minute WHERE source_id = ?", [source_id])
+    connection.execute(_FORGOTTEN, [source_id])
+    connection.execute("DELETE FROM pattern_series WHERE source_id = ?", [source_id])
     connection.execute("UPDATE ledger SET ledger_id = nextval('ledger_ids') WHERE source_id = ?", [source_id])
     connection.execute(_AGAIN)
     connection.execute("DELETE FROM patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM mined_patterns)")
@@ -189,35 +201,58 @@ def mine_anew(connection: duckdb.DuckDBPyConnection, source_id: int) -> None:
     connection.execute("DROP TABLE mined_patterns")
 
 
-def _find_unmined(connection: duckdb.DuckDBPyConnection, last: int | None = None) -> None:
+def _end_of_step(store: Store) -> int | None:
+    """The last entry of the ledger that is counted in the next transaction; None where all are."""
+    [(last,)] = store.execute(_STEP, {"cursor": CURSOR, "most": STEP_EVENTS})
+    return None if last is None else int(last)
+
+
+def _find_unmined(connection: duckdb.DuckDBPyConnection, last: int | None = None) -> str:
+    """Make a table of the ranges that were not mined; returns a condition that holds for all, of which groups of rows
+    are known to have none without being read."""
     [(position,)] = connection.execute(
         "SELECT coalesce(max(position), 0) FROM cursors WHERE name = ?", [CURSOR]
     ).fetchall()
     connection.execute(_RANGES, {"position": position, "last": 2**62 if last is None else last})
+    [(first, end)] = connection.execute(
+        "SELECT coalesce(min(from_pos), 0), coalesce(max(to_pos), 0) FROM unmined"
+    ).fetchall()
+    return f"source_pos >= {first} AND source_pos < {end}"
 
 
 def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Count the events of a relation; returns how many they are."""
-    _count_kinds(connection, relation)
-    for statement in (_KINDS, _NAMED):
-        connection.execute(statement.format(relation=relation))
-    for instead in ("coarse_template(template)", "'<*>'"):
-        connection.execute(_BOUNDED.format(instead=instead), {"most": MAX_NEW_PATTERNS})
-    connection.execute(_PATTERNS)
-    for statement in (_KNOWN, _NEW, _MINUTES):
-        connection.execute(statement)
+    with _counted(connection, relation):
+        connection.execute(_KINDS)
+        connection.execute(_NAMED.format(relation=relation, examples=_examples(connection)))
+        for instead in ("coarse_template(template)", "'<*>'"):
+            connection.execute(_BOUNDED.format(instead=instead), {"most": MAX_NEW_PATTERNS})
+        connection.execute(_PATTERNS)
+        for statement in (_KNOWN, _NEW, _SERIES, _SERIES_OF, _CELLS):
+            connection.execute(statement)
     [(counted,)] = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM named").fetchall()
-    for table in ("counted", "kinds", "named", "mined_patterns"):
+    for table in ("kinds", "named", "mined_patterns", "series_of"):
         connection.execute(f"DROP TABLE {table}")
     return int(counted)
 
 
-def _count_kinds(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """Mask messages that come again once; never more of them than are held at a time, so the rest on the way."""
-    [(distinct, messages)] = connection.execute(_SPREAD.format(relation=relation)).fetchall()
-    if distinct > messages / 2 or not messages:
-        connection.execute(_COUNTED.format(relation=relation, **_ON_THE_WAY))
+@contextmanager
+def _counted(connection: duckdb.DuckDBPyConnection, relation: str) -> Iterator[None]:
+    """There is a table `counted` of the events of each minute and kind."""
+    if isinstance(connection, AttachedConnection):
+        connection.execute(_COUNTED_BY_OWNER.format(relation=relation))
+        yield
+        connection.execute("DROP TABLE counted")
         return
-    connection.execute(_MASKED.format(relation=relation))
-    connection.execute(_COUNTED.format(relation=relation, **_ONCE))
-    connection.execute("DROP TABLE masked")
+    selected = f"SELECT minute, key, source_pos, said FROM ({_KEYED.format(relation=relation)})"
+    connection.register("counted", counted_by_kind(connection, selected))
+    yield
+    connection.unregister("counted")
+
+
+def _examples(connection: duckdb.DuckDBPyConnection) -> str:
+    """What leaves the events at the positions of the kinds: few are looked up, and not all events read."""
+    positions = connection.execute(f"SELECT DISTINCT source_pos FROM kinds LIMIT {_MOST_LOOKED_UP + 1}").fetchall()
+    if len(positions) > _MOST_LOOKED_UP:
+        return "SEMI JOIN kinds USING (source_pos)"
+    return f"WHERE source_pos IN ({', '.join(str(position) for (position,) in positions)})" if positions else "LIMIT 0"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pytest
 
-from logpipe.store import Store
+from logpipe.store import Store, mining
 from logpipe.store.mining import MAX_NEW_PATTERNS
 from logpipe.store.retention import Policy, retain
 from logpipe.store.rollup import MINUTE
@@ -162,3 +162,17 @@ def test_templates_that_are_stated_are_not_merged(traffic: Traffic, filled: Fill
     store = filled(*frames)
     mine(store)
     assert len(_counts(store)) == (6 if stated else 1)
+
+
+def test_many_events_are_counted_step_by_step(
+    traffic: Traffic, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step a transaction, and all of them one answer."""
+    monkeypatch.setattr(mining, "STEP_EVENTS", 100)
+    store: Store | None = None
+    for seed in range(4):
+        store = filled(traffic(seed, 5, 20, message=f"step {'abcd'[seed]} of 4"), store=store)
+    assert store
+    [(events,)] = store.execute("SELECT count(*) FROM events")
+    assert mine(store) == events == sum(_counts(store).values())
+    assert mine(store) == 0

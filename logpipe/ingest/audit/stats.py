@@ -45,7 +45,7 @@ _ROLLUPS: Final = """
 SELECT 'rollup_minute' AS "table", count(*) AS rows, count(DISTINCT minute) AS minutes, min(minute) AS oldest
 FROM rollup_minute
 UNION ALL SELECT 'latency_histogram', count(*), count(DISTINCT minute), min(minute) FROM latency_histogram
-UNION ALL SELECT 'pattern_minute', count(*), count(DISTINCT minute), min(minute) FROM pattern_minute
+UNION ALL SELECT 'pattern_cells', count(*), count(DISTINCT minute), min(minute) FROM pattern_cells
 """
 
 Row = Mapping[str, Any]

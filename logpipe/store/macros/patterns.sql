@@ -1,6 +1,7 @@
 -- A message whose values are masked. In this order: dates and times; addresses of the web and of mail; a host or a place in
 -- code with its number; addresses with colons (IPv6, MAC); a quantity with its unit; every word with a digit; paths.
 -- Each needs a digit, a colon, a slash or an @, and a message with none of these is not searched, which is much faster.
+-- All digits are alike: `kinds.py` masks messages with other digits, and no more than 2,000 characters of them.
 CREATE OR REPLACE MACRO message_masked(message) AS CASE
     WHEN NOT regexp_matches(message, '[/0-9:@]') THEN left(message, 2000)
     ELSE regexp_replace(CASE WHEN strlen(message) <= 2000 THEN message ELSE left(message, 2000) END,

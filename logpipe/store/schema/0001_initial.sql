@@ -159,15 +159,25 @@ CREATE TABLE patterns (
     first_seen TIMESTAMPTZ NOT NULL, -- minutes
     last_seen TIMESTAMPTZ NOT NULL
 );
-CREATE TABLE pattern_minute (
-    minute TIMESTAMPTZ NOT NULL,
+-- What a pattern has counts of. Its id is short, for there are many counts.
+CREATE TABLE pattern_series (
+    series_id INTEGER NOT NULL,
     service VARCHAR NOT NULL,
     severity UTINYINT NOT NULL,
     pattern_id VARCHAR NOT NULL,     -- as it was mined: `pattern_counts` has the merged ids
+    source_id INTEGER NOT NULL       -- where they stand, so that a source can be mined anew
+);
+CREATE TABLE pattern_cells (
+    minute TIMESTAMPTZ NOT NULL,
+    series_id INTEGER NOT NULL,
     events UBIGINT NOT NULL,
-    source_id INTEGER NOT NULL,      -- where they stand, so that a source can be mined anew
     source_pos UBIGINT NOT NULL      -- of one example in this minute
 );
+
+CREATE VIEW pattern_minute AS
+SELECT minute, service, severity, pattern_id, events, source_id, source_pos
+FROM pattern_cells JOIN pattern_series USING (series_id);
+
 -- The map, made of what is in `patterns`: a pattern without a row keeps its id and its template.
 CREATE TABLE pattern_merges (
     pattern_id VARCHAR NOT NULL,
