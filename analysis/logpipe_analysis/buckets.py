@@ -70,16 +70,13 @@ class Latency:
     sum_ms: Floats
     """Total duration a bucket of time."""
 
-    @cached_property
-    def histogram(self) -> Floats:
-        """Events, buckets of time × buckets of duration."""
-        return self.binned(1)
-
-    def binned(self, size: int) -> Floats:
-        """The histogram in bins of `size` buckets of time; the last may hold fewer."""
-        height, width = -(-self.length // size), int(self.columns.max(initial=0)) + 1
-        flat = self.rows // size * width + self.columns
-        counted = np.bincount(flat, weights=self.counts, minlength=height * width)
+    def binned(self, size: int, first: int = 0, last: int | None = None) -> Floats:
+        """Rows `first` to `last`, exclusive, as a histogram in bins of `size` of them; its last bin may hold fewer."""
+        end = self.length if last is None else last
+        height, width = -(-(end - first) // size), int(self.columns.max(initial=0)) + 1
+        inside = (self.rows >= first) & (self.rows < end)
+        flat = (self.rows[inside] - first) // size * width + self.columns[inside]
+        counted = np.bincount(flat, weights=self.counts[inside], minlength=height * width)
         return counted.astype(np.float64).reshape(height, width)
 
     @property

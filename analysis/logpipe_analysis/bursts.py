@@ -32,7 +32,7 @@ def bursts(latency: Latency, bucket: timedelta, settings: SlowQuerySettings) -> 
         return
     judged = _judged(slow, events, bucket, settings)
     for episode in _episodes(judged, slow, settings):
-        taken = latency.histogram[episode.start : episode.end, column:].sum(axis=0, keepdims=True)
+        taken = latency.binned(episode.end - episode.start, episode.start, episode.end)[:, column:]
         typical_ms = float(np.exp(histograms.log_quantile(taken, latency.lowest + column, 0.5)[0]))
         before, after = level_of(latency, 0, episode.start), level_of(latency, episode.start, episode.end)
         if after.total_ms - after.events * before.mean_ms < settings.min_added_ms:

@@ -105,4 +105,5 @@ def from_climb(series: Series, bucket: timedelta, settings: LatencySettings) -> 
 def _risen(values: Floats) -> float:
     """The last third above the first."""
     third = max(len(values) // 3, 1)
-    return float(np.median(values[-third:]) - np.median(values[:third]))
+    first, last = np.median([values[:third], values[-third:]], axis=1)
+    return float(last - first)

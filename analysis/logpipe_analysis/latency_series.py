@@ -40,11 +40,13 @@ class Series:
 
 def bin_factor(events: Floats, settings: LatencySettings) -> int | None:
     """Buckets to a bin, so that most bins hold enough events; None where they never do, or too few bins are left."""
+    total = np.concatenate(([0.0], np.cumsum(events)))
     for factor in _FACTORS:
-        counted = np.add.reduceat(events, np.arange(0, len(events), factor))
-        if (counted > 0).sum() < settings.min_bins:
+        counted = np.diff(np.append(total[:-1:factor], total[-1]))
+        some = np.count_nonzero(counted)
+        if some < settings.min_bins:
             return None
-        if np.median(counted[counted > 0]) >= settings.bin_events:
+        if 2 * np.count_nonzero(counted >= settings.bin_events) >= some:
             return factor
     return None
 

@@ -21,7 +21,7 @@ from logpipe_analysis.latency_series import Series, bin_factor, figures, series
 from logpipe_analysis.settings import LatencySettings, StepSettings
 from logpipe_analysis.shapes import Fitter, Shape
 from logpipe_analysis.statistics import histograms
-from logpipe_analysis.statistics.intervals import Spread, spread
+from logpipe_analysis.statistics.intervals import MOST_BINS, Spread, spread
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -144,7 +144,10 @@ def _spread(latency: Latency, before: tuple[int, int], after: tuple[int, int], m
             return histograms.log_of_mean(summed, latency.lowest)
         return figures(metric, summed, latency.lowest)
 
-    return spread(latency.histogram[slice(*before)], latency.histogram[slice(*after)], figure_of)
+    def binned(start: int, end: int) -> Floats:
+        return latency.binned(max(-(-(end - start) // MOST_BINS), 1), start, end)
+
+    return spread(binned(*before), binned(*after), figure_of)
 
 
 def _crossing(rise: Rise, shape: Shape, stop: int, bucket: timedelta, settings: LatencySettings) -> Crossing | None:
@@ -155,11 +158,7 @@ def _crossing(rise: Rise, shape: Shape, stop: int, bucket: timedelta, settings: 
 
 def level_of(latency: Latency, start: int, end: int) -> Level:
     """The durations from row `start` up to, not including, row `end`."""
-    inside = (latency.rows >= start) & (latency.rows < end)
-    width = int(latency.columns.max(initial=0)) + 1
-    summed = np.bincount(latency.columns[inside], weights=latency.counts[inside], minlength=width).astype(np.float64)[
-        None, :
-    ]
+    summed = latency.binned(max(end - start, 1), start, end).sum(axis=0, keepdims=True)
     p50, p95 = (float(np.exp(histograms.log_quantile(summed, latency.lowest, share)[0])) for share in (0.5, 0.95))
     events, total = float(summed.sum()), float(latency.sum_ms[start:end].sum())
     return Level(p50, p95, total / max(events, 1.0), events, total)

@@ -106,8 +106,10 @@ class Fitter:
         """The bucket near a step at which the durations turn from those before to those after."""
         near = 3 * factor + 2
         first, last = max(rough - near, begin + 1), min(rough + near, stop - 1)
-        before, after = self.latency.histogram[begin:first].sum(axis=0), self.latency.histogram[last:stop].sum(axis=0)
-        return first + histograms.likeliest_split(self.latency.histogram[first:last], before, after)
+        before, after = (
+            self.latency.binned(end - start, start, end)[0] for start, end in ((begin, first), (last, stop))
+        )
+        return first + histograms.likeliest_split(self.latency.binned(1, first, last), before, after)
 
     def _fit(self, first: int, last: int, series: Series) -> _Fit:
         """The broken line through one metric."""
@@ -129,7 +131,7 @@ class Fitter:
         """
         mean = series.metric == "mean"
         size = max(least, 1 if mean else series.factor, -(-(last - first) // _MOST_BINS))
-        binned = histograms.merged(self.latency.histogram[first:last], size)
+        binned = self.latency.binned(size, first, last)
         events = binned.sum(axis=1)
         rows = np.flatnonzero(events >= (1 if mean else self.settings.bin_events / 2))
         values = figures(series.metric, binned[rows], self.latency.lowest)

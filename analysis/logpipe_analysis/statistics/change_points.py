@@ -6,6 +6,7 @@ least certain are taken out again until each that stays is certain beside its ne
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from logpipe_analysis.statistics.seasons import MAD_TO_SIGMA
 from logpipe_analysis.statistics.wander import wander
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 _CANDIDATE = 1e-2
 """The chance of a split that is worth judging beside the others."""
@@ -36,51 +38,65 @@ def change_points(values: Floats, *, alpha: float, min_effect: float, min_length
 
 
 def _candidates(values: Floats, min_length: int) -> Iterator[tuple[int, float]]:
-    """The best split of each of a set of intervals, where it may be a step, with its p value.
+    """The best split of each of a set of intervals, where it may be a step, with its p value."""
+    # The scatter of neighbours is the least noise there is: what does not stand out from it needs no closer look.
+    noise = float(np.median(np.abs(np.diff(values)))) * MAD_TO_SIGMA / np.sqrt(2) if len(values) > 1 else 0.0
+    # Less their mean, so that little is lost to rounding.
+    total = np.concatenate(([0.0], np.cumsum(values - values.mean())))
+    for size, starts in _seeded(len(values), 2 * min_length):
+        splits, between = _splits(total, starts, size, min_length)
+        for index in np.flatnonzero(between > (_WORTH_A_LOOK * noise) ** 2):
+            start, split = int(starts[index]), int(splits[index])
+            p_value = _split_p_value(values, total, (start, split, start + size), min_length)
+            if p_value <= _CANDIDATE:
+                yield split, p_value
+
+
+@lru_cache(maxsize=256)
+def _seeded(count: int, least: int) -> list[tuple[int, Integers]]:
+    """Intervals of a series of `count` values: sizes from the whole down to `least`, and where those of a size begin.
 
     Seeded intervals (Kovacs et al. 2023): of every length, each by the square root of two shorter than the one
     before, half overlapping; a short rise in a long series stands out in the short ones.
     """
-    # The scatter of neighbours is the least noise there is: what does not stand out from it needs no closer look.
-    noise = float(np.median(np.abs(np.diff(values)))) * MAD_TO_SIGMA / np.sqrt(2) if len(values) > 1 else 0.0
-    length = float(len(values))
-    while length >= 2 * min_length:
+    intervals = []
+    length = float(count)
+    while length >= least:
         size = int(length)
-        starts = np.unique(np.linspace(0, len(values) - size, 2 * int(len(values) / length) - 1).astype(np.int64))
-        splits, between = _splits(np.lib.stride_tricks.sliding_window_view(values, size)[starts], min_length)
-        for index in np.flatnonzero(between > (_WORTH_A_LOOK * noise) ** 2):
-            start, split = int(starts[index]), int(splits[index])
-            p_value = _split_p_value(values[start : start + size], split, min_length)
-            if p_value <= _CANDIDATE:
-                yield start + split, p_value
+        starts = np.unique(np.linspace(0, count - size, 2 * int(count / length) - 1).astype(np.int64))
+        intervals.append((size, starts))
         length /= np.sqrt(2)
+    return intervals
 
 
-def _split_p_value(values: Floats, split: int, min_length: int) -> float:
-    """The chance of the best split of a series without a step.
+def _splits(total: Floats, starts: Integers, size: int, min_length: int) -> tuple[Integers, Floats]:
+    """Where the sides of each interval of this size differ most, and the sum of squares that a step there explains.
+
+    `total`: the sum of the values before each position.
+    """
+    splits = np.arange(min_length, size - min_length + 1)
+    first, last = total[starts, None], total[starts + size, None]
+    beyond = total[starts[:, None] + splits] - first - (last - first) * (splits / size)
+    between = beyond**2 * (size / (splits * (size - splits)))
+    best = np.argmax(between, axis=1)
+    return starts + splits[best], between[np.arange(len(starts)), best]
+
+
+def _split_p_value(values: Floats, total: Floats, edges: tuple[int, int, int], min_length: int) -> float:
+    """The chance of the best split of a series without a step, here between two of the `edges` at the third.
 
     What is left is taken after splitting each side once more: a level that comes back would else count as noise.
     """
-    before, after = values[:split], values[split:]
-    step = float(after.mean() - before.mean())
-    left = np.concatenate([part - _own_levels(part, min_length) for part in (before, after)])
-    return _p_value(step, left, split, len(after), effective_share(left), looks=len(values))
-
-
-def _splits(rows: Floats, min_length: int) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Of each row the split whose sides differ most, and the sum of squares that it explains."""
-    count = rows.shape[1]
-    total = np.cumsum(rows, axis=1)
-    splits = np.arange(min_length, count - min_length + 1)
-    before = total[:, splits - 1] / splits
-    after = (total[:, -1:] - total[:, splits - 1]) / (count - splits)
-    between = (after - before) ** 2 * (splits * (count - splits) / count)
-    best = np.argmax(between, axis=1)
-    return splits[best], between[np.arange(len(rows)), best]
-
-
-def _own_levels(values: Floats, min_length: int) -> Floats:
-    return levels(values, [int(_splits(values[None, :], min_length)[0][0])] if len(values) >= 4 * min_length else [])
+    start, split, end = edges
+    again = [
+        int(_splits(total, np.array([first]), last - first, min_length)[0][0]) - start
+        for first, last in ((start, split), (split, end))
+        if last - first >= 4 * min_length
+    ]
+    step = (total[end] - total[split]) / (end - split) - (total[split] - total[start]) / (split - start)
+    own = values[start:end]
+    left = own - levels(own, sorted([split - start, *again]))
+    return _p_value(step, left, split - start, end - split, effective_share(left), looks=len(left))
 
 
 def _p_value(step: float, left: Floats, before: int, after: int, shrink: float, *, looks: int) -> float:
@@ -119,6 +135,8 @@ def effective_share(residuals: Floats) -> float:
 
 def _eliminate(values: Floats, found: list[int], alpha: float, min_effect: float) -> list[int]:
     """Take out the least certain step until each is certain, and large enough, beside its neighbours."""
+    if not found:
+        return found
     noise = wander(values)
     while found:
         edges = [0, *found, len(values)]
@@ -140,7 +158,6 @@ def _eliminate(values: Floats, found: list[int], alpha: float, min_effect: float
 
 def levels(values: Floats, found: list[int]) -> Floats:
     """The mean of each stretch between the given steps, at each of its values."""
-    fitted = np.empty_like(values)
-    for start, end in zip([0, *found], [*found, len(values)], strict=True):
-        fitted[start:end] = values[start:end].mean()
-    return fitted
+    first = np.array([0, *found])
+    lengths = np.diff(first, append=len(values))
+    return np.repeat(np.add.reduceat(values, first) / lengths, lengths)

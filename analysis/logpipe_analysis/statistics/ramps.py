@@ -40,17 +40,16 @@ def fit_ramp(values: Floats, weights: Floats) -> Ramp:
 
 def _best_ramp(values: Floats, weights: Floats, exponential: bool) -> Ramp:
     count = len(values)
-    positions = np.arange(count, dtype=np.float64)
-    corners = np.unique(np.linspace(0, count, _GRID + 1).round())
-    onset, top = min(
-        ((float(start), float(end)) for start in corners[:-1] for end in corners[corners > start]),
-        key=lambda corner: _fitted(values, weights, positions, corner[0], corner[1], exponential)[2],
-    )
+    grid = np.unique(np.linspace(0, count, _GRID + 1).round())
+    earlier, later = np.triu_indices(len(grid), 1)
+    starts, ends = grid[earlier], grid[later]
+    best = int(np.argmin(_fitted(values, weights, starts, ends, exponential)[1]))
+    onset, top = float(starts[best]), float(ends[best])
     cell = count / _GRID
 
     def remaining(corner: Floats) -> float:
-        start, length = float(corner[0]), abs(float(corner[1])) + 0.5
-        return _fitted(values, weights, positions, start, start + length, exponential)[2]
+        end = corner[:1] + np.abs(corner[1:]) + 0.5
+        return float(_fitted(values, weights, corner[:1], end, exponential)[1][0])
 
     length = max(top - onset - 0.5, 0.5)
     simplex = [[onset, length], [onset + cell, length], [onset, max(length - cell, length / 2)]]
@@ -62,30 +61,30 @@ def _best_ramp(values: Floats, weights: Floats, exponential: bool) -> Ramp:
     )
     onset = float(refined.x[0])
     top = onset + abs(float(refined.x[1])) + 0.5
-    _, rise, left = _fitted(values, weights, positions, onset, top, exponential)
+    rise, left = (float(one[0]) for one in _fitted(values, weights, np.array([onset]), np.array([top]), exponential))
     return Ramp(min(max(onset, 0.0), float(count)), min(top, float(count)), rise, left)
 
 
-def _fitted(
-    values: Floats, weights: Floats, positions: Floats, onset: float, top: float, exponential: bool
-) -> tuple[float, float, float]:
-    """The level before, the rise, and the weighted squares that are left."""
-    share = np.clip((positions - onset) / max(top - onset, 1e-9), 0.0, 1.0)
-    level, rise, left = _line(values, weights, share)
-    if exponential or rise <= 0:
-        return level, rise, left
-    # The same ramp in amounts rather than factors: its logarithm, scaled to the same top.
-    bent = np.log1p(np.expm1(min(rise, 50.0)) * share)
-    return _line(values, weights, bent / max(float(rise), 1e-9))
+def _fitted(values: Floats, weights: Floats, onsets: Floats, tops: Floats, exponential: bool) -> tuple[Floats, Floats]:
+    """Of each ramp with such corners the rise, and the weighted squares that are left."""
+    lengths = np.maximum(tops - onsets, 1e-9)
+    share = np.clip((np.arange(len(values)) - onsets[:, None]) / lengths[:, None], 0.0, 1.0)
+    rise, left = _line(values, weights, share)
+    if exponential:
+        return rise, left
+    # The same ramps in amounts rather than factors: their logarithms, scaled to the same top.
+    grown = np.clip(rise, 1e-9, 50.0)[:, None]
+    return _line(values, weights, np.log1p(np.expm1(grown) * share) / grown)
 
 
-def _line(values: Floats, weights: Floats, share: Floats) -> tuple[float, float, float]:
+def _line(values: Floats, weights: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """The regression of the values on each row: its slope, and the weighted squares that are left."""
     total = weights.sum()
-    mean_share, mean_value = float(weights @ share / total), float(weights @ values / total)
-    spread = float(weights @ (share - mean_share) ** 2)
-    rise = float(weights @ ((share - mean_share) * (values - mean_value)) / spread) if spread > 1e-12 else 0.0
-    level = mean_value - rise * mean_share
-    return level, rise, float(weights @ (values - level - rise * share) ** 2)
+    shares = shares - (shares @ weights / total)[:, None]
+    centred = values - float(weights @ values) / total
+    spread = shares**2 @ weights
+    rise = np.where(spread > 1e-12, shares @ (weights * centred) / np.maximum(spread, 1e-12), 0.0)
+    return rise, (centred - rise[:, None] * shares) ** 2 @ weights
 
 
 def step_residual(values: Floats, weights: Floats) -> float:

@@ -49,7 +49,7 @@ def steps(
     `level_window`: values around each that tell its level, some days, before any step is known. The others are
     `StepSettings`.
     """
-    level = seasons.rolling_level(values, level_window) if phases is not None else values
+    level = seasons.rolling_median(values, level_window) if phases is not None else values
     season = np.zeros(len(values))
     for once_more in (phases is not None, False):
         if phases is not None:
