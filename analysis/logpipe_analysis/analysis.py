@@ -146,7 +146,7 @@ def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> li
     found = [
         *spikes,
         *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
-        *new_query.detect(buckets, settings.new_query),
+        *new_query.detect(buckets, settings.new_query, settings.slow_query.slow_log_ms),
         *query_surge.detect(buckets, settings.query_surge, settings.latency, settings.steps),
         *n_plus_one.detect(buckets, settings.n_plus_one),
         *latency.detect(buckets, settings.latency, settings.steps, spikes),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from logpipe.store import Store
 from logpipe.store.literals import literal
+from logpipe_analysis.buckets import Place
 from logpipe_analysis.finding import Example
 
 MOST_EVENTS = 200
@@ -49,6 +50,11 @@ def operation_is(kind: str, operation: str) -> str:
                 f"db_statement IS NULL AND {_HTTP} AND concat_ws(' ', http_method, coalesce(http_route, '*')) = {name}"
             )
     return f"db_statement IS NULL AND NOT {_HTTP} AND event = {name}"
+
+
+def of_operation(place: Place, kind: str, operation: str, since: datetime, until: datetime) -> str:
+    """The events of an operation in a stretch of time, as SQL over `events`."""
+    return f"{place.condition()} AND {within(since, until)} AND {operation_is(kind, operation)}"
 
 
 def examples(

@@ -87,6 +87,15 @@ def test_a_query_that_turns_up_in_a_log_of_slow_ones_turned_slow(traffic: Traffi
     assert "were expected" in finding.explanation
 
 
+def test_a_log_of_slow_queries_does_not_tell_which_are_new(traffic: Traffic, filled: Filled) -> None:
+    """A query turns up there when it turns slow, however long it has been run; a service that logs all has new ones."""
+    for service, fastest_ms, subjects in (("postgresql", 400, []), ("shop", 4, ["select fresh"])):
+        usual = traffic(1, 300, 5, db_statement="SELECT usual", duration_ms=_taking(fastest_ms), service=service)
+        late = traffic(2, 300, _rate(4, 200), db_statement="SELECT fresh", duration_ms=_taking(300), service=service)
+        found = analyze(filled(usual, late), kinds=["new_query"]).findings
+        assert [finding.subject for finding in found] == subjects
+
+
 def _load(traffic: Traffic, per_minute: Callable[[Any], Any], seed: int = 1) -> pd.DataFrame:
     return traffic(seed, 300, per_minute, http_method="GET", http_route="/", version=_version)
 

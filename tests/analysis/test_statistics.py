@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpipe_analysis.forecast import crossing
-from logpipe_analysis.statistics import change_points, counts, histograms, intervals, ramps
+from logpipe_analysis.statistics import change_points, counts, histograms, intervals, ramps, seasons
 from logpipe_analysis.statistics.episodes import episodes
 from logpipe_analysis.statistics.steps import steps
 from logpipe_analysis.statistics.trends import Trend, trend
@@ -228,3 +228,13 @@ def test_quantiles_of_cells_are_those_of_the_histogram() -> None:
     )
     expected = histograms.log_quantile(2 * histogram, -5, 0.95)
     assert found.tolist() == expected[~np.isnan(expected)].tolist()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 40])
+@pytest.mark.parametrize("window", [1, 5, 7, 30])
+def test_a_rolling_median_takes_the_values_that_there_are(count: int, window: int) -> None:
+    """Near the ends these are fewer than a window; an even window reaches as far to each side as the next odd one."""
+    values = np.random.default_rng(count).normal(size=count)
+    half = window // 2
+    expected = [float(np.median(values[max(at - half, 0) : at + half + 1])) for at in range(count)]
+    assert seasons.rolling_median(values, window) == pytest.approx(expected)

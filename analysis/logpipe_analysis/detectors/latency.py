@@ -19,6 +19,8 @@ from logpipe_analysis.settings import LatencySettings, StepSettings
 from logpipe_analysis.together import together
 
 _KINDS = ("http", "event")
+_SLOWEST = 50
+"""Events that examples are chosen from: to read their texts is most of what a finding costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +187,8 @@ def slowest(buckets: Buckets, risen: Risen) -> tuple[Example, ...]:
     """The slowest events of the rise."""
     start = buckets.range.at(risen.rise.onset)
     end = buckets.range.until if risen.rise.end is None else buckets.range.at(risen.rise.end)
-    condition = (
-        f"{risen.place.condition()} AND {evidence.within(start, end)} AND isfinite(duration_ms) "
-        f"AND {_slow_enough(buckets, risen)} AND {evidence.operation_is(risen.kind, risen.operation)}"
-    )
+    own = evidence.of_operation(risen.place, risen.kind, risen.operation, start, end)
+    condition = f"{own} AND isfinite(duration_ms) AND {_slow_enough(buckets, risen)}"
     return evidence.examples(buckets.store, condition, order="-duration_ms")
 
 
@@ -199,7 +199,7 @@ def _slow_enough(buckets: Buckets, risen: Risen) -> str:
     end = buckets.range.buckets if risen.rise.end is None else risen.rise.end
     inside = (found.index[own] >= risen.rise.onset) & (found.index[own] < end)
     counted = np.bincount(found.bucket[own][inside] - LEAST_BUCKET, weights=found.events[own][inside])
-    enough = np.flatnonzero(np.cumsum(counted[::-1])[::-1] >= evidence.MOST_EVENTS)
+    enough = np.flatnonzero(np.cumsum(counted[::-1])[::-1] >= _SLOWEST)
     if not len(enough) or enough[-1] == 0:
         return "true"
     return f"duration_ms >= {2.0 ** ((int(enough[-1]) + LEAST_BUCKET - 1) / 8)!r}"

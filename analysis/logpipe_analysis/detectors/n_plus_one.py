@@ -153,9 +153,8 @@ def _finding(buckets: Buckets, settings: NPlusOneSettings, repeated: _Repeated, 
         ),
         evidence=evidence.examples(
             buckets.store,
-            f"{repeated.place.condition()} AND {_REQUEST} = {literal(repeated.worst)} "
-            f"AND {evidence.operation_is('db', repeated.operation)} "
-            f"AND {evidence.within(since, buckets.range.until)}",
+            f"{evidence.of_operation(repeated.place, 'db', repeated.operation, since, buckets.range.until)} "
+            f"AND {_REQUEST} = {literal(repeated.worst)}",
         ),
         sql=_sql(buckets, settings, repeated, since, end),
         fingerprint=fingerprint("n_plus_one", repeated.place.service, repeated.place.environment, repeated.operation),

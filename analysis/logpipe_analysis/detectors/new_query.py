@@ -17,6 +17,7 @@ from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import NewQuerySettings
+from logpipe_analysis.slow_logs import slow_logs
 from logpipe_analysis.together import together
 
 
@@ -35,10 +36,13 @@ class _Query:
     p_value: float = 1.0
 
 
-def detect(buckets: Buckets, settings: NewQuerySettings) -> list[Finding]:
-    """One finding for the new queries of a service that begin together."""
+def detect(buckets: Buckets, settings: NewQuerySettings, slow_log_ms: float) -> list[Finding]:
+    """One finding for the new queries of a service that begin together.
+
+    Where the fastest query took `slow_log_ms` the log holds slow ones only, and does not tell when a query was new.
+    """
     known = deployments(buckets)
-    groups = together(_new(buckets, settings), settings.together_buckets)
+    groups = together(_new(buckets, settings, slow_log_ms), settings.together_buckets)
     return [_finding(buckets, settings, sorted(group, key=_weight), known) for group in groups]
 
 
@@ -47,9 +51,12 @@ def _weight(query: _Query) -> tuple[float, str]:
     return -query.total_ms, query.operation
 
 
-def _new(buckets: Buckets, settings: NewQuerySettings) -> Iterator[_Query]:
+def _new(buckets: Buckets, settings: NewQuerySettings, slow_log_ms: float) -> Iterator[_Query]:
     found = buckets.durations
+    of_slow_ones = slow_logs(buckets, slow_log_ms)
     for place, numbers in found.by_place("db").items():
+        if place in of_slow_ones:
+            continue
         own = found.rows(numbers)
         first = int(found.index[own].min())
         events = np.bincount(found.index[own] - first, weights=found.events[own])
@@ -92,10 +99,7 @@ def _finding(buckets: Buckets, settings: NewQuerySettings, group: list[_Query], 
     why = f" at the deployment of {deployment.version or 'a new version'}" if deployment else ""
     rest = f"; {len(group) - 1} more began with it" if len(group) > 1 else ""
     query = phrases.shortened(lead.operation, 90)
-    condition = (
-        f"{lead.place.condition()} AND {evidence.within(start, end or buckets.range.until)} "
-        f"AND {evidence.operation_is('db', lead.operation)}"
-    )
+    condition = evidence.of_operation(lead.place, "db", lead.operation, start, end or buckets.range.until)
     return Finding(
         kind="new_query",
         severity="warning" if lead.share >= settings.warning_time_share else "info",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from logpipe.store.literals import literal
 from logpipe_analysis import elevations, evidence, phrases
-from logpipe_analysis.buckets import Buckets, Latency, Place, by_place
+from logpipe_analysis.buckets import Buckets, Latency, Place
 from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
@@ -72,12 +72,9 @@ def _weight(surge: _Surge) -> tuple[float, str]:
 
 def _requests(buckets: Buckets) -> Iterator[tuple[Place, Floats]]:
     """The requests of each service that serves any, a bucket; what a worker does has no such measure."""
-    frame = buckets.frame(
-        "SELECT service, environment, i, sum(events)::DOUBLE AS requests "
-        f"FROM {buckets.counts} WHERE operation_kind = 'http' GROUP BY ALL ORDER BY ALL"
-    )
-    for place, rows in by_place(frame):
-        yield place, buckets.dense(rows["i"], rows["requests"])
+    asked = np.flatnonzero(buckets.cells.keys["operation_kind"] == "http")
+    for (service, environment), keys in buckets.cells.by(("service", "environment"), asked).items():
+        yield Place(str(service), environment), buckets.cells.series(keys)
 
 
 def _surges(
@@ -160,10 +157,7 @@ def _finding(
     why = f" since the deployment of {deployment.version or 'a new version'}" if deployment else ""
     rest = f"; {len(group) - 1} more grew with it" if len(group) > 1 else ""
     query = phrases.shortened(lead.operation, 90)
-    condition = (
-        f"{lead.place.condition()} AND {evidence.within(start, end or buckets.range.until)} "
-        f"AND {evidence.operation_is('db', lead.operation)}"
-    )
+    condition = evidence.of_operation(lead.place, "db", lead.operation, start, end or buckets.range.until)
     return Finding(
         kind="query_surge",
         severity="warning" if ratio >= settings.warning_ratio else "info",

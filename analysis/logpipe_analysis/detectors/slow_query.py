@@ -15,6 +15,7 @@ from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.rises import Rise, figure, rises
 from logpipe_analysis.settings import LatencySettings, SlowQuerySettings, StepSettings
+from logpipe_analysis.slow_logs import slow_logs
 
 
 def detect(
@@ -23,12 +24,12 @@ def detect(
     """One finding for the queries of a service that turned slow together; those that add most time first."""
     nothing = np.zeros(buckets.range.buckets, dtype=bool)
     bucket = buckets.range.bucket
-    slow_logs = _slow_logs(buckets, settings)
+    of_slow_ones = slow_logs(buckets, settings.slow_log_ms)
+    began = {place: buckets.cells.first(keys) for place, keys in buckets.places() if place in of_slow_ones}
     risen = []
     for place, series in buckets.operations(("db",), settings.min_executions):
-        if place in slow_logs:
-            first, limit_ms = slow_logs[place]
-            found = list(surges(series, first, limit_ms, bucket, settings))
+        if place in of_slow_ones:
+            found = list(surges(series, began[place], of_slow_ones[place], bucket, settings))
         else:
             found = rises(series, nothing, bucket, latency, steps)
             short = bursts(series, bucket, settings)
@@ -36,16 +37,6 @@ def detect(
         risen += [Risen(place, series.kind, series.operation, rise) for rise in found]
     findings = [_finding(buckets, group) for group in latencies.grouped(risen, latency)]
     return sorted(findings, key=lambda finding: -finding.score)
-
-
-def _slow_logs(buckets: Buckets, settings: SlowQuerySettings) -> dict[Place, tuple[int, float]]:
-    """The services that log slow executions only: when each was first seen, and its fastest execution in ms."""
-    first = {place: buckets.cells.first(keys) for place, keys in buckets.places()}
-    limits = {
-        place: float(2 ** (buckets.durations.bucket[buckets.durations.rows(numbers)].min() / 8))
-        for place, numbers in buckets.durations.by_place("db").items()
-    }
-    return {place: (first[place], limit) for place, limit in limits.items() if limit >= settings.slow_log_ms}
 
 
 def _close(burst: Rise, rise: Rise, buckets: Buckets) -> bool:
