@@ -55,18 +55,19 @@ def _new(buckets: Buckets, settings: NewQuerySettings, slow_log_ms: float) -> It
     found = buckets.durations
     of_slow_ones = slow_logs(buckets, slow_log_ms)
     for place, numbers in found.by_place("db").items():
-        if place in of_slow_ones:
+        onsets = {number: int(found.index[found.of(number)].min()) for number in numbers}
+        first = min(onsets.values())
+        late = [number for number, onset in onsets.items() if onset - first >= settings.warm_up_buckets]
+        if not late or place in of_slow_ones:
             continue
         own = found.rows(numbers)
-        first = int(found.index[own].min())
         events = np.bincount(found.index[own] - first, weights=found.events[own])
         time_ms = np.bincount(found.index[own] - first, weights=found.sum_ms[own])
         before = np.concatenate(([0.0], np.cumsum(events)))
         time_after = np.cumsum(time_ms[::-1])[::-1]
-        for number in numbers:
-            query = _query(place, found, number)
+        for query in (_query(place, found, number) for number in late):
             start = query.onset - first
-            if query.operation == "other" or start < settings.warm_up_buckets or query.events < settings.min_executions:
+            if query.operation == "other" or query.events < settings.min_executions:
                 continue
             p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** query.seen
             share = float(query.total_ms / max(time_after[start], 1e-9))
