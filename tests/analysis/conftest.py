@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from logpipe.store import Store, rollup
 from tests.analysis.eventful import eventful_day, stored
+from tests.stores import new_store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -44,13 +46,13 @@ def traffic() -> Traffic:
 
 
 @pytest.fixture
-def filled() -> Iterator[Filled]:
+def filled(tmp_path: Path) -> Iterator[Filled]:
     """Makes a store of frames; given a store, adds to it as a later ingest does."""
-    opened = []
+    opened: list[Store] = []
 
     def make(*frames: pd.DataFrame, store: Store | None = None) -> Store:
         if store is None:
-            store = Store.open(":memory:")
+            store = new_store(tmp_path / f"filled{len(opened)}.duckdb")
             opened.append(store)
         rows = pd.concat(frames).sort_values("ts", kind="stable")
         first = int(store.execute("SELECT coalesce(max(source_pos) + 100, 0) FROM events")[0][0])

@@ -15,6 +15,7 @@ from logpipe_analysis.backtest import Fired, Replay, backtest, differences
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.settings import ErrorSpikeSettings, Settings
 from logpipe_analysis.timerange import TimeRange
+from tests.stores import passing_store
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]
@@ -121,7 +122,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, at: At) -> Callable[..., tuple[Fir
         monkeypatch.setattr(module, "as_of", as_of)
         monkeypatch.setattr(module, "mine", lambda _: 0)
         monkeypatch.setattr(module, "extent", lambda *_: TimeRange(at(0), at(60), MINUTE))
-        with Store.open(":memory:") as store:
+        with passing_store() as store:
             return _replay(store, stride=stride).fired
 
     return replay

@@ -9,19 +9,29 @@ import pytest
 
 from logpipe.cli.retention import policy_of, policy_of_rules
 from logpipe.store import Store
+from tests.commands import call
 from tests.ingest.logs import line
+from tests.stores import copied
 
 Run = Callable[..., Any]
 
 
-@pytest.fixture
-def database(tmp_path: Path, logpipe: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Twenty events of March, five of them DEBUG."""
-    log, database = tmp_path / "app.jsonl", tmp_path / "logs.duckdb"
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty events of March, five of them DEBUG: a database to be copied."""
+    folder = tmp_path_factory.mktemp("ingested")
+    log, database = folder / "app.jsonl", folder / "logs.duckdb"
     with log.open("wb") as file:
         file.writelines(line(number, level="DEBUG" if number % 4 == 0 else "INFO") for number in range(20))
+    assert call("ingest", str(log), "--db", str(database)).returncode == 0
+    return database
+
+
+@pytest.fixture
+def database(ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twenty events of March, five of them DEBUG."""
+    database = copied(ingested, tmp_path / "logs.duckdb")
     monkeypatch.setenv("LOGPIPE_DB", str(database))
-    assert logpipe("ingest", str(log)).returncode == 0
     return database
 
 

@@ -258,7 +258,7 @@ _MOVING = re.compile(rb'^{"timestamp":"[^"]*"|(?<="instance":")[0-9a-f]{16}')
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(said=st.lists(SPOKEN, min_size=1, max_size=4), how=SETTINGS)
 def test_both_paths_write_the_same_bytes(alone: Callable[[], None], said: list[Spoken], how: dict[str, Any]) -> None:

@@ -329,7 +329,7 @@ def placed(rng: random.Random, text: str) -> Entry:
 
 
 @given(st.randoms(use_true_random=False), BEFORE, AFTER)
-@settings(max_examples=600)
+@settings(max_examples=300)
 def test_no_planted_secret_survives(rng: random.Random, before: str, after: str) -> None:
     """Of any kind, at any place; and what the caller gave is as it was."""
     text, secret = planted(rng)
@@ -352,7 +352,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
-@settings(max_examples=1500)
+@settings(max_examples=750)
 def test_what_is_redacted_was_suspected(text: str) -> None:
     """The quick look at the line misses nothing that the slow one at the texts finds."""
     for entry in ({"message": text}, {"message": "m", "extra": [text]}, {"message": "m", text: 1}):

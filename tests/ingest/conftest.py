@@ -9,11 +9,12 @@ from logpipe.ingest.ingest import ingest
 from logpipe.ingest.options import Options, Summary
 from logpipe.store import Store
 from tests.ingest.logs import Take
+from tests.stores import new_store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "logs.duckdb")
+    return new_store(tmp_path / "logs.duckdb")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from logpipe.ingest.ingest import ingest
 from logpipe.ingest.options import Options
 from logpipe.record import FIELDS, KEYS, SEVERITY_BY_LEVEL
 from logpipe.store import Store
+from tests.stores import passing_store
 
 _LEVELS = {"TRACE": 5, "DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -211,7 +212,7 @@ def test_what_is_given_is_what_the_store_holds(calls: list[Given]) -> None:
         finally:
             setup.close()
         ended = datetime.now(UTC)
-        with Store.open(":memory:") as store:
+        with passing_store() as store:
             summary = ingest(store, [folder], Options())
             assert store.execute("SELECT reason, raw FROM rejects") == []
             stored = _stored(store)

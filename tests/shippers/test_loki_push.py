@@ -19,9 +19,10 @@ from logpipe.errors import ReceiverError
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
 from logpipe_shippers.loki import Backoff, Pusher, Scope, entries, payloads, push_url, stock
+from tests.commands import Done, call
+from tests.stores import new_store, passing_store
 
 RECEIVER = Path(__file__).with_name("loki_receiver.py")
-LOGPIPE = Path(sys.executable).with_name("logpipe")
 QUICK = Backoff(attempts=4, base_s=0.001, max_s=0.002)
 
 Start = Callable[..., str]
@@ -57,7 +58,7 @@ def insert(store: Store, **columns: object) -> None:
 def db(tmp_path: Path) -> Path:
     """Events of the last 36 minutes, one a minute, of two services in turn."""
     path = tmp_path / "logs.duckdb"
-    with Store.open(path) as store:
+    with new_store(path) as store:
         store.execute(
             """
             INSERT INTO events
@@ -72,8 +73,8 @@ def db(tmp_path: Path) -> Path:
     return path
 
 
-def run(db: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([LOGPIPE, "export", "loki", "--db", db, *arguments], capture_output=True, timeout=60)
+def run(db: Path, *arguments: str) -> Done:
+    return call("export", "loki", "--db", str(db), *arguments)
 
 
 # Any text but surrogates, which DuckDB cannot hold; long runs of what JSON escapes or UTF-8 widens.
@@ -153,8 +154,8 @@ def test_a_push_arrives_whole_and_a_second_one_changes_nothing(start: Start, db:
     url = start()
     for _ in range(2):
         done = run(db, "--url", url, "--tenant", "shop")
-        assert (done.returncode, done.stdout) == (0, b"")
-        assert b"36 lines taken" in done.stderr
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "36 lines taken" in done.stderr
     got = state(url)
     assert {line for _, _, line in got["entries"]} == {f"message {i}" for i in range(36)}
     assert len(got["entries"]) == 36
@@ -173,12 +174,12 @@ def test_each_line_of_the_file_can_be_posted_as_it_is(start: Start, db: Path, tm
     target = tmp_path / "loki.jsonl"
     done = run(db, "-o", str(target))
     assert done.returncode == 0
-    assert b"36 lines" in done.stderr
+    assert "36 lines" in done.stderr
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     for body in target.read_bytes().splitlines():
         assert httpx.post(push_url(url), content=gzip.compress(body), headers=headers).status_code == 204
     assert state(url)["accepted"] == 36
-    assert run(db).stdout == target.read_bytes()
+    assert run(db).stdout.encode() == target.read_bytes()
 
 
 def test_filters_choose_services_and_times(db: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_server_in_trouble_is_asked_again(start: Start, db: Path) -> None:
 
 
 def _payload(lines: int = 1) -> Any:
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         for position in range(lines):
             insert(store, ts=datetime.now(UTC) - timedelta(minutes=1), source_pos=position)
         [payload] = payloads(entries(store, Scope()))
@@ -239,8 +240,8 @@ def test_what_loki_refuses_is_counted_and_not_sent_again(start: Start, tmp_path:
     url = start()
     done = run(db, "--url", url)
     assert done.returncode == 1
-    assert b"timestamp too old" in done.stderr
-    assert b"2 lines were in refused payloads" in done.stderr
+    assert "timestamp too old" in done.stderr
+    assert "2 lines were in refused payloads" in done.stderr
     got = state(url)
     assert got["statuses"] == [400]
     assert [line for _, _, line in got["entries"]] == ["fresh"]
@@ -299,7 +300,7 @@ def test_the_path_of_the_push_api_is_added() -> None:
 def test_wrong_usage_exits_with_two(db: Path, arguments: list[str]) -> None:
     """Options that make no sense are usage errors, before anything is written."""
     done = run(db, *arguments)
-    assert (done.returncode, done.stdout) == (2, b"")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_events_without_a_time_are_not_lost_in_silence(tmp_path: Path) -> None:
@@ -308,5 +309,5 @@ def test_events_without_a_time_are_not_lost_in_silence(tmp_path: Path) -> None:
     with Store.open(db) as store:
         insert(store, ts=None)
     done = run(db)
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert b"1 events have no time" in done.stderr
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "1 events have no time" in done.stderr

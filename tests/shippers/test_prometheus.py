@@ -25,6 +25,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
 from logpipe_shippers.prometheus import Limits, exposition
+from tests.commands import call
+from tests.stores import new_store, passing_store
 
 LOGPIPE = Path(sys.executable).with_name("logpipe")
 DEADLINE_S = 30
@@ -35,7 +37,7 @@ Series = dict[tuple[str, Labels], float]
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         yield store
 
 
@@ -85,7 +87,7 @@ def named(series: Series, name: str) -> dict[Labels, float]:
 )
 def test_buckets_hold_exactly_the_durations_up_to_their_bound(durations_ms: list[float]) -> None:
     """Cumulative counts are counts of the events themselves, bounds included, and the sum is their sum."""
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         add(store, [{"event": "job", "duration_ms": duration} for duration in durations_ms])
         series = read(exposition(store))
     buckets = named(series, "logpipe_event_duration_seconds_bucket")
@@ -126,7 +128,7 @@ def test_requests_have_a_method_and_a_route(store: Store) -> None:
 )
 def test_hostile_names_stay_one_sample_a_line(names: list[str]) -> None:
     """Whatever services, routes and levels are called, each event is counted and every sample can be read back."""
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         add(store, [{"service": n, "http_route": n, "http_method": n, "level": n, "stream": n} for n in names])
         text = exposition(store)
     series = read(text)
@@ -226,7 +228,7 @@ def test_an_empty_store_has_metrics(store: Store) -> None:
 def exported(tmp_path: Path) -> Path:
     """A store as a file, exported by the command."""
     db = tmp_path / "logs.duckdb"
-    with Store.open(db) as store:
+    with new_store(db) as store:
         hostile = 'quote " backslash \\ newline \n nul \0 é'
         add(
             store,
@@ -239,9 +241,9 @@ def exported(tmp_path: Path) -> Path:
         )
     (tmp_path / "collected").mkdir()
     target = tmp_path / "collected" / "logpipe.prom"
-    done = subprocess.run([LOGPIPE, "export", "prometheus", "--db", db, "-o", target], capture_output=True)
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert b"samples" in done.stderr
+    done = call("export", "prometheus", "--db", str(db), "-o", str(target))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "samples" in done.stderr
     return target
 
 
@@ -262,7 +264,7 @@ def test_without_a_file_it_writes_to_standard_output(exported: Path) -> None:
 def test_a_missing_database_is_one_sentence(tmp_path: Path) -> None:
     """Nothing is created, and the remedy is named."""
     db = tmp_path / "none.duckdb"
-    done = subprocess.run([LOGPIPE, "export", "prometheus", "--db", db], capture_output=True, text=True)
+    done = call("export", "prometheus", "--db", str(db))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: there is no database at")
     assert not db.exists()

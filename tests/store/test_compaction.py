@@ -16,6 +16,7 @@ from logpipe.errors import StoreError, StoreFull, StoreLocked
 from logpipe.store import Store, compaction
 from logpipe.store import database as opening
 from logpipe.store.compaction import compact
+from tests.stores import copied
 
 ROWS = 300_000
 
@@ -34,12 +35,18 @@ def fill(path: Path) -> None:
         store.execute(f"DELETE FROM events WHERE source_pos < {ROWS * 75}")
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """On an ordinary file system."""
-    path = tmp_path / "logs.duckdb"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be copied, not changed."""
+    path = tmp_path_factory.mktemp("filled") / "logs.duckdb"
     fill(path)
     return path
+
+
+@pytest.fixture
+def database(filled: Path, tmp_path: Path) -> Path:
+    """On an ordinary file system."""
+    return copied(filled, tmp_path / "logs.duckdb")
 
 
 def holds(path: Path) -> bool:
@@ -212,12 +219,11 @@ def small_volume(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", "-l", volume], check=True)
 
 
-def test_a_full_volume_changes_nothing(small_volume: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_volume_changes_nothing(
+    filled: Path, small_volume: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Room is asked for first; and where it goes away meanwhile, the database is as it was."""
-    database = small_volume(200) / "logs.duckdb"
-    fill(database)
-    with Store.open(database) as store:
-        store.execute("CHECKPOINT")
+    database = copied(filled, small_volume(200) / "logs.duckdb")
     room = database.stat().st_size // (1 << 20) + 1
     small_volume(room)
     with pytest.raises(StoreFull, match="MB are free"):

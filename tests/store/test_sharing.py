@@ -195,13 +195,14 @@ def test_a_session_lasts_wherever_the_owner_runs(path: Path) -> None:
         "DROP TABLE events",
     ],
 )
-def test_a_client_that_reads_can_do_nothing_else(shared_owner: Path, sql: str) -> None:
+def test_a_client_that_reads_can_do_nothing_else(
+    shared_owner: Path, plain_client: duckdb.DuckDBPyConnection, sql: str
+) -> None:
     """No file, no setting, no row, no other server; and the owner goes on."""
     owner = owner_of(shared_owner)
-    connection = client()
     with pytest.raises(duckdb.Error, match=r"Authorization failed|disabled by configuration|passwd does not exist"):
-        ask(connection, owner.uri, owner.token, sql)
-    assert ask(connection, owner.uri, owner.token, "SELECT count(*) FROM events") == [(1422,)]
+        ask(plain_client, owner.uri, owner.token, sql)
+    assert ask(plain_client, owner.uri, owner.token, "SELECT count(*) FROM events") == [(1422,)]
     names = [name for name in os.listdir(shared_owner.parent) if not name.endswith(".lock")]  # of the owner's own log
     assert {name.partition(".")[0] for name in names} == {"logs"}
 
@@ -210,13 +211,15 @@ def test_a_client_that_reads_can_do_nothing_else(shared_owner: Path, sql: str) -
     "sql",
     ["COPY events TO 'out.csv'", "FROM read_text('/etc/passwd')", "SET threads = 8", "ATTACH 'out.duckdb'"],
 )
-def test_a_client_that_writes_reaches_the_database_alone(shared_owner: Path, sql: str) -> None:
+def test_a_client_that_writes_reaches_the_database_alone(
+    shared_owner: Path, plain_client: duckdb.DuckDBPyConnection, sql: str
+) -> None:
     """With the other token, too, there are no files and no settings."""
     owner = owner_of(shared_owner)
     assert owner.writer_uri is not None
     assert owner.writer_token is not None
     with pytest.raises(duckdb.Error, match=r"disabled by configuration|has been locked"):
-        ask(client(), owner.writer_uri, owner.writer_token, sql)
+        ask(plain_client, owner.writer_uri, owner.writer_token, sql)
 
 
 def test_each_server_wants_its_own_token(shared_owner: Path) -> None:
@@ -226,6 +229,13 @@ def test_each_server_wants_its_own_token(shared_owner: Path) -> None:
     for uri, token in ((owner.uri, "wrong"), (owner.writer_uri, owner.token)):
         with pytest.raises(duckdb.Error, match="Authentication failed"):
             ask(client(), uri, token, "SELECT 1")
+
+
+@pytest.fixture(scope="module")
+def plain_client() -> Iterator[duckdb.DuckDBPyConnection]:
+    """One for many statements that are refused."""
+    with client() as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

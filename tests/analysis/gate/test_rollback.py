@@ -14,9 +14,10 @@ import pytest
 from logpipe.store import Store
 from logpipe_analysis.analysis import analyze
 from logpipe_analysis.findings import load
-from tests.analysis.gate.conftest import Gated, Stored
+from tests.analysis.gate.conftest import Gated, Stored, store_versions
 from tests.analysis.gate.logs import Version
 from tests.commands import call
+from tests.stores import copied
 
 OLD = Version("1.0", environment="production")
 BAD = replace(OLD, name="1.1", start=30, errors=0.3)
@@ -58,10 +59,16 @@ def deployer() -> Iterator[Deployer]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database whose version 1.1 fails its gate, to be copied."""
+    return store_versions(tmp_path_factory.mktemp("failing"), OLD, BAD)
+
+
 @pytest.fixture
-def database(stored: Stored) -> Path:
+def database(failing: Path, tmp_path: Path) -> Path:
     """One whose version 1.1 fails its gate."""
-    return stored(OLD, BAD)
+    return copied(failing, tmp_path / "logs.duckdb")
 
 
 def test_the_server_is_told_once_with_the_verdict(

@@ -59,7 +59,7 @@ def test_d2_killed_between_rows_and_ledger(case: Case, where: str) -> None:
     case.write(100)
     blows = {"before": "die()" if where == "before" else "pass", "after": "die()" if where == "after" else "pass"}
     for _ in range(sized(20, 2)):
-        case.run(prelude=FAIL.format(**blows), code=-signal.SIGKILL)
+        case.run_apart(prelude=FAIL.format(**blows), code=-signal.SIGKILL)
         with Store.open(case.database) as store:
             assert store.execute("SELECT count(*) FROM events") == [(0,)]
     case.run()
@@ -108,10 +108,10 @@ def test_d4_a_torn_write_ahead_log(case: Case, tmp_path: Path) -> None:
                     "SELECT (SELECT coalesce(sum(events), 0)::BIGINT FROM ledger), (SELECT count(*) FROM events)"
                 )
         except StoreError:
-            assert str(case.database) in case.run(code=1)
+            assert str(case.database) in case.run_apart(code=1)
             continue
         assert entered == rows
-        case.run()
+        case.run_apart()
         case.check()
 
 
@@ -166,9 +166,9 @@ def test_d5_a_volume_that_is_really_full(case: Case, small_volume: Path, followi
             _enlarge(small_volume)
             case.idle()
     else:
-        assert "no room left" in case.run(code=1)
+        assert "no room left" in case.run_apart(code=1)
         _enlarge(small_volume)
-        case.run()
+        case.run_apart()
     case.check()
 
 
@@ -179,7 +179,7 @@ def test_d5_the_temporary_folder_is_full(case: Case, small_volume: Path) -> None
         file.writelines(line(number, noise=os.urandom(100).hex()) for number in range(60_000))
     with source.open("rb") as file:
         prelude = f"import tempfile\ntempfile.tempdir = {str(small_volume)!r}"
-        assert "could not be copied" in case.run("-", prelude=prelude, code=1, stdin=file)
+        assert "could not be copied" in case.run_apart("-", prelude=prelude, code=1, stdin=file)
     stored = case.stored()
     assert 0 < len(stored) < 60_000
     assert stored == list(range(len(stored)))

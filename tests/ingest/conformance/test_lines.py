@@ -5,6 +5,8 @@ import time
 import orjson
 import pytest
 
+from logpipe.ingest.files import flow
+from logpipe.ingest.loading import cut, intake
 from tests.ingest.conformance.harness import Case, append, polls, sized, until
 from tests.ingest.logs import line, rest
 
@@ -93,7 +95,7 @@ def test_l6_huge_lines(case: Case) -> None:
         huge = line(10**6, text="x" * (200 << 20))
         file.write(huge)
         file.write(case.lines(10))
-    case.run()
+    case.run_apart()
     assert case.ask("SELECT reason, bytes::BIGINT, octet_length(raw) FROM rejects") == [
         ("line_too_long", len(huge), 64 << 10)
     ]
@@ -120,16 +122,15 @@ def test_l7_odd_line_ends(case: Case) -> None:
     assert positions == [(len(b"".join(data[:2])),), (len(b"".join(data[:3])),)]
 
 
-_CUT = "from logpipe.ingest.files import flow\nfrom logpipe.ingest.loading import cut, intake\n"
-
-
 @pytest.mark.parametrize("chunk", [700, 1000, 4099, 65536])
-def test_l8_characters_across_reads(case: Case, chunk: int) -> None:
+def test_l8_characters_across_reads(case: Case, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Whatever the size of a chunk, texts of several bytes a character are whole."""
     case.expected = list(range(500))
     text = "žluťoučký 漢字 😀 " * 5
     case.log.write_bytes(b"".join(line(number, message=text) for number in range(500)))
-    case.run(prelude=f"{_CUT}flow.CHUNK_BYTES = cut.CHUNK_BYTES = intake.CHUNK_BYTES = {chunk}")
+    for module in (flow, cut, intake):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
+    case.run()
     case.check()
     assert case.ask("SELECT count(DISTINCT message), any_value(message) FROM events") == [(1, text)]
 

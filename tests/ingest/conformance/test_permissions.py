@@ -42,7 +42,7 @@ def test_p2_one_folder_of_many(case: Case) -> None:
     case.forget(range(25, 30))
     (case.folder / "d5").chmod(0)
     try:
-        assert "d5" in case.run(code=1, wrapper=UNPRIVILEGED)
+        assert "d5" in case.run_apart(code=1, wrapper=UNPRIVILEGED)
         case.check()
     finally:
         (case.folder / "d5").chmod(0o755)

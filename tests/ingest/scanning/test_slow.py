@@ -83,7 +83,7 @@ def _logs(draw: st.DrawFn) -> bytes:
     return b"".join(made)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(_logs())
 def test_the_fast_way_says_the_same_as_the_full_one(log: bytes) -> None:
     """Every column of every event, rejects and roll-ups, whatever the records are."""
