@@ -12,15 +12,17 @@ from logpipe.store import Store, retention
 from logpipe.store.retention import Policy, expiring, retain
 from logpipe.store.volume import Volume, measure
 from tests.ingest.logs import line, rest
+from tests.stores import copied
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Events of thirty days, one an hour and kind: app INFO, app DEBUG, performance INFO; and a torn line."""
-    log = tmp_path / "app.jsonl"
+    folder = tmp_path_factory.mktemp("ingested")
+    log = folder / "app.jsonl"
     with log.open("wb") as file:
         for hour in range(30 * 24):
             at = (NOW - timedelta(hours=hour + 1)).isoformat()
@@ -29,9 +31,14 @@ def store(tmp_path: Path) -> Store:
             file.write(line(3 * hour + 2, timestamp=at, stream="performance", duration_ms=1.5))
         file.write(b'{"torn": \n')
     rest(log)
-    store = Store.open(tmp_path / "logs.duckdb")
-    assert ingest(store, [str(log)], Options()).events == 30 * 24 * 3
-    return store
+    with Store.open(folder / "logs.duckdb") as store:
+        assert ingest(store, [str(log)], Options()).events == 30 * 24 * 3
+    return folder / "logs.duckdb"
+
+
+@pytest.fixture
+def store(ingested: Path, tmp_path: Path) -> Store:
+    return Store.open(copied(ingested, tmp_path / "logs.duckdb"))
 
 
 def kept(store: Store) -> dict[tuple[str, str], int]:
@@ -101,17 +108,23 @@ def test_events_of_impossible_times_can_go(store: Store) -> None:
     assert removed(store, Policy(default=400 * DAY)) == 1
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Store:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three row groups of events and a bit, a second each, the oldest first."""
-    store = Store.open(tmp_path / "large.duckdb")
-    store.execute(
-        "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
-        "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
-        "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(400000) AS numbers (i)"
-    )
-    retention.reclaim(store)
-    return store
+    path = tmp_path_factory.mktemp("filled") / "large.duckdb"
+    with Store.open(path) as store:
+        store.execute(
+            "INSERT INTO events (ts, level, stream, service, message, severity, source_id, source_pos, bytes) "
+            "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' + i * INTERVAL 1 SECOND, 'INFO', 'app', 'shop', "
+            "md5(i::VARCHAR) || md5((i + 1)::VARCHAR), 9, 1, i * 100, 100 FROM range(400000) AS numbers (i)"
+        )
+        retention.reclaim(store)
+    return path
+
+
+@pytest.fixture
+def large(filled: Path, tmp_path: Path) -> Store:
+    return Store.open(copied(filled, tmp_path / "large.duckdb"))
 
 
 @pytest.mark.parametrize("percent", [90, 60, 30, 12])
