@@ -10,8 +10,6 @@ from logpipe.store import Store
 from logpipe_analysis import findings, incidents, recall
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.finding import KINDS, SEVERITIES, Finding, Kind
-from logpipe_analysis.pattern_series import History
-from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
 from logpipe_analysis.timerange import TimeRange
 
@@ -73,8 +71,8 @@ def analyze(
     covered, notes = _covered(store, since, until, settings)
     if covered is None:
         return Analysis(since, until, findings.Changes(), ("there are no events in that range",))
-    mine(store)
     buckets = Buckets(store, covered)
+    found = _detected(buckets, kinds, settings, count_patterns=True)
     notes += _learning(buckets, settings)
     notes += _learning_volumes(buckets) if "volume_change" in kinds else []
     asked = max(since, covered.since) if since else covered.since
@@ -83,7 +81,7 @@ def analyze(
     # be resolved at the wrong time.
     changes = findings.record(
         store,
-        _detected(buckets, kinds, settings),
+        found,
         kinds=kinds,
         since=covered.since,
         until=covered.until,
@@ -95,9 +93,16 @@ def analyze(
     incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
     analysis = Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
     if reaches_end:  # findings of the past are told as they were then, and are stored as they are now
-        found = tuple(finding.finding_id for finding in analysis.changes.all)
-        recall.remember(store, asked_before, recall.Outcome(asked, covered.until, found, analysis.notes))
+        ids = tuple(finding.finding_id for finding in analysis.changes.all)
+        recall.remember(store, asked_before, recall.Outcome(asked, covered.until, ids, analysis.notes))
     return analysis
+
+
+def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings, *, count_patterns: bool) -> list[Finding]:
+    # Not above: it loads SciPy, which takes longer than to look up what an analysis came to.
+    from logpipe_analysis.detection import detect
+
+    return [finding for finding in detect(buckets, settings, count_patterns=count_patterns) if finding.kind in kinds]
 
 
 def _learning_volumes(buckets: Buckets) -> list[str]:
@@ -114,50 +119,14 @@ def adjoining(settings: Settings) -> timedelta:
 def as_of(store: Store, until: datetime, kinds: Sequence[Kind] | None, settings: Settings) -> list[Finding]:
     """What an analysis of all data finds that runs at `until`; nothing is stored, nor are patterns counted."""
     covered, _ = _covered(store, None, until, settings)
-    return [] if covered is None else _detected(Buckets(store, covered), kinds or KINDS, settings)
+    if covered is None:
+        return []
+    return _detected(Buckets(store, covered), kinds or KINDS, settings, count_patterns=False)
 
 
 def extent(store: Store, until: datetime | None, settings: Settings) -> TimeRange | None:
     """The stretch that an analysis up to `until` looks at; None where it holds no events."""
     return _covered(store, None, until, settings)[0]
-
-
-def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings) -> list[Finding]:
-    # Not above: they load SciPy, which takes longer than to look up what an analysis came to.
-    from logpipe_analysis.detectors import (
-        deploy_regression,
-        error_spike,
-        latency,
-        n_plus_one,
-        new_pattern,
-        new_query,
-        pattern_surge,
-        pattern_vanished,
-        query_surge,
-        silence,
-        slow_query,
-        volume,
-    )
-
-    spikes = error_spike.detect(buckets, settings.error_spike)
-    history = History.of(buckets)
-    patterns, spikes = new_pattern.detect(buckets, history, settings.new_pattern, spikes)
-    silences = silence.detect(buckets, settings.silence)
-    found = [
-        *spikes,
-        *slow_query.detect(buckets, settings.slow_query, settings.latency, settings.steps),
-        *new_query.detect(buckets, settings.new_query, settings.slow_query.slow_log_ms),
-        *query_surge.detect(buckets, settings.query_surge, settings.latency, settings.steps),
-        *n_plus_one.detect(buckets, settings.n_plus_one),
-        *latency.detect(buckets, settings.latency, settings.steps, spikes),
-        *patterns,
-        *pattern_surge.detect(buckets, history, settings.pattern_surge, [*spikes, *silences]),
-        *silences,
-        *pattern_vanished.detect(buckets, history, settings.pattern_vanished, silences),
-        *volume.detect(buckets, settings.volume, settings.gauges),
-    ]
-    regressions, found = deploy_regression.detect(buckets, settings.deployment, settings.gate, found)
-    return [finding for finding in (*found, *regressions) if finding.kind in kinds]
 
 
 def _covered(

@@ -1,5 +1,6 @@
 """Opening, migrating and writing the database."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -8,7 +9,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 import duckdb
 
@@ -148,6 +149,11 @@ class Store:
                 raise
             connection.commit()
 
+    def for_threads(self) -> "Store":
+        """The same database for several threads: each gets a connection, and temporary tables, of its own."""
+        connection = cast("duckdb.DuckDBPyConnection", _PerThread(self.connection))
+        return Store(connection, self.url, read_only=self.read_only, attached=self.attached)
+
     def reopen(self) -> None:
         """Open the same database again, after an error that made an end of the handle.
 
@@ -273,6 +279,19 @@ class Store:
                 reason="store_foreign",
             )
         return int(self._meta("schema_version") or 0)
+
+
+class _PerThread:
+    """What is used of a DuckDB connection, by each thread on a cursor of its own."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._own = threading.local()
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(self._own, "cursor"):
+            self._own.cursor = self._connection.cursor()
+        return getattr(self._own.cursor, name)
 
 
 def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
