@@ -4,6 +4,7 @@ The bins are as long as it takes that a range has no more than 720: so what look
 hour and for a month, and what it singles out is looked at by minutes.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,16 @@ from logpipe.store import Store
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence
 from logpipe_analysis.buckets import MINUTE, Buckets, Floats
-from logpipe_analysis.coded import Codes
 from logpipe_analysis.finding import Example
 from logpipe_analysis.patterns import KNOWN, known_before
 
 MAX_BINS: Final = 720
 
 _MINUTE_US: Final = 60_000_000
-_TOLD: Final = f"SELECT pattern_id, into_id, CASE WHEN muted THEN '' ELSE template END FROM {KNOWN}"
+_SERIES: Final = f"""
+SELECT series_id, service, severity::INTEGER, into_id, CASE WHEN muted THEN '' ELSE template END
+FROM pattern_series JOIN {KNOWN} USING (pattern_id)
+"""
 
 Counts = npt.NDArray[np.int32]
 
@@ -124,24 +127,38 @@ class History:
 
 
 def _by_service(store: Store, minutes: Minutes) -> Iterator[Patterns]:
-    relation = f"(FROM pattern_minute WHERE {minutes.condition})"
-    values = {"minute": minutes.index, "events": "events::INTEGER", "severity": "severity::INTEGER"}
-    counted = Codes(store, relation, ("service", "pattern_id")).rows(relation, values)
-    known = {pattern_id: told for pattern_id, *told in store.execute(_TOLD)}
-    members: dict[str, dict[str, list[slice]]] = defaultdict(lambda: defaultdict(list))
+    rows = _rows_by_series(store, minutes)
+    members: dict[str, dict[str, list[Rows]]] = defaultdict(lambda: defaultdict(list))
     templates: dict[str, str] = {}
-    for service, pattern_id, start, end in zip(
-        counted.keys["service"], counted.keys["pattern_id"], [0, *counted.ends][:-1], counted.ends, strict=True
-    ):
-        if pattern_id in known:
-            into_id, templates[into_id] = known[pattern_id]
-            members[service][into_id].append(slice(start, end))
-    minute, events, severity = (counted.rows[name] for name in values)
+    worst: dict[tuple[str, str], int] = defaultdict(int)
+    for series_id, service, severity, into_id, template in store.execute(_SERIES):
+        if series_id in rows:
+            members[service][into_id].append(rows[series_id])
+            templates[into_id] = template
+            worst[service, into_id] = max(worst[service, into_id], severity)
     for service, own in sorted(members.items()):
         ids = sorted(own)
-        rows = [Rows.together([Rows(minute[each], events[each]) for each in own[into_id]]) for into_id in ids]
-        severities = [max(int(severity[each].max()) for each in own[into_id]) for into_id in ids]
-        yield Patterns(service, ids, [templates[one] for one in ids], severities, _binned(rows, minutes), rows)
+        together = [Rows.together(own[into_id]) for into_id in ids]
+        severities = [worst[service, into_id] for into_id in ids]
+        yield Patterns(service, ids, [templates[one] for one in ids], severities, _binned(together, minutes), together)
+
+
+def _rows_by_series(store: Store, minutes: Minutes) -> dict[int, Rows]:
+    statement = f"SELECT series_id, {minutes.index} AS minute, events::INTEGER AS events FROM pattern_cells"
+    with store.rows(f"{statement} WHERE {minutes.condition}") as found:
+        series, minute, events = (np.asarray(array) for array in found.fetchnumpy().values())
+    if not len(series):
+        return {}
+    # Small numbers are sorted by their digits, and records of 8 bytes are moved as one: both are fast.
+    order = np.argsort(series.astype(np.min_scalar_type(series.max())), kind="stable")
+    records = np.empty(len(order), np.dtype([("minute", np.int32), ("events", np.int32)]))
+    records["minute"], records["events"] = minute, events
+    records, ends = records[order], np.cumsum(np.bincount(series))
+    return {
+        number: Rows(records["minute"][start:end], records["events"][start:end])
+        for number, (start, end) in enumerate(itertools.pairwise([0, *ends.tolist()]))
+        if end > start
+    }
 
 
 def _binned(rows: Sequence[Rows], minutes: Minutes) -> Floats:
