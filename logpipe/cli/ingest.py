@@ -80,7 +80,6 @@ def ingest(
     from logpipe.cli.log_formats import chosen
     from logpipe.cli.own_log import logging_to
     from logpipe.cli.progress import Bar
-    from logpipe.cli.without_pandas import without_pandas
     from logpipe.ingest.files.own_files import log_of
     from logpipe.ingest.housekeeping import Housekeeping
     from logpipe.ingest.ingest import ingest as ingest_paths
@@ -97,7 +96,7 @@ def ingest(
     interruption.explain("what was committed stays, and the same command goes on from there")
     if not (follow or STDIN in paths or os.path.exists(db)):
         _refuse_what_is_nowhere(paths, db, as_json=as_json)
-    with without_pandas(), Store.open(db) as store:
+    with Store.open(db) as store:
         if follow or STDIN in paths:
             own_log = (log_file or log_of(db)) if follow and db != ":memory:" else log_file
             options = Options(service, name, time_zone, following=True, formats=formats, own_log=own_log)

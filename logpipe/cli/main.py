@@ -25,6 +25,7 @@ from logpipe.cli.retain import retain
 from logpipe.cli.sources import sources
 from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
+from logpipe.cli.without_pandas import without_pandas
 from logpipe.errors import LogpipeError
 
 _USAGE = frozenset(
@@ -55,8 +56,28 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_WITHOUT_PANDAS = frozenset(
+    (
+        "compact",
+        "gaps",
+        "ingest",
+        "query",
+        "rejects",
+        "reparse",
+        "report",
+        "retain",
+        "rollup",
+        "sources",
+        "stats",
+        "verify",
+    )
+)
+"""Commands that have no use for it."""
+
+
 @app.callback()
 def options(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
     ] = False,
@@ -64,6 +85,8 @@ def options(
 ) -> None:
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
+    if context.invoked_subcommand in _WITHOUT_PANDAS:
+        context.with_resource(without_pandas())
 
 
 app.command()(ingest)

@@ -41,7 +41,6 @@ def report(
     Example: logpipe report slow-queries --since 1d --limit 5
     """
     from logpipe.cli.results import Destination
-    from logpipe.cli.without_pandas import without_pandas
     from logpipe.store.reading import open_sealed
     from logpipe_analysis import reports
 
@@ -50,7 +49,7 @@ def report(
         destination.write(_list(), 0, exact=False)
         return
     wanted = reports.find(name)
-    with without_pandas(), open_sealed(db) as store:
+    with open_sealed(db) as store:
         scope = reports.Scope(*stretch(store, since, until), service, limit or None)
         known_service(store, service)
         with reports.run(store, wanted, scope) as result:
