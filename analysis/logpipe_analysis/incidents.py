@@ -103,14 +103,16 @@ def record(buckets: Buckets, changes: findings.Changes, settings: IncidentSettin
     touched = {one.finding_id for one in (*changes.new, *changes.updated, *changes.resolved)}
     if not touched:
         return
-    store, evidence = buckets.store, Evidence(buckets, settings)
+    store = buckets.store
     every = {one.finding_id: one for one in findings.load(store)}
+    evidence = Evidence(buckets, settings, every.values())
     stored = _stored(store)
     links = [link for one in stored for link in one.links]
     linked = {frozenset((link.one, link.other)) for link in links}
-    for one, other in _near(every.values(), touched, buckets.range.until, settings):
-        if frozenset((one.finding_id, other.finding_id)) not in linked and (link := evidence.link(one, other)):
-            links.append(link)
+    near = _near(every.values(), touched, buckets.range.until, settings)
+    links += evidence.links(
+        (one, other) for one, other in near if frozenset((one.finding_id, other.finding_id)) not in linked
+    )
     gone, changed = [], []
     for group in _groups(every, stored, links):
         if touched & group.keys():

@@ -1,7 +1,7 @@
 """Findings of one cause are one incident; what merely happens at the same time is not."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import pytest
 
 from logpipe.errors import QueryError
 from logpipe.store import Store
-from logpipe_analysis import incidents
-from logpipe_analysis.analysis import analyze
+from logpipe_analysis import findings, incidents
+from logpipe_analysis.analysis import analyze, extent
+from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.settings import Settings
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]
@@ -200,3 +202,33 @@ def test_environments_are_not_mixed(traffic: Traffic, filled: Filled) -> None:
     store = filled(frame, frame.assign(environment="staging"))
     analyze(store)
     assert sorted(map(len, _grouped(store))) == [1, 1]
+
+
+def test_many_findings_at_once_cost_no_more_statements_than_few(
+    traffic: Traffic, filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails everywhere is read once, and not for each pair of services."""
+    execute, made = Store.execute, []
+
+    def watched(store: Store, sql: str, *given: Any) -> Any:
+        made.append(sql)
+        return execute(store, sql, *given)
+
+    def statements(services: int) -> int:
+        """That put the findings of so many services together anew."""
+        web = traffic(1, 240, 20, service="web", severity=_failing(150, 160), request_id=_requests("r"))
+        store = filled(*(_called(web, f"s{number}") for number in range(services)))
+        analyze(store, kinds=["error_spike"])
+        store.execute("DELETE FROM incidents")
+        covered = extent(store, None, Settings())
+        assert covered is not None
+        buckets = Buckets(store, covered)
+        made.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "execute", watched)
+            changes = findings.Changes(new=tuple(findings.load(store)))
+            incidents.record(buckets, changes, Settings().incidents, datetime.now(UTC))
+        assert [len(group) for group in _grouped(store)] == [services]
+        return len(made)
+
+    assert statements(9) == statements(3)
