@@ -76,6 +76,10 @@ def analyze(
     notes += _learning(buckets, settings)
     notes += _learning_volumes(buckets) if "volume_change" in kinds else []
     asked = max(since, covered.since) if since else covered.since
+    if asked >= covered.until:
+        notes.append(
+            f"there are no events in that range: the last ones before it end at {covered.until:%Y-%m-%d %H:%M}"
+        )
     reaches_end = until is None or covered.until > _newest_minute(store)
     # All that was detected is recorded, also what ended before `asked`: else a finding that has ended in between would
     # be resolved at the wrong time.

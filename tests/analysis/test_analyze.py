@@ -46,6 +46,15 @@ def test_an_empty_store_says_so() -> None:
     assert (analysis.findings, analysis.notes) == ([], ("there are no events in that range",))
 
 
+def test_a_range_after_the_last_event_says_so(traffic: Traffic, filled: Filled, at: At) -> None:
+    """The history before it is read, but it is not what was asked for; what is not all after it is."""
+    store = filled(traffic(1, 240, 5))
+    said = "there are no events in that range: the last ones before it end at 2026-01-05 04:00"
+    assert said not in analyze(store, since=at(239)).notes
+    for since in (at(240), at(4000)):
+        assert said in analyze(store, since=since).notes
+
+
 def test_one_event_is_still_learning(traffic: Traffic, filled: Filled) -> None:
     """Where there is no history there is no judgement, and a note says why."""
     analysis = analyze(filled(traffic(1, 1, 5).head(1)))
