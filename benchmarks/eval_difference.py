@@ -12,6 +12,7 @@ from eval_measure import Measure
 
 from logpipe_analysis.settings import DifferenceSettings
 from logpipe_analysis.statistics import shares
+from logpipe_analysis.statistics.discoveries import adjusted
 
 RUNS = 40
 VALUES = 60
@@ -34,7 +35,7 @@ def measure() -> Iterator[Measure]:
 
 
 def _any(p_values: np.ndarray, settings: DifferenceSettings) -> bool:
-    return bool((shares.adjusted(p_values, len(p_values)) <= settings.false_share).any())
+    return bool((adjusted(p_values, len(p_values)) <= settings.false_share).any())
 
 
 def _compared(process: str, lengths: tuple[int, int], seed: int) -> shares.Compared:
@@ -79,7 +80,7 @@ def _recall(settings: DifferenceSettings) -> float:
         counts = _counts("independent", rates, sum(lengths), generator)
         tripled = generator.choice(VALUES, 3, replace=False)
         counts[np.ix_(tripled, range(lengths[0]))] *= 3
-        false_shares = shares.adjusted(_judged(counts, lengths).p_values, VALUES)
+        false_shares = adjusted(_judged(counts, lengths).p_values, VALUES)
         enough = tripled[counts[tripled, : lengths[0]].sum(axis=1) >= LEAST_TRIPLED]
         found += int((false_shares[enough] <= settings.false_share).sum())
         wanted += len(enough)

@@ -8,6 +8,7 @@ from logpipe.store.literals import literal
 from logpipe_analysis import phrases
 from logpipe_analysis.buckets import Buckets, Place
 from logpipe_analysis.evidence import ERRORS, within
+from logpipe_analysis.sides import PATH
 
 _SHARE = 1 / 3
 """Of the excess, from which a name is worth telling."""
@@ -47,14 +48,13 @@ class Causes:
 
 
 def _statement(buckets: Buckets, place: Place, start: datetime, length: timedelta) -> str:
-    """Messages are told of error records only; numbers in a path would make each request its own operation."""
+    """Messages are told of error records only."""
     before = max(buckets.range.since, start - max(6 * length, timedelta(hours=1)))
     scale = length / (start - before) if start > before else 0.0
     return f"""
         SELECT exception_type,
             CASE WHEN http_status IS NOT NULL OR http_route IS NOT NULL THEN nullif(concat_ws(' ', http_method,
-                coalesce(http_route, regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g'))), '')
-                ELSE event END AS operation,
+                coalesce(http_route, {PATH})), '') ELSE event END AS operation,
             CASE WHEN severity >= 17 THEN left(message_template(coalesce(template, message)), 200) END AS message,
             count(*) FILTER (ts >= {literal(start)})
                 - {scale!r}::DOUBLE * count(*) FILTER (ts < {literal(start)}) AS excess

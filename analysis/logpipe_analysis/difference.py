@@ -14,6 +14,7 @@ from logpipe.store import Store
 from logpipe_analysis.settings import DifferenceSettings
 from logpipe_analysis.sides import Cells, Floats, Levels, Scope, Sides, Stretch
 from logpipe_analysis.statistics import shares
+from logpipe_analysis.statistics.discoveries import adjusted
 from logpipe_analysis.statistics.shares import Compared
 
 _LEADING: Final = 60
@@ -182,8 +183,8 @@ def _found(sides: Sides, family: _Family, moved: Sequence[Compared], tests: int)
     settings, count = sides.settings, len(family.values)
     compared = shares.shares(family.counts, sides.rows, sides.in_a)
     others = [each.p_values for each in moved]
-    false_shares = shares.adjusted(np.concatenate([compared.p_values, *others]), tests)
-    plain_shares = shares.adjusted(np.concatenate([compared.plain_p_values, *others]), tests)
+    false_shares = adjusted(np.concatenate([compared.p_values, *others]), tests)
+    plain_shares = adjusted(np.concatenate([compared.plain_p_values, *others]), tests)
     large = _large(sides, family, compared)
     chosen = np.flatnonzero(large & (np.minimum(false_shares, plain_shares)[:count] <= settings.false_share))
     found = [_difference(sides, family, compared, int(index), float(false_shares[index])) for index in chosen]

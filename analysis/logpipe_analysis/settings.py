@@ -432,12 +432,6 @@ class Settings:
     """Of `logpipe gate`, and what it shares with `deploy_regression`."""
     deployment: DeploymentSettings = field(default_factory=DeploymentSettings)
     """Of `deploy_regression`."""
-
-    @property
-    def adjoining(self) -> timedelta:
-        """Findings of one fingerprint at most this far apart are the same."""
-        return self.error_spike.max_gap_buckets * self.bucket
-
     volume: VolumeSettings = field(default_factory=VolumeSettings)
     """Of `volume_change`."""
     gauges: GaugeSettings = field(default_factory=GaugeSettings)

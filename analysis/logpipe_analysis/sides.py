@@ -34,9 +34,12 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 PATTERN: Final = "left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500)"
 
+PATH: Final = "regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g')"
+"""Of a request without its route: numbers in a path would make each an operation of its own."""
+
 _ROUTE: Final = (
-    "CASE WHEN http_route IS NOT NULL OR http_path IS NOT NULL THEN concat_ws(' ', http_method, coalesce(http_route, "
-    "regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g'))) END"
+    "CASE WHEN http_route IS NOT NULL OR http_path IS NOT NULL "
+    f"THEN concat_ws(' ', http_method, coalesce(http_route, {PATH})) END"
 )
 _QUERY: Final = "left(query_fingerprint(db_statement, db_system), 500)"
 OPERATION: Final = f"CASE WHEN db_statement IS NOT NULL THEN {_QUERY} ELSE coalesce({_ROUTE}, event) END"

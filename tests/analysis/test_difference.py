@@ -14,6 +14,7 @@ from logpipe_analysis.difference import Comparison, compare
 from logpipe_analysis.settings import DifferenceSettings
 from logpipe_analysis.sides import Scope, Stretch
 from logpipe_analysis.statistics import shares
+from logpipe_analysis.statistics.discoveries import adjusted
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]
@@ -150,8 +151,8 @@ def test_the_false_share_is_as_stated() -> None:
         counts = bursts * generator.geometric(1 / 20, (60, 80)).astype(float)
         counts = counts[counts.sum(axis=1) >= 5]
         judged = shares.shares(counts, counts.sum(axis=0) + 1, in_a)
-        found += int((shares.adjusted(judged.p_values, len(counts)) <= 0.05).any())
-        plain += int((shares.adjusted(judged.plain_p_values, len(counts)) <= 0.05).any())
+        found += int((adjusted(judged.p_values, len(counts)) <= 0.05).any())
+        plain += int((adjusted(judged.plain_p_values, len(counts)) <= 0.05).any())
     assert found <= 2 * 0.05 * runs
     assert plain > 0.9 * runs
 
@@ -167,7 +168,7 @@ def test_neighbouring_minutes_that_are_alike_are_no_evidence() -> None:
             wander[:, minute] = 0.8 * wander[:, minute - 1] + 0.6 * wander[:, minute]
         counts = generator.poisson(10 * np.exp(0.5 * wander[:30])).reshape(30, 40, 3).sum(axis=2).astype(float)
         judged = shares.shares(counts, counts.sum(axis=0), in_a)
-        found += int((shares.adjusted(judged.p_values, 30) <= 0.05).any())
+        found += int((adjusted(judged.p_values, 30) <= 0.05).any())
         moved += int(shares.medians(np.exp(wander[30].reshape(40, 3).mean(axis=1)), in_a).p_values[0] <= 0.05)
     assert found <= 2 * 0.05 * runs
     assert moved <= 2 * 0.05 * runs

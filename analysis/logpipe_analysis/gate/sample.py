@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from logpipe_analysis.buckets import LEAST_BUCKET
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Name = tuple[str, str]
@@ -22,9 +24,6 @@ COUNTS = (
 
 DURATIONS = "operation_kind, operation, bucket, sum(events)::DOUBLE AS events"
 """The columns of the second frame beside `i`, as SQL over latencies."""
-
-LEAST_BUCKET = -80
-"""Durations under 2^(-80/8) ms, a microsecond, are held as that."""
 
 
 @dataclass(frozen=True, slots=True)

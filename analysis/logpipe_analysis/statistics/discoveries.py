@@ -49,18 +49,25 @@ def discoveries(smallest: Floats, tests: Floats, *, share: float, stretch: int, 
             peaks[cluster] = min(peaks.get(cluster, peak), peak)
         peaks = {cluster: peak for cluster, peak in peaks.items() if peak[1] > bucket - stretch}
         ordered = np.sort([p_value for p_value, _ in peaks.values()])
-        adjusted = _adjusted(ordered, tests[bucket])
-        found = ordered[adjusted <= share]
+        expected = adjusted(ordered, tests[bucket])
+        found = ordered[expected <= share]
         cutoffs[bucket] = found[-1] if len(found) else 0.0
         places = np.searchsorted(ordered, smallest[now, bucket])
-        false_shares[now, bucket] = np.append(adjusted, 1.0)[places]
+        false_shares[now, bucket] = np.append(expected, 1.0)[places]
     return Discoveries(cutoffs, false_shares)
 
 
-def _adjusted(ordered: Floats, tests: float) -> Floats:
-    """Benjamini and Hochberg's adjusted p values of the smallest of so many."""
-    scaled = ordered * tests / np.arange(1, len(ordered) + 1)
-    return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+def adjusted(p_values: Floats, tests: float) -> Floats:
+    """The share of false discoveries among all that are as improbable (Benjamini and Hochberg 1995).
+
+    `tests` may be more than there are values: those that were not kept count as tests without effect.
+    """
+    order = np.argsort(p_values)
+    scaled = p_values[order] * tests / np.arange(1, len(p_values) + 1)
+    falling = np.minimum.accumulate(scaled[::-1])[::-1]
+    found = np.empty_like(falling)
+    found[order] = np.minimum(falling, 1.0)
+    return found
 
 
 def _clusters(smallest: Floats, max_gap: int) -> Ints:

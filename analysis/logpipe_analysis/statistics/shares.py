@@ -78,19 +78,6 @@ def medians(values: Floats, in_a: Bools) -> Compared:
     return Compared(effect, effect - margin, effect + margin, p_values, p_values, size)
 
 
-def adjusted(p_values: Floats, tests: int) -> Floats:
-    """The share of false discoveries among all that are as improbable (Benjamini and Hochberg 1995).
-
-    `tests` may be more than there are values: those that were not kept count as tests without effect.
-    """
-    order = np.argsort(p_values)
-    scaled = p_values[order] * tests / np.arange(1, len(p_values) + 1)
-    falling = np.minimum.accumulate(scaled[::-1])[::-1]
-    found = np.empty_like(falling)
-    found[order] = np.minimum(falling, 1.0)
-    return found
-
-
 def _freedom(in_a: Bools) -> int:
     """Of Student's distribution: by the range with fewer slots, which may have given all of the variance."""
     return max(int(min(in_a.sum(), (~in_a).sum())) - 1, 1)
