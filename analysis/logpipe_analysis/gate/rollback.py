@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import orjson
 
-from logpipe.errors import LogpipeError, SettingError
+from logpipe.errors import LogpipeError, SettingError, StoreError
 from logpipe.store import Store
 from logpipe.store.literals import literal
 from logpipe_analysis import findings, phrases
@@ -32,15 +32,19 @@ _BEGUN = """
 SELECT epoch_us(begun_at), outcome FROM rollbacks
 WHERE service = $service AND environment IS NOT DISTINCT FROM $environment
     AND baseline = $baseline AND candidate = $candidate
-ORDER BY begun_at DESC LIMIT 1
+ORDER BY attempt DESC
 """
-_BEGIN = "INSERT INTO rollbacks VALUES ($service, $environment, $baseline, $candidate, $begun_at, NULL, NULL, NULL)"
+_BEGIN = """
+INSERT INTO rollbacks (service, environment, baseline, candidate, attempt, begun_at)
+VALUES ($service, $environment, $baseline, $candidate, $attempt, $begun_at)
+"""
 _END = """
 UPDATE rollbacks SET ended_at = $ended_at, succeeded = $succeeded, outcome = $outcome
 WHERE service = $service AND environment IS NOT DISTINCT FROM $environment
-    AND baseline = $baseline AND candidate = $candidate AND begun_at = $begun_at
+    AND baseline = $baseline AND candidate = $candidate AND attempt = $attempt
 """
 
+_Begun = tuple[Any, ...]
 OpenStore = Callable[[], AbstractContextManager[Store]]
 
 
@@ -92,14 +96,11 @@ def roll_back(plan: Plan, verdict: Verdict, open_store: OpenStore, log: Callable
     finding = _finding(verdict)
     try:
         with open_store() as store:
-            earlier = None if plan.again else store.execute(_BEGUN, keys)
-            if earlier:
-                return _done_before(earlier[0], finding)
-            with store.transaction() as connection:
-                connection.execute(_BEGIN, {**keys, "begun_at": began})
-                findings.put(connection, _with(finding, "The rollback has begun."), began)
+            attempt, earlier = _begin(store, keys, _with(finding, "The rollback has begun."), began, again=plan.again)
     except LogpipeError as error:
         return Rollback(False, False, f"nothing was done, for it could not be recorded: {error}", None)
+    if earlier:
+        return _done_before(earlier, finding)
     outcomes = [done for done in (_posted(plan, verdict), _run(plan, verdict)) if done is not None]
     succeeded = all(ok for ok, _ in outcomes)
     outcome = "; ".join(sentence for _, sentence in outcomes)
@@ -107,7 +108,9 @@ def roll_back(plan: Plan, verdict: Verdict, open_store: OpenStore, log: Callable
     finding = _with(finding, f"Rollback {'done' if succeeded else 'FAILED'}: {outcome}.")
     if succeeded:
         finding = replace(finding, ended_at=verdict.candidate.until, status="resolved")
-    ended = {**keys, "begun_at": began, "ended_at": datetime.now(UTC), "succeeded": succeeded, "outcome": outcome}
+    ended = {
+        **keys, "attempt": attempt, "ended_at": datetime.now(UTC), "succeeded": succeeded, "outcome": outcome
+    }  # fmt: skip
     try:
         with open_store() as store, store.transaction() as connection:
             connection.execute(_END, ended)
@@ -115,6 +118,26 @@ def roll_back(plan: Plan, verdict: Verdict, open_store: OpenStore, log: Callable
     except LogpipeError as error:
         outcome = f"{outcome}; its outcome could not be recorded: {error}"
     return Rollback(True, succeeded, outcome, finding.finding_id)
+
+
+def _begin(
+    store: Store, keys: dict[str, object], finding: Finding, now: datetime, *, again: bool
+) -> tuple[int, _Begun | None]:
+    """Record that it begins: the number of the attempt, and what another gate has begun where this one is not to."""
+    earlier = store.execute(_BEGUN, keys)
+    attempt = len(earlier)
+    if earlier and not again:
+        return attempt, earlier[0]
+    try:
+        with store.transaction() as connection:
+            connection.execute(_BEGIN, {**keys, "attempt": attempt, "begun_at": now})
+            findings.put(connection, finding, now)
+    except StoreError:
+        begun = store.execute(_BEGUN, keys)
+        if len(begun) == attempt:
+            raise
+        return attempt, begun[0]  # at the same moment: the database takes one of the two
+    return attempt, None
 
 
 def _address(url: str) -> httpx.URL:
@@ -220,7 +243,7 @@ def _keys(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _done_before(earlier: tuple[int, str | None], finding: Finding) -> Rollback:
+def _done_before(earlier: _Begun, finding: Finding) -> Rollback:
     begun_us, outcome = earlier
     began = datetime.fromtimestamp(begun_us / 1e6, UTC)
     said = outcome or "how it ended is not known"

@@ -233,11 +233,14 @@ CREATE TABLE rollbacks (
     environment VARCHAR,
     baseline VARCHAR NOT NULL,
     candidate VARCHAR NOT NULL,
+    attempt INTEGER NOT NULL,        -- 0, and one more each time that it was asked for again
     begun_at TIMESTAMPTZ NOT NULL,
     ended_at TIMESTAMPTZ,            -- NULL where how it ended is not known
     succeeded BOOLEAN,
     outcome VARCHAR
 );
+-- Of two gates that would begin it at once, one is refused.
+CREATE UNIQUE INDEX rollbacks_once ON rollbacks (service, coalesce(environment, ''), baseline, candidate, attempt);
 
 -- What people say of findings, in the order in which they said it; a mute concerns all findings of the fingerprint.
 CREATE TABLE finding_marks (

@@ -5,15 +5,23 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from logpipe.store import Store
+from logpipe_analysis import plots
 from logpipe_analysis.analysis import analyze
 from logpipe_analysis.findings import load
+from logpipe_analysis.gate.rollback import planned, roll_back
+from logpipe_analysis.gate.sides import of_versions
+from logpipe_analysis.gate.verdict import judge
+from logpipe_analysis.settings import GateSettings
 from tests.analysis.gate.conftest import Gated, Stored, store_versions
 from tests.analysis.gate.logs import Version
 from tests.commands import call
@@ -98,7 +106,10 @@ def test_it_is_a_finding_that_an_analysis_leaves_as_it_is(database: Path, deploy
         assert load(store, kind="deploy_regression") == [finding]
         assert store.execute(finding.sql)
         assert TOKEN not in str(store.execute("FROM rollbacks")) + str(finding)
+        drawn = plots.shown(store, finding)
+        [(errors,)] = store.execute("SELECT count(*) FROM events WHERE http_status >= 500 OR severity >= 17")
     assert finding.finding_id == verdict["rollback"]["finding_id"]
+    assert (drawn.unit, drawn.baseline, drawn.observed.sum()) == ("errors/min", None, errors)
     assert (finding.subject, finding.environment, finding.status) == ("1.1", "production", "resolved")
     assert "Rollback done: POST http://127.0.0.1" in finding.explanation
     assert finding.evidence
@@ -156,10 +167,46 @@ def test_a_command_that_fails_is_a_failed_rollback(database: Path, gated: Gated,
 def test_a_rollback_whose_end_is_not_known_is_not_begun_again(database: Path, deployer: Deployer, gated: Gated) -> None:
     """As where the process died in the middle."""
     with Store.open(database) as store:
-        store.execute("INSERT INTO rollbacks VALUES ('shop', 'production', '1.0', '1.1', now(), NULL, NULL, NULL)")
+        store.execute("INSERT INTO rollbacks VALUES ('shop', 'production', '1.0', '1.1', 0, now(), NULL, NULL, NULL)")
     code, verdict = gated(*VERSIONS, "--rollback-url", deployer.url)
     assert (code, verdict["rollback"]["done"], deployer.requests) == (3, False, [])
     assert "how it ended is not known" in verdict["rollback"]["outcome"]
+
+
+@pytest.mark.parametrize("environment", ["production", None])
+def test_of_two_gates_at_once_one_rolls_back(
+    stored: Stored, deployer: Deployer, monkeypatch: pytest.MonkeyPatch, environment: str | None
+) -> None:
+    """Both have seen that none had begun; the other one tells who has."""
+    execute, seen = Store.execute, threading.Barrier(2)
+    waited = threading.local()
+
+    def looked(store: Store, sql: str, *given: Any) -> Any:
+        rows = execute(store, sql, *given)
+        if "FROM rollbacks" in sql and not hasattr(waited, "done"):
+            waited.done = True
+            seen.wait(30)
+        return rows
+
+    plan = planned(deployer.url, None, 30, again=False, environ={})
+    assert plan is not None
+    versions = (replace(version, environment=environment) for version in (OLD, BAD))
+    with Store.open(stored(*versions)) as store:
+        baseline, candidate, place = of_versions(store, "shop", None, "1.0", "1.1")
+        verdict = judge(baseline, candidate, GateSettings(), service="shop", environment=place)
+
+        @contextmanager
+        def beside() -> Iterator[Store]:
+            with store.connection.cursor() as connection:
+                yield Store(connection, store.url, read_only=False)
+
+        with ThreadPoolExecutor(2) as gates, monkeypatch.context() as patched:
+            patched.setattr(Store, "execute", looked)
+            both = list(gates.map(lambda _: roll_back(plan, verdict, beside, lambda _: None), range(2)))
+        assert len(store.execute("FROM rollbacks")) == len(load(store, kind="deploy_regression")) == 1
+    assert sorted(one.done for one in both) == [False, True]
+    assert "a gate began it at" in next(one.outcome for one in both if not one.done)
+    assert len(deployer.requests) == 1
 
 
 def test_nothing_is_done_where_it_cannot_be_recorded(
