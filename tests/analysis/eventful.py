@@ -30,6 +30,28 @@ def _slower(median_ms: float, factor: Callable[[Any], Any]) -> Callable[[Any, np
     return lambda when, generator: median_ms * np.exp(0.4 * generator.normal(size=len(when))) * factor(when)
 
 
+def _requests_with_queries() -> Iterator[pd.DataFrame]:
+    """Of a service whose requests run a query more often from minute 270 on, a new one from 315, and one in loops at 385."""
+    requests = _traffic(
+        9, 6, service="web", http_method="GET", http_route="/orders", duration_ms=_slower(90, np.ones_like)
+    )
+    requests["request_id"] = [f"web-{number}" for number in range(len(requests))]
+    when = requests["minutes"].to_numpy()
+    looping = (when >= 385) & (when < 405) & (np.arange(len(when)) % 3 == 0)
+    for seed, statement, runs in (
+        (10, "SELECT * FROM items WHERE id = 7", np.where(when < 270, 1, 4)),
+        (11, "SELECT * FROM coupons WHERE id = 7", np.where(when < 315, 0, 1)),
+        (12, "SELECT * FROM prices WHERE id = 7", np.where(looping, 12, 0)),
+    ):
+        generator = np.random.default_rng(seed)
+        own = requests.loc[requests.index.repeat(runs), ["minutes", "severity", "level", "service", "request_id"]]
+        own["minutes"] += generator.random(len(own)) / 600
+        yield own.assign(
+            stream="performance", db_statement=statement, duration_ms=5 * np.exp(0.4 * generator.normal(size=len(own)))
+        )
+    yield requests
+
+
 def eventful_day() -> pd.DataFrame:
     """Its rows; `source_pos` is the order in which they were written."""
 
@@ -67,7 +89,7 @@ def eventful_day() -> pd.DataFrame:
     unheard = unheard[unheard["minutes"] >= 255]
     beats = _traffic(7, 6, service="worker", event="beat")
     beats = beats[working(beats["minutes"])]
-    frame = pd.concat([pages, stepping, creeping, queries, steady, unheard, beats])
+    frame = pd.concat([pages, stepping, creeping, queries, steady, unheard, beats, *_requests_with_queries()])
     frame["ts"] = START + pd.to_timedelta(frame["minutes"], unit="min")
     late = np.random.default_rng(8).exponential(4, len(frame))
     return _in_file(frame.assign(written=frame["minutes"] + late).sort_values("written"))

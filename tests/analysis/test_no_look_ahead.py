@@ -53,7 +53,10 @@ def test_nor_does_what_was_found_later(eventful: pd.DataFrame, whole: Store, min
 def test_everything_is_found_in_the_end(whole: Store) -> None:
     """Else the test above would compare little."""
     kinds = {finding.kind for finding, _ in _found(whole, None, Settings())}
-    assert kinds >= {"error_spike", "slow_query", "latency_trend", "latency_shift", "new_pattern", "silence"}
+    assert kinds >= {
+        "error_spike", "slow_query", "latency_trend", "latency_shift", "new_pattern", "silence",
+        "n_plus_one", "new_query", "query_surge",
+    }  # fmt: skip
     assert kinds <= set(KINDS)
 
 
