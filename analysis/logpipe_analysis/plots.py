@@ -21,17 +21,29 @@ _USUAL = (0.05, 0.95)
 _LEAST_BEFORE = 5
 """Buckets before the onset, without which none is called usual."""
 _DARK, _ACCENT, _SHADE = "#333333", "#c0392b", "#2c7fb8"
-_PER_MINUTE = "/min"
-_LEVELS = {"ms": "mean_ms", "queries/request": "runs"}
-"""Columns of units that are no counts: buckets without a row have none."""
+_COLUMNS = {"errors/min": "errors", "events/min": "events", "ms": "mean_ms", "queries/request": "runs"}
+"""The column of a statement by the unit of its finding."""
+_LEVELS = ("ms", "queries/request")
+"""Units that are no counts: buckets without a row have none."""
+_VERSIONS = ["server_errors", "logged_errors"]
+"""What a statement about versions has instead: the errors, by either way of counting them."""
+_BY_MINUTE = ("new_pattern", "pattern_surge", "pattern_vanished")
+"""Kinds whose statements count by the minute, however long the buckets of the analysis are."""
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a picture shows: the rows of a finding's statement, in its unit."""
+    """What a picture shows: the rows of a finding's statement."""
 
     observed: "pd.Series[float]"
-    """By the beginning of the bucket, UTC; counts are 0 in buckets without a row, durations NaN."""
+    """By the beginning of the bucket, UTC; counts are 0 in buckets without a row, levels NaN."""
+    unit: str
+    """The finding's; errors/min where its statement does not show that, as of versions."""
+    width: timedelta
+    """Of a bucket."""
+    baseline: float | None
+    """None where the finding has none in this unit."""
     usual: tuple[float, float] | None
     """Between which nine tenths of the buckets before the onset lay; None where too few are shown."""
 
@@ -52,21 +64,32 @@ def shown(store: Store, finding: Finding) -> Shown:
             reason="nothing_to_draw",
         )
     frame.index = pd.DatetimeIndex(pd.to_datetime(frame.pop("bucket"), unit="us", utc=True))
-    observed = _figure(frame.sort_index(), finding)
+    told = _COLUMNS.get(finding.unit or "")
+    if told in frame:
+        unit, figures, baseline = finding.unit or "", frame[told], finding.baseline
+    else:
+        unit, figures, baseline = "errors/min", frame[_VERSIONS].max(axis=1), None
+    width = _width(finding)
+    observed = _every(figures.astype(float), unit, width)
     before = observed[observed.index < finding.started_at].dropna()
     usual = None if len(before) < _LEAST_BEFORE else tuple(float(before.quantile(share)) for share in _USUAL)
-    return Shown(observed, usual)  # type: ignore[arg-type]  # two quantiles are a pair
+    return Shown(observed, unit, width, baseline, usual)  # type: ignore[arg-type]  # two quantiles are a pair
 
 
-def _figure(frame: pd.DataFrame, finding: Finding) -> "pd.Series[float]":
-    """The column that the finding is about, in its unit."""
-    width = timedelta(seconds=finding.bucket_s)
-    every = pd.date_range(frame.index[0], frame.index[-1], freq=width)
-    if finding.unit in _LEVELS:
-        return frame[_LEVELS[finding.unit]].astype(float).reindex(every)
-    name = "errors" if "errors" in frame else "events"
-    counts = frame[name].astype(float).reindex(every, fill_value=0.0)
-    return counts / (width / timedelta(minutes=1)) if (finding.unit or "").endswith(_PER_MINUTE) else counts
+def _width(finding: Finding) -> timedelta:
+    """Of the buckets of its statement; a gate's are minutes, and requests are told by the minute at least."""
+    own = timedelta(seconds=finding.bucket_s)
+    if finding.kind in _BY_MINUTE or not own:
+        return _MINUTE
+    return max(own, _MINUTE) if finding.kind == "n_plus_one" else own
+
+
+def _every(figures: "pd.Series[float]", unit: str, width: timedelta) -> "pd.Series[float]":
+    """A figure for each bucket; of several rows of one, as of versions side by side, their sum."""
+    every = pd.date_range(figures.index.min(), figures.index.max(), freq=width)
+    if unit in _LEVELS:
+        return figures.reindex(every)
+    return figures.groupby(level=0).sum().reindex(every, fill_value=0.0) / (width / _MINUTE)
 
 
 def draw(store: Store, finding: Finding) -> "Figure":
@@ -82,18 +105,17 @@ def draw(store: Store, finding: Finding) -> "Figure":
     figure = Figure(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     times: npt.NDArray[np.object_] = np.array([moment.to_pydatetime() for moment in what.observed.index])
-    end = finding.ended_at or times[-1] + timedelta(seconds=finding.bucket_s)
+    end = finding.ended_at or times[-1] + what.width
     axes.axvspan(finding.started_at, end, color=_ACCENT, alpha=0.08, linewidth=0)  # type: ignore[arg-type]  # dates are converted
     if what.usual is not None:
         axes.axhspan(*what.usual, color=_SHADE, alpha=0.18, linewidth=0, label="90 % of the buckets before")
-    if finding.baseline is not None:
-        axes.axhline(finding.baseline, color=_SHADE, linestyle="--", linewidth=1, label="baseline")
-    drawn: Literal["default", "steps-post"] = (
-        "default" if finding.unit in _LEVELS else "steps-post"
-    )  # counts hold a bucket
+    if what.baseline is not None:
+        axes.axhline(what.baseline, color=_SHADE, linestyle="--", linewidth=1, label="baseline")
+    # Counts hold for a bucket.
+    drawn: Literal["default", "steps-post"] = "default" if what.unit in _LEVELS else "steps-post"
     axes.plot(times, what.observed.to_numpy(), color=_DARK, linewidth=1, drawstyle=drawn, label="observed")
     axes.set_ylim(bottom=0)
-    axes.set_ylabel(finding.unit or "")
+    axes.set_ylabel(what.unit)
     axes.set_title(finding.title, loc="left", fontsize=10, pad=20)
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # as matplotlib has it
     axes.xaxis.set_major_locator(locator)

@@ -1,4 +1,4 @@
-"""Eight hours in which everything happens that is looked for, in a file whose lines are not in order of time."""
+"""Eight hours, and three days, in which everything happens that is looked for; of the hours not in order of time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from logpipe.store import Store, rollup
@@ -15,10 +16,10 @@ START = pd.Timestamp("2026-01-05", tz="UTC")
 MINUTES = 480
 
 
-def _traffic(seed: int, per_minute: float, **columns: Any) -> pd.DataFrame:
+def _traffic(seed: int, per_minute: float, minutes: int = MINUTES, **columns: Any) -> pd.DataFrame:
     """Events by a Poisson process; columns are values, or functions of the minutes."""
     generator = np.random.default_rng(seed)
-    when = np.sort(generator.random(generator.poisson(per_minute * MINUTES))) * MINUTES
+    when = np.sort(generator.random(generator.poisson(per_minute * minutes))) * minutes
     frame = pd.DataFrame({"minutes": when, "severity": 9, "level": "INFO", "stream": "app", "service": "shop"})
     for name, value in columns.items():
         frame[name] = value(when, generator) if callable(value) else value
@@ -31,7 +32,7 @@ def _slower(median_ms: float, factor: Callable[[Any], Any]) -> Callable[[Any, np
 
 
 def _requests_with_queries() -> Iterator[pd.DataFrame]:
-    """Of a service whose requests run a query more often from minute 270 on, a new one from 315, and one in loops at 385."""
+    """A service whose requests run a query more often from minute 270, a new one from 315, and one in loops at 385."""
     requests = _traffic(
         9, 6, service="web", http_method="GET", http_route="/orders", duration_ms=_slower(90, np.ones_like)
     )
@@ -93,6 +94,41 @@ def eventful_day() -> pd.DataFrame:
     frame["ts"] = START + pd.to_timedelta(frame["minutes"], unit="min")
     late = np.random.default_rng(8).exponential(4, len(frame))
     return _in_file(frame.assign(written=frame["minutes"] + late).sort_values("written"))
+
+
+def eventful_days() -> pd.DataFrame:
+    """Rows of three days, at whose end happens what takes days, or many events, to be seen."""
+    minutes = 3 * 1440
+
+    def some(seed: int, per_minute: float, share: Callable[[Any], Any], **columns: Any) -> pd.DataFrame:
+        """Of so many a minute the share that there is at each minute."""
+        frame = _traffic(seed, per_minute, minutes, **columns)
+        drawn = np.random.default_rng(seed + 100).random(len(frame))
+        chosen: npt.NDArray[np.bool_] = drawn < share(frame["minutes"].to_numpy())
+        return frame[chosen]
+
+    def numbered(text: str) -> Callable[[Any, np.random.Generator], Any]:
+        return lambda when, generator: [text % number for number in generator.integers(0, 10**6, len(when))]
+
+    def status(when: Any, generator: np.random.Generator) -> Any:
+        return np.where(generator.random(len(when)) < np.where(when < 4200, 0.05, 0.085), 500, 200)
+
+    doubled = some(1, 25, lambda when: np.where((when > 3580) & (when < 3700), 1, 0.4), service="search")
+    usual = some(2, 40, lambda when: when > 3720, service="cache", message=numbered("request %d done"))
+    misses = some(
+        3, 20, lambda when: (when > 3720) * np.where((when >= 4120) & (when < 4135), 1, 0.1), service="cache",
+        severity=13, level="WARNING", message=numbered("cache miss of %d"),
+    )  # fmt: skip
+    synced = some(
+        4, 2, lambda when: (when > 3720) & (when < 4220), service="cache", message=numbered("synced %d items")
+    )
+    deployed = some(
+        5, 200, lambda when: when > 4080, service="pay", http_method="GET", http_route="/", http_status=status,
+        version=lambda when, _: np.where(when >= 4200, "1.1", "1.0"),
+    )  # fmt: skip
+    frame = pd.concat([doubled, usual, misses, synced, deployed]).sort_values("minutes")
+    frame["ts"] = START + pd.to_timedelta(frame["minutes"], unit="min")
+    return _in_file(frame.assign(written=0))
 
 
 def _in_file(frame: pd.DataFrame) -> pd.DataFrame:
