@@ -8,18 +8,30 @@ from logpipe_analysis.gate.records import Record, records
 from logpipe_analysis.gate.sides import Side
 
 _MOST = 5000
-"""Patterns of a side that are looked at, the most severe and frequent."""
+"""Patterns of a side that are told of, where the other has them not: the most severe and frequent."""
 
-_FOUND = f"""
+_NAMED = f"""
 SELECT left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500) AS name,
-    max(severity), count(*), count(DISTINCT date_trunc('minute', ts)), min((source_id, source_pos))
+    severity, ts, source_id, source_pos
 FROM events
 WHERE {{where}} AND severity >= {SEVERITY_BY_LEVEL["WARNING"]} AND stream IS DISTINCT FROM 'access'
     AND coalesce(template, message, exception_type) IS NOT NULL
+"""
+
+_FOUND = f"""
+SELECT name, max(severity), count(*), count(DISTINCT date_trunc('minute', ts)), min((source_id, source_pos))
+FROM ({_NAMED})
 GROUP BY name
 ORDER BY 2 DESC, 3 DESC, name
 LIMIT {_MOST}
 """
+
+_OTHERS = f"""
+WITH others AS (SELECT DISTINCT name FROM ({_NAMED})), asked AS (SELECT unnest($names::VARCHAR[]) AS name)
+SELECT (SELECT count(*) FROM others ANTI JOIN asked USING (name)),
+    (SELECT list(name) FROM others SEMI JOIN asked USING (name))
+"""
+"""How many patterns there are that are not asked about, and those that are, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class Pattern:
     minutes: int
     """In which it came."""
     p_value: float
-    """The chance that all its minutes fall on this side by volume alone, corrected for all patterns looked at."""
+    """The chance that all its minutes fall on this side by volume alone, corrected for all patterns looked at, of both sides."""
     example: Record | None
     """Its first record."""
 
@@ -52,7 +64,9 @@ def only_in(side: Side, other: Side, limit: int | None = None) -> list[Pattern]:
     Where they came at the same rate on both sides, each of their minutes would fall on `side` by its share of all
     events; minutes and not records, since records come in bursts. Examples are read for the first `limit`.
     """
-    ours, theirs = _seen(side), _seen(other)
+    ours = _seen(side)
+    [(more, shared)] = other.store.execute(_OTHERS.format(where=other.where("ts")), {"names": list(ours)})
+    theirs, looked_at = set(shared or ()), len(ours) + more
     events, others = side.events(), other.events()
     share = events / max(events + others, 1)
     alone = {template: seen for template, seen in ours.items() if template not in theirs}
@@ -65,7 +79,7 @@ def only_in(side: Side, other: Side, limit: int | None = None) -> list[Pattern]:
             seen.severity >= ERROR_SEVERITY,
             seen.events,
             seen.minutes,
-            min(share**seen.minutes * len(alone), 1.0),
+            min(share**seen.minutes * looked_at, 1.0),
             _example(side, seen),
         )
         for template, seen in ranked[:limit]

@@ -173,8 +173,11 @@ def _nothing(found: list[Effect]) -> str:
 def _only(one: Sample, other: Sample, chance: float) -> tuple[str, ...]:
     """Operations that only one side had, and not by chance: by the minutes in which they came."""
     share = one.events.sum() / max(one.events.sum() + other.events.sum(), 1.0)
-    alone = {name: seen for name, seen in one.operations.items() if name not in other.operations and name[0] != "db"}
-    return tuple(name for (_, name), seen in alone.items() if share ** (seen.events > 0).sum() * len(alone) <= chance)
+    looked_at = {name for name in (*one.operations, *other.operations) if name[0] != "db"}
+    alone = [name for name in one.operations if name in looked_at and name not in other.operations]
+    return tuple(
+        name[1] for name in alone if share ** (one.operations[name].events > 0).sum() * len(looked_at) <= chance
+    )
 
 
 def _evidence(side: Side, found: list[Effect]) -> list[Record]:
