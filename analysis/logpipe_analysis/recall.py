@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import orjson
 
-from logpipe.store import Store
+from logpipe.store import Store, database
 from logpipe_analysis.settings import Settings
 
 # The settings of a run are part of what is asked; what it reads of the store is summed up here.
@@ -22,6 +23,8 @@ SELECT
     (SELECT (count(*), count(*) FILTER (until <= now())) FROM finding_marks),
     (SELECT (count(*), max(chosen_at)) FROM pattern_choices)
 """
+
+_CODE = (".py", ".sql", ".c", ".so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,21 @@ class Outcome:
 
 def question(since: datetime | None, until: datetime | None, kinds: Sequence[str], settings: Settings) -> str:
     """The same for the same range, kinds and settings, asked of the same detectors: 32 hex digits."""
-    asked = repr((since, until, sorted(kinds), settings, _detectors()))
+    asked = repr((since, until, sorted(kinds), settings, _code()))
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
 
 
 @cache
-def _detectors() -> int:
-    """When the code of this package last changed."""
-    return max(file.stat().st_mtime_ns for file in Path(__file__).parent.rglob("*.py"))
+def _code() -> str:
+    """Of the release, and of this package and the store's, whose macros it uses."""
+    return f"{metadata.version('logpipe')} {stamp(Path(__file__).parent)} {stamp(Path(database.__file__).parent)}"
+
+
+def stamp(folder: Path) -> str:
+    """The same as long as no source, statement or compiled file in a folder is added, removed or written: 32 digits."""
+    files = {str(file): file.stat() for file in folder.rglob("*") if file.suffix in _CODE}
+    known = sorted((name, state.st_size, state.st_mtime_ns) for name, state in files.items())
+    return hashlib.blake2b(repr(known).encode(), digest_size=16).hexdigest()
 
 
 def recall(store: Store, asked: str) -> Outcome | None:

@@ -1,7 +1,9 @@
 """The analysis as a whole: nothing on a quiet day, everything once, and no crash on what is thin or odd."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 import logpipe_analysis
 from logpipe.store import Store
+from logpipe_analysis import recall
 from logpipe_analysis.analysis import analyze
 from logpipe_analysis.detectors import error_spike
 from logpipe_analysis.settings import Settings
@@ -102,6 +105,18 @@ def test_an_unchanged_store_is_not_looked_at_again(
     filled(traffic(2, 240, 1), store=store)
     analyze(store)
     assert len(looked) == 4
+
+
+def test_other_code_is_another_question(tmp_path: Path) -> None:
+    """Also where only a statement changed, or an older release was installed; what Python compiled is no code."""
+    for name in ("spike.py", "cost.sql"):
+        (tmp_path / name).write_text("1")
+    known = recall.stamp(tmp_path)
+    (tmp_path / "spike.pyc").write_text("1")
+    assert recall.stamp(tmp_path) == known
+    statement = tmp_path / "cost.sql"
+    os.utime(statement, ns=(0, statement.stat().st_mtime_ns - 10**9))
+    assert recall.stamp(tmp_path) != known
 
 
 def test_a_second_run_changes_nothing(traffic: Traffic, filled: Filled) -> None:

@@ -44,7 +44,7 @@ class Pattern:
     minutes: int
     """In which it came."""
     p_value: float
-    """The chance that all its minutes fall on this side by volume alone, corrected for all patterns looked at, of both sides."""
+    """The chance that all its minutes fall on this side by volume alone, corrected for the patterns of both sides."""
     example: Record | None
     """Its first record."""
 
