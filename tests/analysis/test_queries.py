@@ -218,6 +218,14 @@ def test_a_repetition_that_was_mended_is_over(filled: Filled, at: At) -> None:
     assert at(49.5) < finding.ended_at < at(50)
 
 
+def test_a_repetition_of_some_minutes_is_told_as_such(filled: Filled, at: At) -> None:
+    """Hours without it came before, and after."""
+    store = filled(_requests(at, lambda number: _items(20 if 240 <= number < 280 else 1), requests=500))
+    [finding] = analyze(store, kinds=["n_plus_one"]).findings
+    assert finding.ended_at is not None
+    assert (finding.started_at, finding.ended_at - at(140) < timedelta(minutes=1)) == (at(120), True)
+
+
 def test_of_many_queries_the_newest_are_looked_at(filled: Filled, at: At) -> None:
     """The onset is that of the roll-up: the hour from which on requests ran it so often."""
     store = filled(_requests(at, lambda number: _items(20 if number >= 360 else 1), requests=600))

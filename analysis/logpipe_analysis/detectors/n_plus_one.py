@@ -102,7 +102,7 @@ def _repeated(buckets: Buckets, settings: NPlusOneSettings, since: datetime) -> 
 
 
 def _onset(buckets: Buckets, repeated: _Repeated, since: datetime) -> datetime:
-    """The first bucket of the hours, back from the newest, in which requests ran the query half as often as now."""
+    """The first bucket of the hours, back from the last request, in which requests ran the query half as often."""
     own, requests = "operation_kind = 'db' AND operation = $operation", "operation_kind IS DISTINCT FROM 'db'"
     names: dict[str, object] = {"operation": repeated.operation}
     if repeated.route is not None:
@@ -111,8 +111,8 @@ def _onset(buckets: Buckets, repeated: _Repeated, since: datetime) -> datetime:
     hours = buckets.store.execute(
         f"SELECT epoch_us(minute) // {_HOUR_US} AS hour, min(i) FILTER ({own}), "
         f"coalesce(sum(events) FILTER ({own}), 0)::DOUBLE, coalesce(sum(events) FILTER ({requests}), 0)::DOUBLE "
-        f"FROM {buckets.counts} WHERE {repeated.place.condition()} GROUP BY hour ORDER BY hour DESC",
-        names,
+        f"FROM {buckets.counts} WHERE {repeated.place.condition()} AND minute <= $last GROUP BY hour ORDER BY hour DESC",
+        names | {"last": repeated.last},
     )
     recent = [(runs, times) for hour, _, runs, times in hours if hour >= int(since.timestamp() * 1e6) // _HOUR_US]
     usual = sum(runs for runs, _ in recent) / max(sum(times for _, times in recent), 1.0)
