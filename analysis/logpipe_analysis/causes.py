@@ -7,7 +7,7 @@ from typing import Self
 from logpipe.store.literals import literal
 from logpipe_analysis import phrases
 from logpipe_analysis.buckets import Buckets, Place
-from logpipe_analysis.evidence import ERRORS, within
+from logpipe_analysis.evidence import ERRORS, SAID, within
 from logpipe_analysis.sides import PATH
 
 _SHARE = 1 / 3
@@ -41,21 +41,22 @@ class Causes:
         if self.operation:
             parts.append(f"on {phrases.shortened(self.operation)}")
         if self.message:
-            parts.append(f"saying “{phrases.shortened(self.message)}”")
+            said = self.message.removeprefix(f"{self.exception}: ")
+            parts.append(f"saying “{phrases.shortened(said)}”")
         if not parts and otherwise:
             parts.append(f"in {otherwise}")
         return f"; mostly {' '.join(parts)}" if parts else ""
 
 
 def _statement(buckets: Buckets, place: Place, start: datetime, length: timedelta) -> str:
-    """Messages are told of error records only."""
+    """Messages are told of error records only, and by their templates: patterns are counted, and merged, beside this."""
     before = max(buckets.range.since, start - max(6 * length, timedelta(hours=1)))
     scale = length / (start - before) if start > before else 0.0
     return f"""
         SELECT exception_type,
             CASE WHEN http_status IS NOT NULL OR http_route IS NOT NULL THEN nullif(concat_ws(' ', http_method,
                 coalesce(http_route, {PATH})), '') ELSE event END AS operation,
-            CASE WHEN severity >= 17 THEN left(message_template(coalesce(template, message)), 200) END AS message,
+            CASE WHEN severity >= 17 THEN {SAID} END AS message,
             count(*) FILTER (ts >= {literal(start)})
                 - {scale!r}::DOUBLE * count(*) FILTER (ts < {literal(start)}) AS excess
         FROM events

@@ -21,6 +21,12 @@ LOGGED = "coalesce(sum(events) FILTER (severity >= 17), 0)"
 SERVED = "coalesce(sum(server_errors), 0)"
 """Responses of status 500 and above, as SQL over the roll-up."""
 
+EVENT_TEMPLATE = "event_template(stream, http_method, http_route, template, message, exception_type, event)"
+"""What an event is counted by, before patterns are merged, as SQL over `events`; `pattern_of` tells the pattern."""
+
+SAID = f"CASE WHEN stream IS DISTINCT FROM 'access' AND concat(template, message) <> '' THEN {EVENT_TEMPLATE} END"
+"""The same for events that have a message; NULL for others."""
+
 _HTTP = "(coalesce(http_route, http_method) IS NOT NULL OR http_status IS NOT NULL)"
 
 _TEXT = f"""
@@ -50,6 +56,11 @@ def operation_is(kind: str, operation: str) -> str:
                 f"db_statement IS NULL AND {_HTTP} AND concat_ws(' ', http_method, coalesce(http_route, '*')) = {name}"
             )
     return f"db_statement IS NULL AND NOT {_HTTP} AND event = {name}"
+
+
+def of_version(version: str | None) -> str:
+    """The events after a deployment that are put down to it, as SQL over `events`: those that name no other version."""
+    return "true" if version is None else f"coalesce(version = {literal(version)}, true)"
 
 
 def of_operation(place: Place, kind: str, operation: str, since: datetime, until: datetime) -> str:

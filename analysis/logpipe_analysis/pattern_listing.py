@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from logpipe.store import Store
 from logpipe_analysis import findings
+from logpipe_analysis.evidence import EVENT_TEMPLATE
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.pattern_choices import require
@@ -30,7 +31,7 @@ minutes AS (
 ),
 near AS (
     SELECT ts, source_id, source_pos, concat_ws(': ', exception_type, coalesce(nullif(message, ''), event)) AS text,
-        event_template(stream, http_method, http_route, template, message, exception_type, event) AS template
+        {EVENT_TEMPLATE} AS own_template
     FROM events
     WHERE ts >= (SELECT min(minute) FROM minutes) AND ts < (SELECT max(minute) + INTERVAL 1 MINUTE FROM minutes)
         AND date_trunc('minute', ts) IN (SELECT minute FROM minutes)
@@ -38,9 +39,7 @@ near AS (
 SELECT coalesce(path, 'source ' || near.source_id), source_pos::BIGINT, epoch_us(ts), left(text, 2000)
 FROM near
 LEFT JOIN sources USING (source_id)
-WHERE pattern_id_of(template) IN (SELECT pattern_id FROM members)
-    OR (pattern_id_of(coarse_template(template)) IN (SELECT pattern_id FROM members)
-        AND pattern_id_of(template) NOT IN (SELECT pattern_id FROM patterns))
+WHERE pattern_of(own_template).pattern_id = $id
 ORDER BY ts DESC, source_id, source_pos
 LIMIT {_SAMPLE_EVENTS}
 """

@@ -16,7 +16,7 @@ import pandas as pd
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe.store.literals import literal
-from logpipe_analysis.evidence import ERRORS, within
+from logpipe_analysis.evidence import ERRORS, SAID, within
 from logpipe_analysis.settings import DifferenceSettings
 
 Floats = npt.NDArray[np.float64]
@@ -31,8 +31,6 @@ _MIN_SLOT_ROWS: Final = 3
 _MIN_LEVELS: Final = 5
 """Slots of each range without which a figure is not looked at."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-PATTERN: Final = "left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500)"
 
 PATH: Final = "regexp_replace(split_part(http_path, '?', 1), '[\\w-]*\\d[\\w-]*', '*', 'g')"
 """Of a request without its route: numbers in a path would make each an operation of its own."""
@@ -60,9 +58,10 @@ COLUMNS: Final = {
     "exception_type": "exception_type",
     "function": "CASE WHEN function IS NOT NULL THEN concat_ws(':', module, function) END",
     "user_id": "user_id",
-    "message": PATTERN,
+    "message": "CASE WHEN said IS NOT NULL THEN pattern_of(said).template END",
 }
-"""What is looked at, and how it is made of the columns of an event."""
+"""What is looked at, and how it is made of the columns of an event and of what it `said`: a column of its own, since a
+macro works its argument out wherever it names it."""
 
 ATTRIBUTE: Final = "attributes."
 """What the names of keys of `attributes` begin with."""
@@ -181,10 +180,16 @@ class Sides:
 
     def together(self, named: Sequence[tuple[str, str]]) -> tuple[npt.NDArray[np.int64], Floats]:
         """Which of up to 60 (key, value) hold of the same rows: the sets that occur, as bits, and their rows a slot."""
+        keys = list(dict.fromkeys(key for key, _ in named))
+        columns = ", ".join(f"{_value(key)} AS v{number}" for number, key in enumerate(keys))
         bits = " | ".join(
-            f"(coalesce({_is(key, value)}, false)::BIGINT << {bit})" for bit, (key, value) in enumerate(named)
+            f"(coalesce(v{keys.index(key)} = {literal(value)}, false)::BIGINT << {bit})"
+            for bit, (key, value) in enumerate(named)
         )
-        frame = self._frame(f"SELECT slot, {bits} AS mask, count(*) AS n FROM {self._rows} GROUP BY ALL ORDER BY ALL")
+        frame = self._frame(
+            f"SELECT slot, {bits} AS mask, count(*) AS n FROM (SELECT slot, {columns} FROM {self._rows}) "
+            "GROUP BY ALL ORDER BY ALL"
+        )
         masks, index = np.unique(frame["mask"].to_numpy(np.int64), return_inverse=True)
         return masks, self._matrix(index, frame, len(masks))
 
@@ -210,8 +215,8 @@ class Sides:
             drawn = f" AND hash(source_id, source_pos) % {_DRAWN} < {round(kept * _DRAWN)}" if kept < 1 else ""
             since_us = (stretch.since - _EPOCH) // _MICROSECOND
             parts.append(
-                f"SELECT *, {first} + (epoch_us(ts) - {since_us}) // {self.slot_us} AS slot FROM events "
-                f"WHERE {within(stretch.since, stretch.until)} AND {self._condition}{drawn}"
+                f"SELECT *, {SAID} AS said, {first} + (epoch_us(ts) - {since_us}) // {self.slot_us} AS slot "
+                f"FROM events WHERE {within(stretch.since, stretch.until)} AND {self._condition}{drawn}"
             )
         return f"({' UNION ALL '.join(parts)})"
 
@@ -296,8 +301,8 @@ class Sides:
             return rows.df()
 
 
-def _is(key: str, value: str) -> str:
-    """Whether a row has this value, as SQL."""
+def _value(key: str) -> str:
+    """What a row has of a key, as SQL."""
     if key.startswith(ATTRIBUTE):
-        return f"map_extract_value({_MAP}, {literal(key.removeprefix(ATTRIBUTE))}) ->> '$' = {literal(value)}"
-    return f"({COLUMNS[key]}) = {literal(value)}"
+        return f"map_extract_value({_MAP}, {literal(key.removeprefix(ATTRIBUTE))}) ->> '$'"
+    return f"({COLUMNS[key]})"

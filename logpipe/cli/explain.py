@@ -47,7 +47,7 @@ def _print_rows(store: "Store", finding_id: str) -> None:
     from logpipe_analysis.behind import events_behind
     from logpipe_analysis.findings import load_one
 
-    with stream(store, events_behind(load_one(store, finding_id))) as result:
+    with stream(store, events_behind(store, load_one(store, finding_id))) as result:
         Destination("-", Format.JSON).write(result, 0, exact=True)
 
 

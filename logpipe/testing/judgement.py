@@ -12,7 +12,7 @@ from logpipe.store import Store
 from logpipe.testing.seen import Seen
 
 _SHOWN = 20
-_PATTERN = "left(concat_ws(': ', exception_type, message_template(text)), 500)"
+_PATTERN = "event_template(stream, NULL, NULL, template, message, exception_type, event)"
 """As the analysis counts patterns, so that one in a test has the name that it has in production."""
 
 
@@ -142,19 +142,20 @@ class Judgement:
 def _errors(store: Store, seen: Seen) -> list[NewError]:
     if not seen.errors:
         return []
+    said = (list(column) for column in zip(*(said for said, _, _ in seen.errors), strict=True))
     rows = store.execute(
         f"""
         SELECT {_PATTERN} AS pattern, sum(times)::BIGINT, arg_min(test, position)
-        FROM (SELECT unnest($kinds) AS exception_type, unnest($texts) AS text, unnest($times) AS times,
+        FROM (SELECT unnest($streams) AS stream, unnest($templates) AS template, unnest($messages) AS message,
+                  unnest($exceptions) AS exception_type, unnest($events) AS event, unnest($times) AS times,
                   unnest($tests) AS test, generate_subscripts($tests, 1) AS position)
         GROUP BY pattern
         ORDER BY min(position)
         """,
         {
-            "kinds": [row[0] for row in seen.errors],
-            "texts": [row[1] for row in seen.errors],
-            "times": [row[2] for row in seen.errors],
-            "tests": [row[3] for row in seen.errors],
+            **dict(zip(("streams", "templates", "messages", "exceptions", "events"), said, strict=True)),
+            "times": [times for _, times, _ in seen.errors],
+            "tests": [test for _, _, test in seen.errors],
         },
     )
     return [NewError(*row) for row in rows]

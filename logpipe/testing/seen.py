@@ -8,6 +8,9 @@ import orjson
 
 from logpipe.record import ERROR_SEVERITY, SEVERITY_BY_LEVEL
 
+Said = tuple[str | None, str | None, str | None, str | None, str | None]
+"""What an error's pattern is made of: stream, template, message (none where the template tells), exception and event."""
+
 
 @dataclass(slots=True)
 class Logbook:
@@ -17,8 +20,7 @@ class Logbook:
     """Its node id."""
     records: int = 0
     size_bytes: int = 0
-    errors: Counter[tuple[str | None, str]] = field(default_factory=Counter)
-    """By exception and template, or message where it has none."""
+    errors: Counter[Said] = field(default_factory=Counter)
     statements: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By request, or trace, and statement; the request is empty where the record names none."""
 
@@ -28,7 +30,7 @@ class Logbook:
         self.records += 1
         self.size_bytes += len(line)
         if SEVERITY_BY_LEVEL.get(record["level"], 0) >= ERROR_SEVERITY:
-            self.errors[record.get("exception_type"), record.get("template", record["message"])] += 1
+            self.errors[_said(record)] += 1
         if statement := record.get("db_statement"):
             scope = record.get("request_id") or record.get("trace_id") or ""
             self.statements[str(scope), str(statement)] += 1
@@ -38,8 +40,8 @@ class Logbook:
 class Seen:
     """What all tests have logged; plain lists, that pass from a worker of pytest-xdist to its controller."""
 
-    errors: list[tuple[str | None, str, int, str]] = field(default_factory=list)
-    """Exception, template or message, how often, and the test."""
+    errors: list[tuple[Said, int, str]] = field(default_factory=list)
+    """What was said, how often, and the test."""
     statements: list[tuple[str, str, str, int]] = field(default_factory=list)
     """The test, the request, the statement, and how often; of tests that could have repeated one too often."""
     volumes: list[tuple[str, int, int]] = field(default_factory=list)
@@ -48,7 +50,7 @@ class Seen:
     def add(self, logbook: Logbook, n_plus_one: int) -> None:
         """Keep what a test that is over has logged."""
         test = logbook.test
-        self.errors += [(kind, text, count, test) for (kind, text), count in logbook.errors.items()]
+        self.errors += [(said, count, test) for said, count in logbook.errors.items()]
         if logbook.statements.total() >= n_plus_one:
             self.statements += [(test, scope, sql, count) for (scope, sql), count in logbook.statements.items()]
         self.volumes.append((test, logbook.records, logbook.size_bytes))
@@ -61,3 +63,9 @@ class Seen:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _said(record: dict[str, Any]) -> Said:
+    template, message = record.get("template"), record.get("message")
+    told = None if template and template != message else message
+    return record.get("stream"), template, told, record.get("exception_type"), record.get("event")

@@ -11,6 +11,7 @@ from logpipe.emit.sampling import Sampling
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe_analysis.cost import Cost, Saving, cost
+from logpipe_analysis.patterns import mine
 from logpipe_analysis.reports import Scope
 
 Traffic = Callable[..., pd.DataFrame]
@@ -52,6 +53,22 @@ def test_the_lines_add_up_the_dearest_first(day: Store) -> None:
         assert found.bytes_a_day * found.days == pytest.approx(100 * counted(day, "true"))
         assert sum(line.byte_share for line in found.lines) == pytest.approx(1)
         assert [line.bytes_a_day for line in found.lines] == sorted((i.bytes_a_day for i in found.lines), reverse=True)
+
+
+def test_patterns_are_those_that_are_listed(traffic: Traffic, filled: Filled) -> None:
+    """Merged where `patterns` merges; a query is none by its values; what is not counted yet has its own."""
+    names = ("ann", "ben", "cleo", "dora", "eve", "finn", "gus", "hanna")
+    store = filled(
+        traffic(1, 60, 4, message=lambda when, _: [f"login of {names[n % 8]} was refused" for n in range(len(when))]),
+        traffic(2, 60, 4, db_statement=lambda when, _: [f"SELECT {n}" for n in range(len(when))], stream="performance"),
+        traffic(3, 60, 4, template="retry %s of 3", message="retry 2 of 3"),
+    )
+    mine(store)
+    listed = {template for (template,) in store.execute("SELECT template FROM top_patterns")}
+    assert {line.place for line in cost(store, Scope(), by_pattern=True).lines} == listed
+    assert listed == {"login of <*> was refused", "performance", "retry %s of 3"}
+    filled(traffic(4, 60, 1, message="cart 7 emptied"), store=store)
+    assert listed | {"cart <*> emptied"} == {line.place for line in cost(store, Scope(), by_pattern=True).lines}
 
 
 def test_what_is_proposed_leaves_enough_and_spares_errors_and_business(day: Store) -> None:

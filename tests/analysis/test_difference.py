@@ -11,6 +11,7 @@ import pytest
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe_analysis.difference import Comparison, compare
+from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import DifferenceSettings
 from logpipe_analysis.sides import Scope, Stretch
 from logpipe_analysis.statistics import shares
@@ -62,6 +63,24 @@ def test_values_of_the_same_rows_are_one_difference(
     assert list(_told(found)) == [(("exception_type", "Gone"),)]
     also = found.differences[0].also
     assert {("message", "Gone: order <*> is gone"), ("level", "ERROR"), ("stream", "error")} <= set(also)
+
+
+def test_messages_are_told_as_the_patterns_that_are_listed(
+    traffic: Traffic, filled: Filled, halves: Callable[[Store], Comparison]
+) -> None:
+    """Merged, where they were counted; a template as it stands."""
+    names = ("ann", "ben", "cleo", "dora", "eve", "finn", "gus", "hanna")
+    late = [
+        traffic(2, 60, 5, message=lambda when, _: [f"login of {names[n % 8]} was refused" for n in range(len(when))]),
+        traffic(3, 60, 5, template="retry %s of 3", message="retry 2 of 3"),
+    ]
+    for frame in late:
+        frame["ts"] += pd.Timedelta(hours=1)
+    store = filled(traffic(1, 120, 30, message="fine"), *late)
+    mine(store)
+    assert set(_told(halves(store))) == {
+        (("message", "login of <*> was refused"),), (("message", "retry %s of 3"),)
+    }  # fmt: skip
 
 
 def test_a_flood_does_not_make_everything_else_rarer(

@@ -153,11 +153,11 @@ def test_every_kind_has_its_events(whole: Store) -> None:
     found = analyze(store).findings
     assert len({finding.kind for finding in found}) >= 6
     for finding in found:
-        rows = store.execute(events_behind(finding))
+        rows = store.execute(events_behind(store, finding))
         places = {(row[-3], row[-2]) for row in rows}
         assert {(one.source_id, one.source_pos) for one in finding.evidence} <= places, finding.title
         assert {row[0] for row in rows} == {"logs/shop.jsonl"}
         assert explained(store, finding.finding_id).rows
-    counted = {finding.kind: len(store.execute(events_behind(finding))) for finding in found}
+    counted = {finding.kind: len(store.execute(events_behind(store, finding))) for finding in found}
     assert counted["new_pattern"] > 500
     assert 150 < counted["error_spike"] < 400

@@ -49,6 +49,15 @@ def test_a_new_query_is_told_with_its_share(known: pd.DataFrame, traffic: Traffi
     assert "carts WHERE id = 7" in finding.evidence[0].text
 
 
+def test_a_young_service_is_told_by_its_own_past(traffic: Traffic, filled: Filled) -> None:
+    """Never before is counted from its first query, not from the first event of other services."""
+    older = traffic(1, 900, 5, service="older", message="fine")
+    known = traffic(2, 900, _rate(30, 600), db_statement="SELECT 1", duration_ms=_taking(5))
+    fresh = traffic(3, 900, _rate(30, 750), db_statement="SELECT 2 FROM b", duration_ms=_taking(20))
+    [finding] = analyze(filled(older, known, fresh), kinds=["new_query"]).findings
+    assert "never in the 2 h 30 min before" in finding.explanation
+
+
 def test_new_queries_that_begin_together_are_one_finding(known: pd.DataFrame, traffic: Traffic, filled: Filled) -> None:
     """That of a deployment, which it names; the query with the most time speaks."""
     version = {"version": lambda when, generator: np.where(when >= 200, "2.0", "1.9")}

@@ -62,6 +62,18 @@ def test_without_the_option_nothing_is_looked_at(gated: pytest.Pytester) -> None
     done.stdout.no_fnmatch_line("*logpipe gate*")
 
 
+def test_a_pattern_has_the_name_that_it_has_in_production(gated: pytest.Pytester) -> None:
+    """A template as it stands, with its own digits; without a message, what else the record says."""
+    gated.makepyfile(
+        "import logging\n"
+        "def test_it():\n"
+        "    logging.error('retry %d of 3', 1)\n"
+        "    logging.error('', extra={'event': 'payment_lost'})\n"
+    )
+    done = _run(gated)
+    done.stdout.fnmatch_lines_random(["  retry %d of 3", "  payment_lost"])
+
+
 def test_new_error_patterns_fail_the_run_until_they_are_accepted(gated: pytest.Pytester) -> None:
     """The tests themselves pass. What varies in a message makes no pattern of its own."""
     gated.makepyfile(test_shop=ERRORS)

@@ -248,7 +248,7 @@ def _examples(buckets: Buckets, window: _Window, failing: list[Effect]) -> tuple
     """Its errors where there are more of them, else the slowest of what became slow."""
     worst = telling(failing)[0]
     stretch = evidence.within(buckets.range.at(window.at), buckets.range.at(window.after))
-    condition = f"{window.place.condition()} AND {stretch}"
+    condition = f"{window.place.condition()} AND {stretch} AND {evidence.of_version(window.deployment.version)}"
     if worst.unit != "ms":
         return evidence.examples(buckets.store, f"{condition} AND {evidence.ERRORS}")
     slow = next((one for one in failing if one.unit == "ms" and one.kind and one.operation), None)

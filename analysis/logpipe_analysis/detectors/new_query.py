@@ -25,6 +25,8 @@ from logpipe_analysis.together import together
 class _Query:
     place: Place
     operation: str
+    before: int
+    """Buckets from the first query of its service to its own onset."""
     onset: int
     last: int
     seen: int
@@ -65,8 +67,8 @@ def _new(buckets: Buckets, settings: NewQuerySettings, slow_log_ms: float) -> It
         time_ms = np.bincount(found.index[own] - first, weights=found.sum_ms[own])
         before = np.concatenate(([0.0], np.cumsum(events)))
         time_after = np.cumsum(time_ms[::-1])[::-1]
-        for query in (_query(place, found, number) for number in late):
-            start = query.onset - first
+        for query in (_query(place, found, number, first) for number in late):
+            start = query.before
             if query.operation == "other" or query.events < settings.min_executions:
                 continue
             p_value = float(max(1 - before[start] / before[-1], 1e-12)) ** query.seen
@@ -75,12 +77,14 @@ def _new(buckets: Buckets, settings: NewQuerySettings, slow_log_ms: float) -> It
                 yield replace(query, share=share, p_value=p_value)
 
 
-def _query(place: Place, found: Durations, number: int) -> _Query:
+def _query(place: Place, found: Durations, number: int, first: int) -> _Query:
+    """A query of a service whose first one ran in bucket `first`."""
     own = found.of(number)
     index = found.index[own]
     return _Query(
         place,
         str(found.operations["operation"].iloc[number]),
+        int(index.min()) - first,
         int(index.min()),
         int(index.max()),
         len(np.unique(index)),
@@ -118,7 +122,7 @@ def _finding(buckets: Buckets, settings: NewQuerySettings, group: list[_Query], 
         explanation=(
             f"{lead.place.service}: a new query{why}, “{query}”: {lead.events:,.0f} executions in "
             f"{phrases.duration(length)} took {phrases.milliseconds(lead.total_ms)}, {lead.share:.0%} of the database "
-            f"time, never in the {phrases.duration(start - buckets.range.since)} before{rest}; "
+            f"time, never in the {phrases.duration(lead.before * bucket)} before{rest}; "
             f"{phrases.span(start, end, bucket)}."
         ),
         evidence=evidence.examples(buckets.store, condition, order="-duration_ms"),

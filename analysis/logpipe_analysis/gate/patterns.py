@@ -11,8 +11,7 @@ _MOST = 5000
 """Patterns of a side that are told of, where the other has them not: the most severe and frequent."""
 
 _NAMED = f"""
-SELECT left(concat_ws(': ', exception_type, message_template(coalesce(template, message))), 500) AS name,
-    severity, ts, source_id, source_pos
+SELECT {evidence.EVENT_TEMPLATE} AS name, severity, ts, source_id, source_pos
 FROM events
 WHERE {{where}} AND severity >= {SEVERITY_BY_LEVEL["WARNING"]} AND stream IS DISTINCT FROM 'access'
     AND coalesce(template, message, exception_type) IS NOT NULL

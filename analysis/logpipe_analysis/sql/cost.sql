@@ -1,7 +1,10 @@
 -- What each place in the code writes, or each pattern: bytes, events, and for what they would be missed.
 -- Bound parameters: $since, $until, $service, each may be NULL; $by_pattern.
 WITH chosen AS (
-    SELECT *, coalesce(request_id, trace_id) AS request
+    SELECT *, coalesce(request_id, trace_id) AS request,
+        CASE WHEN $by_pattern
+            THEN event_template(stream, http_method, http_route, template, message, exception_type, event)
+        END AS own_template
     FROM events_since(NULL, $since, $until, $service)
 ),
 failed AS (
@@ -18,7 +21,7 @@ places AS (
     SELECT
         chosen.service, chosen.logger, chosen.level, chosen.stream,
         CASE
-            WHEN $by_pattern THEN coalesce(template, message_template(message), event, db_statement, '')
+            WHEN $by_pattern THEN pattern_of(own_template).template
             WHEN module IS NOT NULL THEN concat_ws(':', module, function, line)
         END AS place,
         CASE WHEN NOT $by_pattern AND module IS NULL AND logger IS NULL THEN chosen.source_id END AS source_id,

@@ -47,7 +47,8 @@ CREATE OR REPLACE MACRO stated_template(stream, http_method, http_route, templat
             THEN coalesce(nullif(template, ''), exception_type, nullif(event, ''), nullif(stream, ''), 'no text')
     END;
 
--- The pattern that any event is counted by, before patterns are merged, and its id.
+-- The pattern that any event is counted by, before patterns are merged, and its id. This, and
+-- `pattern_of` where patterns are counted, is what a pattern is: whatever names those of events goes by them.
 CREATE OR REPLACE MACRO event_template(stream, http_method, http_route, template, message, exception_type, event) AS
     left(coalesce(
         stated_template(stream, http_method, http_route, template, message, exception_type, event),
