@@ -9,7 +9,7 @@ import orjson
 from logpipe.record import ERROR_SEVERITY, SEVERITY_BY_LEVEL
 
 Said = tuple[str | None, str | None, str | None, str | None, str | None]
-"""What an error's pattern is made of: stream, template, message (none where the template tells), exception and event."""
+"""What an error's pattern is made of: stream, template, message (where no template tells), exception and event."""
 
 
 @dataclass(slots=True)
