@@ -257,7 +257,9 @@ class SilenceSettings:
     min_occupancy: float = 0.9
     """The share of the trailing buckets that held events."""
     min_presence: float = 0.6
-    """The same since the beginning of the range: a job that ran for an hour was never steady."""
+    """The same since the first event: a job that ran for an hour was never steady."""
+    min_age_days: float = 1.0
+    """What is younger must have held events for `min_presence` of all the range: it may be a job that runs once."""
     min_expected: float = 5.0
     """Events expected in the gap, without which it is none."""
     p_value: float = 1e-6

@@ -14,11 +14,11 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import special
 
-from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place
-from logpipe_analysis.evidence import operation_is
+from logpipe_analysis.buckets import Buckets, Integers
+from logpipe_analysis.detectors.silence_cells import Cell, Rest, events, services, streams
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.settings import SilenceSettings
@@ -26,52 +26,25 @@ from logpipe_analysis.settings import SilenceSettings
 Floats = npt.NDArray[np.float64]
 
 _DAY = timedelta(days=1)
+_WEEK = 7
+"""Days."""
 
 _BEATS = 50
 """Intervals of a heartbeat that are looked back on."""
 _REGULAR = 0.9
 _LATE = 1.5
 """So much of the intervals of a heartbeat is at most so many times as long as usual; and at least as short, so much."""
+_REMEMBERED = 500
+"""Beats that misses are counted over."""
+_MOST_LOST = 2
+"""More misses in a row are an outage, and count as so many."""
 _THIN = 3
 """Buckets between the beats, without which it is no heartbeat but comes all the time."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
-    """What may fall silent."""
-
-    place: Place
-    what: str
-    """service, stream or event."""
-    name: str | None
-    events: Floats
-
-    @property
-    def condition(self) -> str:
-        """Its events, as SQL over `events`."""
-        own = self.place.condition()
-        match self.what:
-            case "stream":
-                return f"{own} AND stream = {literal(self.name)}"
-            case "event":
-                return f"{own} AND {operation_is('event', self.name or '')}"
-        return own
-
-    @property
-    def rolled(self) -> str:
-        """The same over the roll-up."""
-        own = self.place.condition()
-        match self.what:
-            case "stream":
-                return f"{own} AND stream = {literal(self.name)}"
-            case "event":
-                return f"{own} AND operation_kind = 'event' AND operation = {literal(self.name)}"
-        return own
-
-
-@dataclass(frozen=True, slots=True)
 class _Gap:
-    cell: _Cell
+    cell: Cell
     start: int
     end: int | None
     """None while it lasts."""
@@ -83,64 +56,30 @@ class _Gap:
 
 def detect(buckets: Buckets, settings: SilenceSettings) -> list[Finding]:
     """One finding for the widest thing that stopped."""
-    wide = [*_services(buckets), *_streams(buckets)]
-    kept: list[_Gap] = []
-    for cell in itertools.chain(wide, _events(buckets)):
-        for gap in _gaps(buckets, cell, list(_rest(cell, wide)), settings):
+    rest, kept = Rest(buckets), list[_Gap]()
+    for cell in itertools.chain(services(buckets), streams(buckets), events(buckets)):
+        for gap in _gaps(buckets, cell, rest.of(cell), settings):
             if not any(_inside(gap, wider, buckets.range.buckets) for wider in kept):
                 kept.append(gap)
     return [_finding(buckets, gap) for gap in kept]
 
 
-def _rest(cell: _Cell, wide: Sequence[_Cell]) -> Iterator[Floats]:
-    """What else there is to compare with: the other services, and the other streams of its own."""
-    for other in wide:
-        elsewhere = other.place != cell.place
-        if (other.what == "service" and elsewhere) or (
-            other.what == "stream" and not elsewhere and cell.what != "service" and other.name != cell.name
-        ):
-            yield other.events
-
-
-def _services(buckets: Buckets) -> Iterator[_Cell]:
-    for place, keys in buckets.places():
-        yield _Cell(place, "service", None, buckets.cells.series(keys))
-
-
-def _streams(buckets: Buckets) -> Iterator[_Cell]:
-    yield from _named(buckets, "stream", "stream", buckets.cells.keys["stream"].notna())
-
-
-def _events(buckets: Buckets) -> Iterator[_Cell]:
-    keys = buckets.cells.keys
-    yield from _named(
-        buckets, "event", "operation", (keys["operation_kind"] == "event") & (keys["operation"] != "other")
-    )
-
-
-def _named(buckets: Buckets, what: str, column: str, chosen: "pd.Series[bool]") -> Iterator[_Cell]:
-    """Of each name in the column; one after the other, since there may be thousands."""
-    of_names = buckets.cells.by(("service", "environment", column), np.flatnonzero(chosen))
-    for (service, environment, name), keys in of_names.items():
-        yield _Cell(Place(str(service), environment), what, name, buckets.cells.series(keys))
-
-
-def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: SilenceSettings) -> Iterator[_Gap]:
+def _gaps(buckets: Buckets, cell: Cell, rest: Sequence[Cell], settings: SilenceSettings) -> Iterator[_Gap]:
     present = np.flatnonzero(cell.events)
     if len(present) <= settings.min_beats or not rest:
         return
     first, day = int(present[0]), _DAY // buckets.range.bucket
     for start, end, beat in _candidates(cell, present, rest, settings):
-        if not beat and not _steady(cell, start, end, settings):
+        if not beat and not _steady(cell, start, end, _since(first, start, day, settings), settings):
             continue
-        if _usual(cell, start, end, day, beat):
+        if _usual(cell.events[first:start], end - start, day, beat):
             continue
         history = slice(max(start - max(settings.history_buckets, _BEATS * beat), first), start)
         rate = float(cell.events[history].mean())
         activity = _activity(rest, start, end, history)
         expected = rate * (end - start) * activity
         if beat:
-            p_value = _odds(min((start - first) // beat, _BEATS)) ** ((end - start) * activity / beat)
+            p_value = _missed(present[present < start], beat, (end - start) * activity / beat)
         elif expected < settings.min_expected:
             continue
         else:
@@ -150,16 +89,16 @@ def _gaps(buckets: Buckets, cell: _Cell, rest: Sequence[Floats], settings: Silen
 
 
 def _candidates(
-    cell: _Cell, present: npt.NDArray[np.int64], rest: Sequence[Floats], settings: SilenceSettings
+    cell: Cell, present: Integers, rest: Sequence[Cell], settings: SilenceSettings
 ) -> Iterator[tuple[int, int, int]]:
     """The gaps that may be silences, by what is cheap to know: begin, end, and the usual interval of a heartbeat or 0.
 
     After the last event the gap reaches as far as anything else goes on.
     """
-    last = int(present[-1]) + 1
-    going_on = max((int(at[-1]) + 1 for at in (np.flatnonzero(other[last:]) for other in rest) if len(at)), default=0)
-    starts, ends = present + 1, np.append(present[1:], last + going_on)
+    starts, ends = present + 1, np.append(present[1:], max(cell.end, *(other.end for other in rest)))
     lengths = ends - starts
+    if lengths.max() < settings.min_buckets:  # as mostly
+        return
     total = np.concatenate(([0.0], np.cumsum(cell.events)))
     known = np.maximum(starts - settings.history_buckets, present[0])
     due = (total[starts] - total[known]) / (starts - known) * lengths >= settings.min_expected
@@ -170,9 +109,7 @@ def _candidates(
         yield int(starts[at]), int(ends[at]), int(beats[at])
 
 
-def _beats(
-    present: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], settings: SilenceSettings
-) -> npt.NDArray[np.int64]:
+def _beats(present: Integers, lengths: Integers, settings: SilenceSettings) -> Integers:
     """The usual interval before each gap that a heartbeat has missed beats in; 0 where none was missed."""
     beats = np.zeros(len(present), dtype=np.int64)
     intervals = np.diff(present)
@@ -188,28 +125,47 @@ def _beats(
     return beats
 
 
-def _odds(beats: int) -> float:
-    """The chance that a heartbeat misses the next one, after so many without a miss."""
-    return 0.5 / (beats + 1)
+def _missed(present: Integers, beat: int, missed: float) -> float:
+    """The chance that a heartbeat misses so many in a row, if it misses any with the same chance as in the past.
+
+    An outage of the past counts as a few misses only: it says that there are outages, not that beats get lost.
+    """
+    due = np.maximum(np.rint(np.diff(present[-_REMEMBERED:]) / beat), 1)
+    lost = float(np.minimum(due - 1, _MOST_LOST).sum())
+    return _in_a_row(lost, len(due) + lost, missed)
+
+
+def _in_a_row(lost: float, due: float, missed: float) -> float:
+    """The chance of so many misses in a row where `lost` of `due` were missed before; with Jeffreys' prior."""
+    return float(
+        np.exp(special.betaln(lost + 0.5 + missed, due - lost + 0.5) - special.betaln(lost + 0.5, due - lost + 0.5))
+    )
 
 
 def _chance(history: Floats, expected: float, length: int, settings: SilenceSettings) -> float:
     """Of so long a gap: by its expected events, or, for what has come in every bucket, by that regularity."""
     by_count = float((1 + settings.dispersion * expected) ** (-1 / settings.dispersion))
     if len(history) >= settings.min_history_buckets and (history > 0).all():
-        return min(by_count, float(_odds(len(history)) ** length))
+        return min(by_count, _in_a_row(0, len(history), length))
     return by_count
 
 
-def _activity(rest: Sequence[Floats], start: int, end: int, history: slice) -> float:
+def _activity(rest: Sequence[Cell], start: int, end: int, history: slice) -> float:
     """How busy everything else is in the gap, as a share of what it was before, at most 1; the median of them."""
     ratios = [
-        float(other[start:end].mean() / other[history].mean()) for other in rest if (other[history] > 0).mean() >= 0.5
+        float(other.events[start:end].mean() / other.events[history].mean())
+        for other in rest
+        if (other.events[history] > 0).mean() >= 0.5
     ]
     return min(float(np.median(ratios)), 1.0) if ratios else 0.0
 
 
-def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> bool:
+def _since(first: int, start: int, day: int, settings: SilenceSettings) -> int:
+    """From which bucket on something has to have come steadily: its first, or that of the range where it is young."""
+    return first if start - first >= settings.min_age_days * day else 0
+
+
+def _steady(cell: Cell, start: int, end: int, since: int, settings: SilenceSettings) -> bool:
     """It came in nearly every bucket lately, and was there for most of the time before: a job that ran once was not.
 
     What is thinner is looked at in longer buckets; the gap must be as much longer.
@@ -217,23 +173,29 @@ def _steady(cell: _Cell, start: int, end: int, settings: SilenceSettings) -> boo
     for factor in settings.factors:
         if end - start < settings.min_buckets * factor:
             return False
-        length = start // factor
+        length = (start - since) // factor
         recent = min(-(-settings.history_buckets // factor), length)
         if length >= 2 * settings.min_buckets and _present(cell, start, recent, factor) >= settings.min_occupancy:
             return _present(cell, start, length, factor) >= settings.min_presence
     return False
 
 
-def _present(cell: _Cell, end: int, length: int, factor: int) -> float:
+def _present(cell: Cell, end: int, length: int, factor: int) -> float:
     """The share of the last `length` bins of `factor` buckets, up to `end`, that hold an event."""
     binned = cell.events[end - length * factor : end].reshape(length, factor).sum(axis=1)
     return float((binned > 0).mean())
 
 
-def _usual(cell: _Cell, start: int, end: int, day: int, beat: int) -> bool:
-    """The day before it was as silent at this time: half the beats, or of the buckets, were missing."""
-    yesterday = cell.events[max(start - day, 0) : max(end - day, 0)]
-    return len(yesterday) == end - start and bool((yesterday > 0).mean() * (beat or 1) < 0.5)
+def _usual(past: Floats, length: int, day: int, beat: int) -> bool:
+    """The day or the week before it was as silent at this time: half the beats, or of the buckets, were missing.
+
+    Of a gap that is longer than that, as much is compared as lies in the `past`, which ends where the gap begins.
+    """
+    for period in (day, _WEEK * day):
+        before = past[len(past) - period :][:length] if len(past) >= period else past[:0]
+        if len(before) and (before > 0).mean() * (beat or 1) < 0.5:
+            return True
+    return False
 
 
 def _inside(gap: _Gap, wider: _Gap, last: int) -> bool:
