@@ -1,11 +1,11 @@
 """Changes of volume in generated days: those found, and what is found besides.
 
 Each service has a rhythm of the day and of the week, and a rate that wanders; into half of them one change is put,
-after the first week, to at least 2.5 times or at most 0.4 of the volume, for one to four hours. Two services only have
-a batch each hour, and a job each night.
+after the first week, for one to four hours: to at least 2.5 times or at most 0.4 of the volume, and by themselves the
+smallest that count, to twice and to half of it. Two services only have a batch each hour, and a job each night.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -23,25 +23,32 @@ from logpipe_analysis.timerange import TimeRange
 Floats = npt.NDArray[np.float64]
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-DAYS, DAY, SERVICES, SEEDS = 15, 1440, 16, (101, 102, 103)
+DAYS, DAY, SERVICES, SEEDS = 15, 1440, 16, tuple(range(101, 107))
 MINUTES = np.arange(DAYS * DAY)
+
+
+CHANGES = {"×2.5, ×3, ×0.4 and ×0.3": (0.3, 0.4, 2.5, 3.0), "×2": (2.0,), "×0.5": (0.5,)}
 
 
 def measure() -> Iterator[Measure]:
     """The share found, and false findings a service and day."""
-    found = changed = false = 0
-    for seed in SEEDS:
-        truth, findings = _judged(np.random.default_rng(seed))
-        right = [finding for finding in findings if _of(finding, truth.get(finding.service))]
-        found += len({finding.service for finding in right})
-        changed += len(truth)
-        false += len(findings) - len(right)
-    days = len(SEEDS) * SERVICES * DAYS
-    yield Measure("volumes, generated: share of changes found", found / changed, 0.95)
+    false = 0
+    for name, factors in CHANGES.items():
+        found = changed = 0
+        for seed in SEEDS:
+            truth, findings = _judged(np.random.default_rng(seed), factors)
+            right = [finding for finding in findings if _of(finding, truth.get(finding.service))]
+            found += len({finding.service for finding in right})
+            changed += len(truth)
+            false += len(findings) - len(right)
+        yield Measure(f"volumes, generated: share of {changed} changes to {name} found", found / changed, 0.95)
+    days = len(CHANGES) * len(SEEDS) * SERVICES * DAYS
     yield Measure("volumes, generated: false findings a service and day", false / days, 0.005, at_most=True, digits=4)
 
 
-def _judged(generator: np.random.Generator) -> tuple[dict[str, tuple[int, int]], list[Finding]]:
+def _judged(
+    generator: np.random.Generator, factors: Sequence[float]
+) -> tuple[dict[str, tuple[int, int]], list[Finding]]:
     """When the volume of which service changes, from minute to minute, and what is found."""
     frames, truth = [], {}
     for number in range(SERVICES):
@@ -49,7 +56,7 @@ def _judged(generator: np.random.Generator) -> tuple[dict[str, tuple[int, int]],
         if number < SERVICES // 2:
             start = int(generator.integers(7 * DAY, (DAYS - 1) * DAY))
             end = start + int(generator.integers(60, 240))
-            rate[start:end] *= generator.choice([0.3, 0.4, 2.5, 3.0])
+            rate[start:end] *= generator.choice(factors)
             truth[name] = (start, end)
         counts = generator.poisson(rate)
         at = np.flatnonzero(counts)

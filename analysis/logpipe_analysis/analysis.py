@@ -117,7 +117,7 @@ def _learning_volumes(buckets: Buckets) -> list[str]:
 
 def adjoining(settings: Settings) -> timedelta:
     """Findings of one fingerprint at most this far apart are the same."""
-    return settings.error_spike.max_gap_buckets * settings.bucket
+    return settings.error_spike.gap_buckets(settings.bucket) * settings.bucket
 
 
 def as_of(store: Store, until: datetime, kinds: Sequence[Kind] | None, settings: Settings) -> list[Finding]:

@@ -169,10 +169,15 @@ class Buckets:
     def shown(
         self, *, rolled: str, counted: str, relation: str, condition: str, since: datetime, until: datetime
     ) -> str:
-        """A statement for people: `rolled` figures a bucket over a roll-up; for short buckets `counted` over events."""
-        column, table, figures = ("ts", "events", counted) if self.brief else ("minute", relation, rolled)
+        """A statement for people: `rolled` figures a bucket over a roll-up; for short buckets `counted` over events.
+
+        `counted`, too, where the relation is `events`, as for what is not rolled up.
+        """
+        of_events = self.brief or relation == "events"
+        column, table, figures = ("ts", "events", counted) if of_events else ("minute", relation, rolled)
         width = self.range.bucket_us
-        start = column if self.range.bucket == MINUTE else f"make_timestamptz(epoch_us({column}) // {width} * {width})"
+        whole = self.range.bucket == MINUTE and not of_events
+        start = column if whole else f"make_timestamptz(epoch_us({column}) // {width} * {width})"
         stretch = f"{column} >= {literal(since)} AND {column} < {literal(until)}"
         return (
             f"SELECT {start} AS bucket, {figures}\nFROM {table}\nWHERE {condition}\n    AND {stretch}\n"

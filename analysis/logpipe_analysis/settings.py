@@ -32,6 +32,12 @@ class ErrorSpikeSettings:
     """Where fewer of a service's buckets hold any event, errors are judged by time and not by volume."""
     max_gap_buckets: int = 6
     """Improbable buckets at most this far apart are one episode."""
+    min_gap_minutes: float = 6.0
+    """The same in minutes, where buckets are shorter: an outage stays one, however closely it is looked at."""
+
+    def gap_buckets(self, bucket: timedelta) -> int:
+        """Improbable buckets of this length at most so far apart are one episode."""
+        return max(self.max_gap_buckets, -(-timedelta(minutes=self.min_gap_minutes) // bucket))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Series end together and may begin at different buckets. What is counted, calibra
 nothing after it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +13,12 @@ import numpy.typing as npt
 from logpipe_analysis.settings import ErrorSpikeSettings
 from logpipe_analysis.statistics import counts
 from logpipe_analysis.statistics.baselines import quantile, trailing_sum
-from logpipe_analysis.statistics.discoveries import Discoveries, discoveries
+from logpipe_analysis.statistics.discoveries import CANDIDATE, discoveries
 from logpipe_analysis.statistics.episodes import episodes
 from logpipe_analysis.statistics.tails import calibrated
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _AFTER_P_VALUE = 0.01
 """A bucket after those that were found prolongs an episode when it is as improbable as this."""
@@ -46,10 +47,15 @@ class Spike:
 
     start: int
     end: int
-    expected: float
+    usual: Floats
+    """What was to be expected of each bucket from `start` to the end of the series, by what was known then."""
     p_value: float
     false_share: float
     """Of the findings that are as improbable, the share that is to be expected false."""
+
+    @property
+    def expected(self) -> float:
+        return float(self.usual[: self.end - self.start].sum())
 
 
 def judge(errors: Floats, volume: Floats, *, history: int, settings: ErrorSpikeSettings) -> Judged:
@@ -78,27 +84,51 @@ def judge(errors: Floats, volume: Floats, *, history: int, settings: ErrorSpikeS
 
 
 def decide(
-    series: Sequence[Judged], groups: Sequence[int], *, history: int, settings: ErrorSpikeSettings
+    series: Sequence[Callable[[], Judged]],
+    groups: Sequence[int],
+    *,
+    length: int,
+    history: int,
+    settings: ErrorSpikeSettings,
 ) -> list[list[Spike]]:
-    """The spikes of each series. Series of one group (numbered from 0) that spike together are one finding."""
-    length = max(len(one.p_values) for one in series)
-    smallest = np.ones((max(groups) + 1, length))
-    stretch = settings.share_histories * history
-    tests = np.zeros(length)
-    for one, group in zip(series, groups, strict=True):
+    """The spikes of each series, of at most `length` buckets. Those of one group that spike together are one finding.
+
+    A judged series is long, and there may be thousands: each is asked for, looked at and let go, and asked for again
+    where it has spikes.
+    """
+    stretch, tests = settings.share_histories * history, np.zeros(length)
+    smallest: dict[int, Floats] = {}
+    small: list[tuple[Ints, Floats]] = []
+    for judged, group in zip(series, groups, strict=True):
+        one = judged()
         inside = slice(length - len(one.p_values), length)
-        np.minimum(smallest[group, inside], one.p_values, out=smallest[group, inside])
         tests[inside] += np.maximum(trailing_sum(one.tested.astype(np.float64), stretch), history) * one.tested
+        at = np.flatnonzero(one.p_values <= CANDIDATE)
+        small.append((inside.start + at, one.p_values[at]))
+        if len(at):
+            np.minimum.at(smallest.setdefault(group, np.ones(length)), *small[-1])
+    if not smallest:
+        return [[] for _ in series]
     decided = discoveries(
-        smallest, tests, share=settings.false_share, stretch=stretch, max_gap=settings.max_gap_buckets
+        np.vstack(list(smallest.values())),
+        tests,
+        share=settings.false_share,
+        stretch=stretch,
+        max_gap=settings.max_gap_buckets,
     )
-    return [list(_spikes(one, decided, group, settings)) for one, group in zip(series, groups, strict=True)]
+    shares = dict(zip(smallest, decided.false_shares, strict=True))
+    return [
+        list(_spikes(judged(), decided.cutoffs, shares[group], settings))
+        if (p_values <= decided.cutoffs[at]).any()
+        else []
+        for judged, group, (at, p_values) in zip(series, groups, small, strict=True)
+    ]
 
 
-def _spikes(one: Judged, decided: Discoveries, group: int, settings: ErrorSpikeSettings) -> Iterator[Spike]:
+def _spikes(one: Judged, cutoffs: Floats, false_shares: Floats, settings: ErrorSpikeSettings) -> Iterator[Spike]:
     max_gap = settings.max_gap_buckets
-    inside = slice(len(decided.cutoffs) - len(one.p_values), None)
-    found = one.p_values <= decided.cutoffs[inside]
+    inside = slice(len(cutoffs) - len(one.p_values), None)
+    found = one.p_values <= cutoffs[inside]
     flagged = found & (one.window == np.arange(len(settings.windows), dtype=np.uint8)[:, None])
     own = one.excess.own <= settings.own_p_value
     done = 0
@@ -112,9 +142,9 @@ def _spikes(one: Judged, decided: Discoveries, group: int, settings: ErrorSpikeS
         yield Spike(
             episode.start,
             done,
-            float(usual[: done - episode.start].sum()),
+            usual,
             float(one.p_values[reach].min()),
-            float(decided.false_shares[group, inside][reach].min()),
+            float(false_shares[inside][reach].min()),
         )
 
 

@@ -5,8 +5,9 @@ fails is often logged as both.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +23,22 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ErrorCell:
-    """Errors a bucket, and the volume that they are measured by."""
+    """Whose errors, and the volume that they are measured by.
+
+    The arrays have one value a bucket and are made at each call: there may be thousands of cells.
+    """
 
     place: Place
+    column: str | None
+    """stream, operation, logger or template; None for the whole service."""
     name: str | None
-    """Operation, stream, logger or pattern; None for the whole service."""
+    """Its value there."""
     first: int
     """The bucket of the range that the arrays begin at: the service's first."""
-    errors: Floats
-    volume: Floats
+    errors: Callable[[], Floats]
+    volume: Callable[[], Floats]
+    timed: bool
+    """Whether time stands for the volume, one a bucket: the service's log is mostly silent."""
 
 
 def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[ErrorCell]:
@@ -38,41 +46,51 @@ def error_cells(buckets: Buckets, settings: ErrorSpikeSettings) -> Iterator[Erro
     errors_of = buckets.cells.totals(buckets.cells.errors) + buckets.cells.totals(buckets.cells.served)
     if not errors_of.any():
         return
+    events_of = buckets.cells.totals(buckets.cells.events)
     named = [dict(by_place(table)) for table in _tables(buckets, settings)]
     for place, keys in buckets.places():
         if not errors_of[keys].any():
             continue
         whole = buckets.cells.series(keys)
         first = int(np.flatnonzero(whole)[0])
-        volume = whole[first:]
-        if (volume > 0).mean() < settings.min_presence:
-            # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
-            volume = np.ones_like(volume)
+        # A log that is mostly silent, as a database's: its lines are no measure of its work, but time is.
+        timed = bool((whole[first:] > 0).mean() < settings.min_presence)
+        of_service = partial(np.ones, len(whole) - first) if timed else partial(_events, buckets.cells, keys, first)
         seen: set[bytes] = set()
         rolled = _rolled(buckets.cells, keys, errors_of, settings.min_errors, first)
         listed = _listed(buckets, [table[place] for table in named if place in table], first)
-        for name, errors, own in itertools.chain(rolled, listed):
-            key = errors.tobytes()
+        for column, name, counted, own in itertools.chain(rolled, listed):
+            errors = counted()
+            at = np.flatnonzero(errors)
+            key = at.tobytes() + errors[at].tobytes()
             if errors.sum() >= settings.min_errors and key not in seen:
                 seen.add(key)
                 # Where only failures name their operation, the service's volume stands in for the operation's.
-                yield ErrorCell(place, name, first, errors, own if own.sum() >= 2 * errors.sum() else volume)
+                by_own = column == "operation" and events_of[own].sum() >= 2 * errors.sum()
+                volume = partial(_events, buckets.cells, own, first) if by_own else of_service
+                yield ErrorCell(place, column, name, first, counted, volume, timed and not by_own)
 
 
-_Errors = tuple[str | None, Floats, Floats]
-"""Name, errors a bucket, and their own volume where there is one."""
+def _events(cells: Cells, keys: Integers, first: int) -> Floats:
+    return cells.series(keys)[first:]
+
+
+def _errors(cells: Cells, keys: Integers, first: int) -> Floats:
+    return np.maximum(*(cells.series(keys, weights)[first:] for weights in (cells.errors, cells.served)))
+
+
+_Errors = tuple[str | None, str | None, Callable[[], Floats], Integers]
+"""Column, name, errors a bucket, and the keys where there are some."""
 
 
 def _rolled(cells: Cells, keys: Integers, errors_of: Floats, least: float, first: int) -> Iterator[_Errors]:
     """The service as a whole, then its streams and operations, that have errors enough; `errors_of` is of each key."""
-    groups: list[tuple[str, str | None, Integers]] = [("", None, keys)]
-    for column in ("stream", "operation"):
-        groups += [(column, name, own) for (name,), own in cells.by((column,), keys).items() if name]
+    groups: list[tuple[str | None, str | None, Integers]] = [(None, None, keys)]
+    for part in ("stream", "operation"):
+        groups += [(part, name, own) for (name,), own in cells.by((part,), keys).items() if name]
     for column, name, own in groups:
         if errors_of[own].sum() >= least:
-            logged, served = (cells.series(own, weights)[first:] for weights in (cells.errors, cells.served))
-            volume = cells.series(own)[first:] if column == "operation" else np.zeros(0)
-            yield name, np.maximum(logged, served), volume
+            yield column, name, partial(_errors, cells, own, first), own
 
 
 def _listed(buckets: Buckets, tables: Sequence[pd.DataFrame], first: int) -> Iterator[_Errors]:
@@ -82,7 +100,7 @@ def _listed(buckets: Buckets, tables: Sequence[pd.DataFrame], first: int) -> Ite
             if column in table:
                 for name, part in table.groupby(column):
                     if name:
-                        yield str(name), buckets.dense(part["i"], part["logged"], first), np.zeros(0)
+                        yield column, str(name), partial(buckets.dense, part["i"], part["logged"], first), np.arange(0)
 
 
 def _tables(buckets: Buckets, settings: ErrorSpikeSettings) -> list[pd.DataFrame]:

@@ -17,7 +17,7 @@ from logpipe_analysis.statistics.episodes import episodes
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_CANDIDATE = 0.01
+CANDIDATE = 0.01
 """P values up to this may belong to an episode."""
 
 
@@ -26,7 +26,7 @@ class Discoveries:
     """What was decided of each bucket."""
 
     cutoffs: Floats
-    """The largest p value that was a finding at that bucket; 0 where none was."""
+    """The largest p value that would be a finding at that bucket; 0 where none was found."""
     false_shares: Floats
     """Groups × buckets: of the findings of the stretch at least as improbable, the share to be expected false."""
 
@@ -50,10 +50,11 @@ def discoveries(smallest: Floats, tests: Floats, *, share: float, stretch: int, 
         peaks = {cluster: peak for cluster, peak in peaks.items() if peak[1] > bucket - stretch}
         ordered = np.sort([p_value for p_value, _ in peaks.values()])
         expected = adjusted(ordered, tests[bucket])
-        found = ordered[expected <= share]
-        cutoffs[bucket] = found[-1] if len(found) else 0.0
-        places = np.searchsorted(ordered, smallest[now, bucket])
-        false_shares[now, bucket] = np.append(expected, 1.0)[places]
+        # Not the largest of those found: each stands for an episode, and other p values of that may be larger.
+        cutoffs[bucket] = share * np.count_nonzero(expected <= share) / tests[bucket]
+        as_small = np.searchsorted(ordered, smallest[now, bucket], side="right")
+        own = smallest[now, bucket] * tests[bucket] / np.maximum(as_small, 1)
+        false_shares[now, bucket] = np.minimum(own, np.append(expected, 1.0)[as_small])
     return Discoveries(cutoffs, false_shares)
 
 
@@ -75,7 +76,7 @@ def _clusters(smallest: Floats, max_gap: int) -> Ints:
     clusters = np.zeros(smallest.shape, dtype=np.int64)
     number = 0
     for group, row in enumerate(smallest):
-        for episode in episodes(row <= _CANDIDATE, max_gap):
+        for episode in episodes(row <= CANDIDATE, max_gap):
             number += 1
             clusters[group, episode.start : episode.end] = number
     return clusters
@@ -83,7 +84,7 @@ def _clusters(smallest: Floats, max_gap: int) -> Ints:
 
 def _candidates(smallest: Floats, tests: Floats, share: float, stretch: int) -> tuple[Ints, Ints]:
     """Groups and buckets of all p values that any cut-off can reach: only to save time."""
-    chosen = smallest <= _CANDIDATE
+    chosen = smallest <= CANDIDATE
     while True:
         most = window_sum(chosen.sum(axis=0).astype(np.float64), stretch)
         cutoffs = share * most / np.maximum(tests, 1.0)
