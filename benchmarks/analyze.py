@@ -8,6 +8,7 @@ result becomes a section of benchmarks/RESULTS.md. A database that is named is k
 
 import argparse
 import re
+import resource
 import statistics
 import tempfile
 import time
@@ -147,6 +148,8 @@ def measure(database: Path) -> None:
         f"| second, nothing new | {spent[1]:.2f} | {spent[1] / scan:.2f} |",
         "",
         f"{len(analyses[0].findings)} findings; the second run has {'the same ids' if same else '**other ids**'}.",
+        "",
+        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, DuckDB's part of it.",
     ]
     print("\n".join(lines))
     others = re.sub(rf"\n{HEADING}\n.*?(?=\n## |\Z)", "", RESULTS.read_text(), flags=re.DOTALL).rstrip()

@@ -63,7 +63,7 @@ def alerts(series: Series, settings: GaugeSettings) -> Bools:
     values = np.full(position[-1] + 1, np.nan)
     values[position] = series.values
     strange = gauges.strangeness(values, day=round(86_400 / step), history=settings.record_values)
-    raised = gauges.alarms(strange, limit=settings.limit, pause=settings.pause_values)
+    raised = gauges.alarms(strange, limit=settings.limit)
     return np.isin(position, raised)
 
 

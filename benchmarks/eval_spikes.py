@@ -61,7 +61,11 @@ def measure() -> Iterator[Measure]:
     yield from _found(f"wandering rate, {seeds}", _scored(wandering, judged, settings), 0.88, 0.01)
     yield from _nothing("wandering rate without spikes", [many(SEEDS[1], SERIES, WANDERING, spikes=False)], settings)
     yield from _calibration("wandering rate", wandering, judged, settings)
-    yield from _calibration("restless rate", restless, [_judged(series, settings) for series in restless], settings)
+    others = [_judged(series, settings) for series in restless]
+    yield from _calibration("restless rate", restless, others, settings)
+    both = [[*one, *other] for one, other in zip(wandering, restless, strict=True)]
+    of_both = [[*one, *other] for one, other in zip(judged, others, strict=True)]
+    yield from _calibration("wandering and restless rates together", both, of_both, settings)
 
 
 def _made(kind: Kind) -> list[list[LabelledSeries]]:

@@ -378,8 +378,8 @@ class VolumeSettings:
     """Lengths, in bins, over which events are summed and judged."""
     z: float = 4.0
     """Standard deviations beyond all that was usual."""
-    min_ratio: float = 1.75
-    """How many times the usual, or how small a part of it, at least: doubled or halved, with room for chance."""
+    min_ratio: float = 1.5
+    """Times the most that was usual, or the least by this, at least: a doubled volume is less beside a busy day."""
     min_expected: float = 10.0
     """Usual events in the window, without which none is judged."""
     min_bins: int = 5
@@ -393,9 +393,7 @@ class GaugeSettings:
     record_values: int = 2000
     """Values that the strangest so far is taken from: a week of five minutes."""
     limit: float = 1.1
-    """From so many times as strange as the strangest of these on it is out of line."""
-    pause_values: int = 80
-    """Values after an alarm that raise none."""
+    """From so many times as strange as the strangest of these on it is out of line, and a change of volume a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def raised(values: Floats) -> list[int]:
     """Alarms by the default settings."""
     chosen = GaugeSettings()
     strange = strangeness(values, day=DAY, history=chosen.record_values)
-    return alarms(strange, limit=chosen.limit, pause=chosen.pause_values)
+    return alarms(strange, limit=chosen.limit)
 
 
 @given(cut=st.integers(1, 4 * DAY), seed=st.integers(0, 9))

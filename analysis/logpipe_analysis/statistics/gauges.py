@@ -14,6 +14,8 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
+PAUSE = 80
+"""Values after an alarm that raise none."""
 _WARM_UP = 30
 """Values without which a measure has no record to be compared with."""
 _BLUR = 48
@@ -75,7 +77,7 @@ def _beside_record(measure: Floats, history: int) -> Floats:
     return ratio
 
 
-def alarms(strange: Floats, *, limit: float, pause: int) -> list[int]:
+def alarms(strange: Floats, *, limit: float, pause: int = PAUSE) -> list[int]:
     """The positions that are stranger than `limit`; after each, the next `pause` values raise none."""
     raised: list[int] = []
     for position in np.flatnonzero(strange > limit):
