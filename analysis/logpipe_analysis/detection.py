@@ -38,9 +38,10 @@ def detect(buckets: Buckets, settings: Settings, *, count_patterns: bool) -> lis
     alone = buckets.brief or buckets.store.attached
     own = buckets if alone else Buckets(buckets.store.for_threads(), buckets.range)
     with ThreadPoolExecutor(1 if alone else 3) as threads:
-        counts = threads.submit(_by_counts, own, settings)
-        patterns = threads.submit(_by_patterns, own, settings, counts, count_patterns=count_patterns)
+        counted = threads.submit(lambda: mine(own.store) if count_patterns else None)
+        counts = threads.submit(_by_counts, own, settings, counted)
         durations = threads.submit(_by_durations, own, settings, counts)
+        patterns = threads.submit(_by_patterns, own, settings, counts)
         found = [*patterns.result(), *durations.result(), *counts.result().silences, *counts.result().volumes]
     regressions, found = deploy_regression.detect(own, settings.deployment, settings.gate, found)
     return [*found, *regressions]
@@ -53,22 +54,19 @@ class _Counted:
     volumes: list[Finding]
 
 
-def _by_counts(buckets: Buckets, settings: Settings) -> _Counted:
-    return _Counted(
-        error_spike.detect(buckets, settings.error_spike),
-        silence.detect(buckets, settings.silence),
-        volume.detect(buckets, settings.volume, settings.gauges),
-    )
+def _by_counts(buckets: Buckets, settings: Settings, counted: "Future[int | None]") -> _Counted:
+    """Patterns have to be counted first for the errors of each, and for nothing else of this."""
+    silences = silence.detect(buckets, settings.silence)
+    volumes = volume.detect(buckets, settings.volume, settings.gauges)
+    counted.result()
+    return _Counted(error_spike.detect(buckets, settings.error_spike), silences, volumes)
 
 
-def _by_patterns(
-    buckets: Buckets, settings: Settings, counts: "Future[_Counted]", *, count_patterns: bool
-) -> list[Finding]:
+def _by_patterns(buckets: Buckets, settings: Settings, counts: "Future[_Counted]") -> list[Finding]:
     """With the spikes, which are told with the patterns that came with them."""
-    if count_patterns:
-        mine(buckets.store)
+    spikes = counts.result().spikes
     history = History.of(buckets)
-    found, spikes = new_pattern.detect(buckets, history, settings.new_pattern, counts.result().spikes)
+    found, spikes = new_pattern.detect(buckets, history, settings.new_pattern, spikes)
     silences = counts.result().silences
     return [
         *spikes,
