@@ -229,7 +229,7 @@ class Buckets:
             "i": "i::INTEGER",
             "bucket": f"greatest(bucket, {LEAST_BUCKET})::SMALLINT",
             "events": "events::UINTEGER",
-            "sum_ms": "sum_ms::FLOAT",  # to seven digits
+            "sum_ms": "least(sum_ms, 3.4e38)::FLOAT",  # to seven digits
         }
         found = Codes(self.store, self._timed, [*names, "version"]).rows(self.latencies, values)
         last = ~found.keys.duplicated(names, keep="last").to_numpy()

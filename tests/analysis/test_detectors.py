@@ -186,7 +186,7 @@ def test_an_error_from_before_the_range_is_not_new(traffic: Traffic, filled: Fil
     store = filled(seen, returned)
     assert analyze(store, kinds=["new_pattern"], settings=Settings(max_buckets=200)).findings == []
     store.execute(
-        "DELETE FROM pattern_minute WHERE minute < (SELECT min(minute) + INTERVAL 5 MINUTE FROM pattern_minute)"
+        "DELETE FROM pattern_cells WHERE minute < (SELECT min(minute) + INTERVAL 5 MINUTE FROM pattern_minute)"
     )
     store.execute("DELETE FROM analyses")
     assert len(analyze(store, kinds=["new_pattern"], settings=Settings(max_buckets=200)).findings) == 1

@@ -45,7 +45,7 @@ repeated AS (
 )
 SELECT service, environment, operation, mode(route) AS route, count(*) AS requests, median(runs) AS runs,
     max(runs) AS most, coalesce(median(took_ms), 0) AS took_ms, epoch_us(max(last)) AS last_us,
-    arg_max(request, runs) AS worst
+    arg_max(request, (runs, took_ms, request)) AS worst
 FROM repeated LEFT JOIN routes USING (request)
 GROUP BY ALL
 HAVING requests >= $requests

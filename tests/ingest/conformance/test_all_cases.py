@@ -41,4 +41,6 @@ def test_the_case_has_a_test(case: str) -> None:
     sources = "\n".join(path.read_text() for path in HERE.glob("test_*.py"))
     bodies = re.findall(rf"^def test_{case.lower()}_.*?(?=^def |^@|\Z)", sources, re.MULTILINE | re.DOTALL)
     assert bodies
-    assert all(re.search(r"\bcase\.(run|run_apart|follow|start)\(", body) for body in bodies), "it does not run the command"
+    assert all(re.search(r"\bcase\.(run|run_apart|follow|start)\(", body) for body in bodies), (
+        "it does not run the command"
+    )
