@@ -2,8 +2,12 @@
 
     python benchmarks/analyze.py [--events 10000000] [--database FILE]
 
-Beside scans of the events table that read every column, in the same run; then once more over the unchanged store. The
-result becomes a section of benchmarks/RESULTS.md. A database that is named is kept, and used again where it exists.
+Beside full scans of the events table in the same run; then once more over the unchanged store. A full scan hands every
+column of every row over, as Arrow: what an analysis of the events themselves would begin with. Beside it stands the least
+that can be called one: the greatest value of each column, found within the engine by all its threads.
+
+The analysis has its libraries loaded. The result becomes a section of benchmarks/RESULTS.md. A database that is named is
+kept, and used again where it exists.
 """
 
 import argparse
@@ -16,12 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from logpipe.store import Store, rollup
+from logpipe_analysis import detection  # noqa: F401 - loads what an analysis computes with
 from logpipe_analysis.analysis import Analysis, analyze
 
 DAYS = 30
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADING = "## Analysis of ten million events"
-SCAN = "SELECT max(COLUMNS(*)) FROM events"
+WITHIN = "SELECT max(COLUMNS(*)) FROM events"
+_BATCH_ROWS = 100_000
 
 # Each event by the hash of its number, so that the data are the same each time: 40 % requests, 20 % queries, 5 % jobs,
 # the rest messages, half of them with a template. Traffic follows the day; services differ in size. There is something
@@ -125,15 +131,26 @@ def main() -> None:
         measure(database)
 
 
+def handed_over(store: Store) -> None:
+    """Every row as Arrow, a batch at a time."""
+    with store.rows("FROM events") as rows:
+        for _ in rows.to_arrow_reader(_BATCH_ROWS):
+            pass
+
+
 def measure(database: Path) -> None:
+    """Scans before and after each analysis; their medians."""
     analyses: list[Analysis] = []
-    scans, spent = [], []
+    scans, within, spent = [], [], []
     for _ in range(2):
         with Store.open(database) as store:
-            scans.append(timed(lambda store=store: store.execute(SCAN)))
-            spent.append(timed(lambda store=store: analyses.append(analyze(store))))
-            scans.append(timed(lambda store=store: store.execute(SCAN)))
-    scan = statistics.median(scans)
+            for turn in ("scan", "analysis", "scan"):
+                if turn == "analysis":
+                    spent.append(timed(lambda store=store: analyses.append(analyze(store))))
+                else:
+                    scans.append(timed(lambda store=store: handed_over(store)))
+                    within.append(timed(lambda store=store: store.execute(WITHIN)))
+    scan, least = statistics.median(scans), statistics.median(within)
     same = [one.finding_id for one in analyses[0].findings] == [one.finding_id for one in analyses[1].findings]
     with Store.open(database, read_only=True) as store:
         [(events, services)] = store.execute("SELECT count(*), count(DISTINCT service) FROM events")
@@ -141,15 +158,16 @@ def measure(database: Path) -> None:
     lines = [
         f"{events:,} events of {services} services and {operations} operations over {DAYS} days.",
         "",
-        "| | s | scans of all columns |",
-        "| --- | --- | --- |",
-        f"| scan, median of {len(scans)} | {scan:.2f} | 1 |",
-        f"| first analysis | {spent[0]:.2f} | {spent[0] / scan:.2f} |",
-        f"| second, nothing new | {spent[1]:.2f} | {spent[1] / scan:.2f} |",
+        "| | s | full scans | scans within the engine |",
+        "| --- | --- | --- | --- |",
+        f"| full scan, median of {len(scans)} | {scan:.2f} | 1 | {scan / least:.2f} |",
+        f"| scan within the engine, `{WITHIN}` | {least:.2f} | {least / scan:.2f} | 1 |",
+        f"| first analysis | {spent[0]:.2f} | {spent[0] / scan:.2f} | {spent[0] / least:.2f} |",
+        f"| second, nothing new | {spent[1]:.2f} | {spent[1] / scan:.3f} | {spent[1] / least:.3f} |",
         "",
         f"{len(analyses[0].findings)} findings; the second run has {'the same ids' if same else '**other ids**'}.",
         "",
-        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, DuckDB's part of it.",
+        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, the engine's too.",
     ]
     print("\n".join(lines))
     others = re.sub(rf"\n{HEADING}\n.*?(?=\n## |\Z)", "", RESULTS.read_text(), flags=re.DOTALL).rstrip()

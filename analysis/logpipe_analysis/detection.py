@@ -41,7 +41,7 @@ def detect(buckets: Buckets, settings: Settings, *, count_patterns: bool) -> lis
         counted = threads.submit(lambda: mine(own.store) if count_patterns else None)
         counts = threads.submit(_by_counts, own, settings, counted)
         durations = threads.submit(_by_durations, own, settings, counts)
-        patterns = threads.submit(_by_patterns, own, settings, counts)
+        patterns = threads.submit(_by_patterns, own, settings, counted, counts)
         found = [*patterns.result(), *durations.result(), *counts.result().silences, *counts.result().volumes]
     regressions, found = deploy_regression.detect(own, settings.deployment, settings.gate, found)
     return [*found, *regressions]
@@ -62,11 +62,13 @@ def _by_counts(buckets: Buckets, settings: Settings, counted: "Future[int | None
     return _Counted(error_spike.detect(buckets, settings.error_spike), silences, volumes)
 
 
-def _by_patterns(buckets: Buckets, settings: Settings, counts: "Future[_Counted]") -> list[Finding]:
+def _by_patterns(
+    buckets: Buckets, settings: Settings, counted: "Future[int | None]", counts: "Future[_Counted]"
+) -> list[Finding]:
     """With the spikes, which are told with the patterns that came with them."""
-    spikes = counts.result().spikes
+    counted.result()
     history = History.of(buckets)
-    found, spikes = new_pattern.detect(buckets, history, settings.new_pattern, spikes)
+    found, spikes = new_pattern.detect(buckets, history, settings.new_pattern, counts.result().spikes)
     silences = counts.result().silences
     return [
         *spikes,
