@@ -3,11 +3,11 @@
     python benchmarks/analyze.py [--events 10000000] [--database FILE]
 
 Beside full scans of the events table in the same run; then once more over the unchanged store. A full scan hands every
-column of every row over, as Arrow: what an analysis of the events themselves would begin with. Beside it stands the least
-that can be called one: the greatest value of each column, found within the engine by all its threads.
+column of every row over, as Arrow: what an analysis of the events themselves would begin with. Beside it stands the
+least that can be called one: the greatest value of each column, found within the engine by all its threads.
 
-The analysis has its libraries loaded. The result becomes a section of benchmarks/RESULTS.md. A database that is named is
-kept, and used again where it exists.
+The analysis has its libraries loaded. The result becomes a section of benchmarks/RESULTS.md. A database that is named
+is kept, and used again where it exists.
 """
 
 import argparse
@@ -167,7 +167,7 @@ def measure(database: Path) -> None:
         "",
         f"{len(analyses[0].findings)} findings; the second run has {'the same ids' if same else '**other ids**'}.",
         "",
-        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, the engine's too.",
+        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, engine and all.",
     ]
     print("\n".join(lines))
     others = re.sub(rf"\n{HEADING}\n.*?(?=\n## |\Z)", "", RESULTS.read_text(), flags=re.DOTALL).rstrip()

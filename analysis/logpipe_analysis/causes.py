@@ -49,7 +49,7 @@ class Causes:
 
 
 def _statement(buckets: Buckets, place: Place, start: datetime, length: timedelta) -> str:
-    """Messages are told of error records only, and by their templates: patterns are counted, and merged, beside this."""
+    """Messages are told of error records only, and by their templates: patterns are counted beside this, and merged."""
     before = max(buckets.range.since, start - max(6 * length, timedelta(hours=1)))
     scale = length / (start - before) if start > before else 0.0
     return f"""

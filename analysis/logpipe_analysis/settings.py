@@ -393,7 +393,7 @@ class GaugeSettings:
     record_values: int = 2000
     """Values that the strangest so far is taken from: a week of five minutes."""
     limit: float = 1.1
-    """From so many times as strange as the strangest of these on it is out of line, and a change of volume a warning."""
+    """From so many times as strange as the strangest of these it is out of line, and a change of volume a warning."""
 
 
 @dataclass(frozen=True, slots=True)

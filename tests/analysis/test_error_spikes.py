@@ -1,4 +1,4 @@
-"""Error spikes as findings: how long they last, how severe they are, and whether their statement counts what they say."""
+"""Error spikes as findings: how long they last, how severe they are, and that their statement counts what they say."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

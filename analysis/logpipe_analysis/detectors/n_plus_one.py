@@ -111,7 +111,8 @@ def _onset(buckets: Buckets, repeated: _Repeated, since: datetime) -> datetime:
     hours = buckets.store.execute(
         f"SELECT epoch_us(minute) // {_HOUR_US} AS hour, min(i) FILTER ({own}), "
         f"coalesce(sum(events) FILTER ({own}), 0)::DOUBLE, coalesce(sum(events) FILTER ({requests}), 0)::DOUBLE "
-        f"FROM {buckets.counts} WHERE {repeated.place.condition()} AND minute <= $last GROUP BY hour ORDER BY hour DESC",
+        f"FROM {buckets.counts} WHERE {repeated.place.condition()} AND minute <= $last "
+        "GROUP BY hour ORDER BY hour DESC",
         names | {"last": repeated.last},
     )
     recent = [(runs, times) for hour, _, runs, times in hours if hour >= int(since.timestamp() * 1e6) // _HOUR_US]
