@@ -167,7 +167,7 @@ def measure(database: Path) -> None:
         "",
         f"{len(analyses[0].findings)} findings; the second run has {'the same ids' if same else '**other ids**'}.",
         "",
-        f"The process held {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB at most, engine and all.",
+        f"Memory of the process, at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB.",
     ]
     print("\n".join(lines))
     others = re.sub(rf"\n{HEADING}\n.*?(?=\n## |\Z)", "", RESULTS.read_text(), flags=re.DOTALL).rstrip()
