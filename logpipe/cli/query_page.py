@@ -84,6 +84,9 @@ def _times(query: Query) -> str:
 
 
 def _told(query: Query) -> Iterator[tuple[str, str]]:
+    if query["also_logged"] is not None:
+        other = f"{output.harmless(query['also_logged_by'])}: {query['also_logged']:,} executions"
+        yield "also", f"logged by {other}, {duration(query['also_logged_ms'])}, not counted here"
     if query["lock_ms"] is not None:
         share = f", {query['lock_ms'] / query['total_ms']:.0%} of the time" if query["total_ms"] else ""
         yield "locks", duration(query["lock_ms"]) + share

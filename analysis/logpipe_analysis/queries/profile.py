@@ -28,7 +28,8 @@ REQUESTS: Final = 200
 COLUMNS: Final = """
     fingerprint, queries, total_ms, time_share, mean_ms, min_ms, p50_ms, p95_ms, p99_ms, max_ms, variance_to_mean_ms,
     by_decade, rows_sent, rows_examined, examined_per_sent, lock_ms, first_seen, last_seen, trend, over_time_ms,
-    services, routes, systems, databases, users, worst_at, worst_statement
+    services, routes, systems, databases, users, worst_at, worst_statement,
+    also_logged_by, also_logged, also_logged_ms
 """
 """In this order; docs/sql.md says what each is."""
 
@@ -79,6 +80,7 @@ def profile(store: Store, local: duckdb.DuckDBPyConnection, limit: int | None) -
     Raises:
         StoreError: reading failed.
     """
+    local.execute(f"CREATE TABLE left_out AS {_sql('slow_queries_left_out.sql')}")
     local.execute(f"CREATE TABLE profile AS {_sql('slow_queries_profile.sql')}", {"parts": PARTS, "limit": limit})
     _look_up(store, local)
     found = to_arrow(local.execute(_RESULT))

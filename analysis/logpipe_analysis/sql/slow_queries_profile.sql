@@ -1,5 +1,12 @@
 -- What each query of the table `calls` costs, the costliest first.
-WITH bounds AS (
+WITH counted AS (
+    FROM calls
+    ANTI JOIN left_out
+        ON calls.query = left_out.query
+        AND calls.of_database = left_out.of_database
+        AND calls.ts BETWEEN left_out.since AND left_out.until
+),
+bounds AS (
     SELECT min(ts) AS first_ts, epoch_us(max(ts)) - epoch_us(first_ts) AS span_us FROM calls
 ),
 placed AS (
@@ -7,7 +14,7 @@ placed AS (
         *,
         ($parts * (epoch_us(ts) - epoch_us(first_ts)) // (span_us + 1))::INTEGER AS part,
         least(greatest(floor(log10(greatest(duration_ms, 1e-9))) + 3, 0), 7)::INTEGER AS decade
-    FROM calls, bounds
+    FROM counted, bounds
 ),
 parts AS (
     SELECT query, map_from_entries(list((part, part_ms))) AS by_part
@@ -69,11 +76,15 @@ SELECT
     systems,
     databases,
     users,
+    also_logged_by,
+    also_logged,
+    also_logged_ms,
     worst.ts AS worst_at,
     worst.source_id AS worst_source_id,
     worst.source_pos AS worst_source_pos
 FROM figures
 JOIN parts USING (query)
 JOIN decades USING (query)
+LEFT JOIN left_out USING (query)
 ORDER BY total_ms DESC, query
 LIMIT coalesce($limit, 9223372036854775807)

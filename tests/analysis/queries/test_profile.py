@@ -8,6 +8,7 @@ import pytest
 from logpipe.store import Store
 from logpipe_analysis import reports
 from logpipe_analysis.reports import Scope
+from tests.commands import call
 
 COLUMNS = (
     "ts, service, db_system, db_statement, duration_ms, request_id, http_route, attributes, severity, "
@@ -74,6 +75,60 @@ def test_the_worst_sample_is_a_statement_as_it_was_logged(database: Path) -> Non
     [_, common] = profile(database)
     assert common["worst_statement"] == "SELECT * FROM t WHERE id = -8 LIMIT 5, 10"
     assert common["worst_at"].second == 8
+
+
+@pytest.fixture
+def logged_twice(tmp_path: Path) -> Path:
+    """Ten queries of an hour that the shop and its PostgreSQL log, and one more of a day later by PostgreSQL alone."""
+    path = tmp_path / "twice.duckdb"
+    with Store.open(path) as store:
+        store.execute("""
+            INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state,
+                first_seen_at)
+            SELECT i, i, i, 1, 0, '', ['logpipe', 'cri+postgresql_json'][i], 's', 'UTC', 'active', now()
+            FROM range(1, 3) AS numbers(i)
+        """)
+        store.execute(f"""
+            INSERT INTO events ({COLUMNS})
+            SELECT '2026-01-01 00:00:00Z'::TIMESTAMPTZ + i * INTERVAL 6 MINUTE + source * INTERVAL 2 SECOND,
+                ['shop', 'postgresql'][source], 'postgresql', 'SELECT ' || i, 10 * (3 - source), NULL,
+                if(source = 1, 'GET /', NULL), NULL, 0, source, i, 1
+            FROM range(10) AS numbers(i), range(1, 3) AS logs(source)
+            WHERE source = 1 OR i > 1
+            UNION ALL VALUES
+                ('2026-01-02 00:00:00Z'::TIMESTAMPTZ, 'postgresql', 'postgresql', 'SELECT 9', 50, NULL, NULL, NULL, 0,
+                    2, 100, 1),
+                ('2026-01-01 00:05:00Z'::TIMESTAMPTZ, 'postgresql', 'postgresql', 'VACUUM', 5, NULL, NULL, NULL, 0,
+                    2, 101, 1)
+        """)
+    return path
+
+
+def test_an_execution_in_two_logs_counts_once(logged_twice: Path) -> None:
+    """The application's, which has more; what only the database logged counts, and what was left out is told."""
+    [select, vacuum] = profile(logged_twice)
+    assert (select["queries"], select["total_ms"], select["max_ms"]) == (11, 250, 50)
+    assert (select["also_logged_by"], select["also_logged"], select["also_logged_ms"]) == ("postgresql", 8, 80)
+    assert select["time_share"] == 250 / 255
+    assert (vacuum["queries"], vacuum["also_logged"]) == (1, None)
+    [alone, _] = profile(logged_twice, "postgresql")
+    assert (alone["queries"], alone["total_ms"], alone["also_logged"]) == (9, 130, None)
+
+
+def test_an_application_that_logs_a_sample_gives_way_to_its_database(logged_twice: Path) -> None:
+    """The fuller log is nearer to the truth; routes are known from the other."""
+    with Store.open(logged_twice) as store:
+        store.execute("DELETE FROM events WHERE source_id = 1 AND source_pos % 4 > 0")
+    [select, _] = profile(logged_twice)
+    assert (select["queries"], select["total_ms"], select["services"]) == (10, 150, "postgresql, shop")
+    assert (select["also_logged_by"], select["also_logged"], select["also_logged_ms"]) == ("shop", 2, 40)
+    assert select["routes"] == "GET /"
+
+
+def test_the_page_tells_of_the_other_log(logged_twice: Path) -> None:
+    """A line in the query's block."""
+    done = call("report", "slow-queries", "--db", str(logged_twice))
+    assert "also       logged by postgresql: 8 executions, 80.0 ms, not counted here\n" in done.stdout
 
 
 def test_the_trend_is_told_over_the_range_of_all_queries(database: Path) -> None:

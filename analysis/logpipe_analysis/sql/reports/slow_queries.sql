@@ -14,7 +14,10 @@ SELECT
     coalesce(told.db_name, told.database_name, told.dbname) AS db_name,
     coalesce(told.db_user, told.user_name) AS db_user,
     source_id,
-    source_pos
+    source_pos,
+    source_id IN (
+        SELECT source_id FROM sources WHERE regexp_matches(format, '(^|\+)(postgresql|mysql|mongodb)')
+    ) AS of_database
 FROM (
     SELECT *, json_transform(attributes, '{
         "rows_sent": "VARCHAR", "rows_examined": "VARCHAR", "lock_ms": "VARCHAR",
