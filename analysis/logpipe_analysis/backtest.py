@@ -26,6 +26,8 @@ STRIDE = timedelta(minutes=15)
 class Fired:
     """A finding over its life, as a person would have met it."""
 
+    reported: Finding
+    """As it was told first."""
     finding: Finding
     """As it was seen last."""
     onset: datetime
@@ -140,7 +142,7 @@ def _lived(history: _History) -> tuple[Fired, ...]:
         place = {id(life.finding): i for i, life in enumerate(lives)}
         for finding, before in pairs:
             if before is None:
-                lives.append(Fired(finding, finding.started_at, now, None if _lasts(finding) else now, False))
+                lives.append(Fired(finding, finding, finding.started_at, now, None if _lasts(finding) else now, False))
             else:
                 i = place[id(before)]
                 lives[i] = _seen(lives[i], finding, now)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from logpipe_analysis.backtest import Fired, Replay
+    from logpipe_analysis.finding import Finding
     from logpipe_analysis.labels import Score
     from logpipe_analysis.settings import Settings
 
@@ -134,8 +135,6 @@ def _progress(name: str) -> "Callable[[float], None] | None":
 
 
 def _rows(replays: "dict[str, Replay]", scores: "dict[str, Score]") -> list[dict[str, object]]:
-    from logpipe.cli.findings import as_row
-
     rows: list[dict[str, object]] = []
     for name, replay in replays.items():
         rows += [
@@ -148,13 +147,20 @@ def _rows(replays: "dict[str, Replay]", scores: "dict[str, Score]") -> list[dict
                 "closed_at": one.closed_at,
                 "open_s": one.open_for(replay.until).total_seconds(),
                 "retracted": one.retracted,
-                "finding": {key: value for key, value in as_row(one.finding).items() if key not in _STORED},
+                "reported": _unstored(one.reported),
+                "finding": _unstored(one.finding),
             }
             for one in replay.fired
         ]
     for name, score in scores.items():
         rows.append({"type": "score", "settings": name, **_figures(score)})
     return rows
+
+
+def _unstored(finding: "Finding") -> dict[str, object]:
+    from logpipe.cli.findings import as_row
+
+    return {key: value for key, value in as_row(finding).items() if key not in _STORED}
 
 
 _STORED = ("finding_id", "status", "bucket_s")
@@ -185,7 +191,7 @@ def _told(one: "Fired", until: "datetime") -> "Sequence[object]":
     from logpipe_analysis import phrases
 
     state = "taken back" if one.retracted else "open" if one.closed_at is None else ""
-    finding = one.finding
+    finding = one.reported
     return (
         one.reported_at,
         one.onset,
@@ -205,9 +211,9 @@ def _show_differences(first: "tuple[str, Replay]", second: "tuple[str, Replay]",
 
     rows = [
         (
-            either.finding.kind,
-            either.finding.service,
-            either.finding.title,
+            either.reported.kind,
+            either.reported.service,
+            either.reported.title,
             one and one.reported_at,
             other and other.reported_at,
             _apart(one, other),

@@ -64,6 +64,16 @@ def test_a_finding_is_reported_when_an_analysis_would_have_found_it(failing: Sto
     assert not fired.retracted
 
 
+def test_what_was_told_first_stays_beside_what_is_told_last(failing: Store) -> None:
+    """As an analysis at the moment of the report says it, and as one at the end does."""
+    [fired] = _replay(failing).fired
+    [first] = analyze(failing, until=fired.reported_at).findings
+    [last] = analyze(failing).findings
+    assert (fired.reported.severity, fired.reported.title) == (first.severity, first.title)
+    assert (fired.finding.severity, fired.finding.title) == (last.severity, last.title)
+    assert fired.reported.explanation != fired.finding.explanation
+
+
 def test_a_stride_changes_what_it_costs_and_not_what_is_told(failing: Store, at: At) -> None:
     """Every moment, or few of them: the same."""
     bounds = at(90), at(130)

@@ -46,6 +46,8 @@ def test_each_finding_is_told_with_its_moments(database: Path, tmp_path: Path) -
     assert (fired["onset"], fired["retracted"]) == ("2026-01-05T01:00:00Z", False)
     assert "2026-01-05T01:01:00Z" <= fired["reported_at"] <= "2026-01-05T01:03:00Z"
     assert fired["delay_s"] > 0
+    assert fired["reported"]["ended_at"] is None
+    assert fired["finding"]["ended_at"] is not None
     assert fired["open_s"] > 600
     assert (ours["type"], ours["precision"], ours["recall"], ours["f1"]) == ("score", 1, 1, 1)
     assert (theirs["settings"], theirs["found"], theirs["labels"], theirs["recall"]) == (str(strict), 0, 1, 0)
@@ -61,6 +63,9 @@ def test_tables_are_for_people(database: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     shown = " ".join(done.stdout.split())
     assert "error_spike" in shown
+    [fired] = _json("backtest", "--db", str(database), "--stride", "30m")
+    assert fired["reported"]["title"] in shown
+    assert fired["finding"]["title"] not in shown
     assert "not at all" in shown
     assert "1 of 1" in shown
     assert "default: 1 reported, 0 taken back, from 2026-01-05 00:00 to 2026-01-05 01:30; " in done.stderr
