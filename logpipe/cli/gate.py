@@ -8,6 +8,7 @@ from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, checked_span
 
 if TYPE_CHECKING:
     from logpipe.store import Store
+    from logpipe_analysis.gate.effects import Outcome
     from logpipe_analysis.gate.rollback import Plan, Rollback
     from logpipe_analysis.gate.verdict import Answer, Verdict
     from logpipe_analysis.gate.waiting import Question
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES: "dict[Answer, int]" = {"pass": 0, "fail": 3, "not_enough_data": 5}
 ROLLBACK_FAILED = 6
+_OUTCOMES: "dict[Outcome, str]" = {"fail": "fail", "pass": "pass", "unsure": "not enough data"}
 
 
 def _checked(text: str | None) -> str | None:
@@ -198,6 +200,14 @@ def _show(verdict: "Verdict", rollback: "Rollback | None", markdown: str | None,
         _print(verdict)
 
 
+def _figures(verdict: "Verdict") -> "dict[str, Outcome]":
+    """Every figure of the whole, and those of operations that fail or may be worse, in words with what follows."""
+    from logpipe_analysis.gate.told import doubtful, told
+
+    shown = [one for one in verdict.effects if one.operation is None or one.outcome == "fail"]
+    return {told(one): one.outcome for one in (*shown, *doubtful(verdict.effects))}
+
+
 def _print(verdict: "Verdict") -> None:
     from rich.text import Text
 
@@ -210,8 +220,12 @@ def _print(verdict: "Verdict") -> None:
             (verdict.answer.replace("_", " "), colours[verdict.answer]), f"  {output.harmless(headline(verdict))}"
         )
     )
+    figures = _figures(verdict)
     for reason in verdict.reasons:
-        output.wrapped(reason, 2)
+        if not reason.startswith(tuple(figures)):
+            output.wrapped(reason, 2)
+    for figure, outcome in figures.items():
+        output.wrapped(f"{_OUTCOMES[outcome]:<15}  {figure}", 2)
     for line in verdict.evidence:
         output.wrapped(f"{output.place(line.path)}:{line.source_pos}\n    {line.text}", 2)
     for note in verdict.notes:

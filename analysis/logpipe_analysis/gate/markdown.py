@@ -8,12 +8,11 @@ from logpipe_analysis.gate.effects import Effect
 from logpipe_analysis.gate.patterns import Pattern
 from logpipe_analysis.gate.records import Record
 from logpipe_analysis.gate.rollback import Rollback
-from logpipe_analysis.gate.told import factor, figure
+from logpipe_analysis.gate.told import doubtful, factor, figure
 from logpipe_analysis.gate.verdict import Verdict, headline
 
 ANSWERS = {"pass": "✅ pass", "fail": "❌ fail", "not_enough_data": "⏳ not enough data"}
 _OUTCOMES = {"pass": "pass", "fail": "**fail**", "unsure": "not enough data"}
-_MOST_OPERATIONS = 10
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@])")
 
 
@@ -58,11 +57,8 @@ def _name(effect: Effect) -> str:
 
 def _operations(verdict: Verdict) -> Iterator[str]:
     """Failing ones in the open; folded away those that may have become worse."""
-    single = [effect for effect in verdict.effects if effect.operation]
-    yield _table(effect for effect in single if effect.outcome == "fail")
-    doubtful = [one for one in single if one.outcome == "unsure" or (one.outcome == "pass" and one.ratio.low > 1)]
-    shown = sorted(doubtful, key=lambda effect: -effect.ratio.low)[:_MOST_OPERATIONS]
-    if shown:
+    yield _table(effect for effect in verdict.effects if effect.operation and effect.outcome == "fail")
+    if shown := doubtful(verdict.effects):
         yield _folded("Operations that may be worse, within what is tolerated or not certain", _table(shown))
 
 

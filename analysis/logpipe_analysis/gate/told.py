@@ -1,7 +1,11 @@
 """The effects of a version in words and figures, the weightiest first."""
 
+from collections.abc import Iterable
+
 from logpipe_analysis import phrases
 from logpipe_analysis.gate.effects import Effect
+
+_MOST_OPERATIONS = 10
 
 
 def weighted(found: list[Effect]) -> list[Effect]:
@@ -14,6 +18,13 @@ def telling(found: list[Effect]) -> list[Effect]:
     failing = [effect for effect in weighted(found) if effect.outcome == "fail"]
     worst = {effect.unit == "ms": effect for effect in reversed(failing) if effect.operation}
     return [effect for effect in failing if effect.operation is None or effect is worst[effect.unit == "ms"]]
+
+
+def doubtful(found: Iterable[Effect]) -> list[Effect]:
+    """Of the operations the ten that most likely became worse, within what is tolerated or not certain."""
+    single = [effect for effect in found if effect.operation]
+    worse = [one for one in single if one.outcome == "unsure" or (one.outcome == "pass" and one.ratio.low > 1)]
+    return sorted(worse, key=lambda effect: -effect.ratio.low)[:_MOST_OPERATIONS]
 
 
 def figure(effect: Effect, value: float) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from logpipe_analysis import evidence, phrases
 from logpipe_analysis.gate.effects import PATTERNS_SHARE, Effect, effects
@@ -10,16 +10,14 @@ from logpipe_analysis.gate.patterns import Pattern, only_in
 from logpipe_analysis.gate.records import Record, records
 from logpipe_analysis.gate.sample import Sample
 from logpipe_analysis.gate.sides import Side, aligned
-from logpipe_analysis.gate.told import telling, told, weighted
+from logpipe_analysis.gate.told import telling, told
 from logpipe_analysis.settings import GateSettings
-
-if TYPE_CHECKING:
-    from logpipe_analysis.finding import Example
 
 Answer = Literal["pass", "fail", "not_enough_data"]
 
 _MOST_PATTERNS = 20
-_MOST_LINES = 5
+_MOST_LINES = 3
+"""Of evidence, for each reason."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,8 +97,9 @@ def judge(
     found = effects(*samples, settings, level)
     new = only_in(second, first, _MOST_PATTERNS) if samples[0].minutes.size else []
     chance = level * PATTERNS_SHARE
-    worse = [told(effect) for effect in telling(found)]
-    worse += [_new(pattern, second.name) for pattern in new if pattern.is_error and pattern.p_value <= chance]
+    failing = telling(found)
+    unheard = [pattern for pattern in new if pattern.is_error and pattern.p_value <= chance]
+    worse = [*map(told, failing), *(_new(pattern, second.name) for pattern in unheard)]
     lacking = _lacking(samples, found, settings)
     return Verdict(
         answer="fail" if worse else answered(samples, found, settings),
@@ -115,7 +114,7 @@ def judge(
         gone_patterns=tuple(one for one in only_in(first, second, _MOST_PATTERNS) if one.p_value <= chance),
         new_operations=_only(samples[1], samples[0], chance),
         gone_operations=_only(samples[0], samples[1], chance),
-        evidence=tuple(_evidence(second, found)),
+        evidence=tuple(_evidence(second, unheard, failing)),
         notes=(note,) if note else (),
     )
 
@@ -180,19 +179,20 @@ def _only(one: Sample, other: Sample, chance: float) -> tuple[str, ...]:
     )
 
 
-def _evidence(side: Side, found: list[Effect]) -> list[Record]:
-    """Records of the candidate: its errors where errors fail, its slowest where a latency does."""
-    failing = weighted([effect for effect in found if effect.outcome == "fail"])
-    examples: tuple[Example, ...] = ()
-    if any(effect.metric == "errors" for effect in failing):
-        examples += evidence.examples(side.store, f"{side.where('ts')} AND {evidence.ERRORS}", limit=_MOST_LINES)
-    if any(effect.metric != "errors" for effect in failing):
-        slow = f"{side.where('ts')} AND isfinite(duration_ms) AND {_of_slowest(failing)}"
-        examples += evidence.examples(side.store, slow, order="-duration_ms", limit=_MOST_LINES)
-    return records(side.store, examples)
+def _evidence(side: Side, unheard: list[Pattern], failing: list[Effect]) -> list[Record]:
+    """Records of the candidate for each reason: the first of new errors, then errors, and the slowest of latencies."""
+    shown = {(one.source_id, one.source_pos): one for pattern in unheard if (one := pattern.example)}
+    for condition, order in dict.fromkeys(map(_shown_by, failing)):
+        where = f"{side.where('ts')} AND {condition}"
+        found = evidence.examples(side.store, where, order=order, limit=_MOST_LINES)
+        for one in records(side.store, found):
+            shown.setdefault((one.source_id, one.source_pos), one)
+    return list(shown.values())
 
 
-def _of_slowest(failing: list[Effect]) -> str:
-    """The operation whose latency fails by most, as SQL over `events`; every one where none does by itself."""
-    named = [(one.kind, one.operation) for one in failing if one.unit == "ms" and one.kind and one.operation]
-    return evidence.operation_is(*named[0]) if named else "true"
+def _shown_by(effect: Effect) -> tuple[str, str]:
+    """What shows it, as SQL over `events`, and in which order."""
+    own = evidence.operation_is(effect.kind, effect.operation) if effect.kind and effect.operation else "true"
+    if effect.metric == "errors":
+        return f"{own} AND {evidence.ERRORS}", "ts"
+    return f"{own} AND isfinite(duration_ms)", "-duration_ms"

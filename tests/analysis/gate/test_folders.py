@@ -1,5 +1,6 @@
 """`logpipe gate --baseline-logs A --candidate-logs B`: two folders of logs, no database."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,32 @@ def test_an_error_that_the_baseline_never_had_fails(folders: Path, gated: Gated)
     [reason] = verdict["reasons"]
     assert "a new error, “TaxRateMissing: cannot quote”, 27 times" in reason
     assert verdict["new_patterns"][0]["example"]["text"] == "TaxRateMissing: cannot quote"
+
+
+def test_each_reason_is_shown_by_a_record(folders: Path, gated: Gated) -> None:
+    """The new error first, though other errors come before it; then errors, then what was slow."""
+    worse = replace(BEFORE, errors=0.18, slower=1.4, complains="TaxRateMissing: cannot quote")
+    worse.write(folders / "b" / "shop.jsonl", 2)
+    _, verdict = gated(*FOLDERS)
+    texts = [line["text"] for line in verdict["evidence"]]
+    assert texts[0] == "TaxRateMissing: cannot quote"
+    assert any(text.startswith("order ") for text in texts[1:])
+    slow = [text for text in texts if text.startswith("GET ")]
+    for operation in (reason.split(" of ")[1].split(" ")[1] for reason in verdict["reasons"] if " of GET " in reason):
+        assert any(text.startswith(f"GET {operation} ") for text in slow)
+    places = [(line["path"], line["source_pos"]) for line in verdict["evidence"]]
+    assert len(places) == len(set(places))
+
+
+def test_the_terminal_tells_what_lacks_data_beside_what_fails(folders: Path) -> None:
+    """Each figure of the whole once, with what follows from it, on a line."""
+    short = replace(BEFORE, minutes=6, errors=0.1, slower=1.6)
+    short.write(folders / "b" / "shop.jsonl", 2)
+    lines = call("gate", *FOLDERS, folder=folders).stdout.splitlines()
+    told = [re.split(r"  +", line.strip()) for line in lines if "tolerated" in line]
+    whole = {words[1].split(" ")[0]: words[0] for words in told if " of " not in words[1]}
+    assert whole == {"errors": "not enough data", "p50": "fail", "p95": "fail"}
+    assert len({figure for _, figure in told}) == len(told)
 
 
 def test_other_requests_are_no_slower_requests(folders: Path, gated: Gated) -> None:
