@@ -55,9 +55,23 @@ def test_a_heartbeat_that_stops_is_missed_within_five_beats(
 
 
 def test_a_heartbeat_that_comes_back_has_an_end(traffic: Traffic, filled: Filled, at: At) -> None:
-    """The finding is of the gap."""
-    [finding] = silences(filled(traffic(1, 3000, 5), beating(at, 60, 3000, (2000, 2400))))
+    """The finding is of the gap, and is told as one that is over; while it lasts, as one that goes on."""
+    store = filled(traffic(1, 3000, 5), beating(at, 60, 3000, (2000, 2400)))
+    [lasting] = silences(store, at(2390))
+    assert lasting.title == f"worker: nothing since {lasting.started_at:%H:%M}"
+    assert lasting.explanation.endswith("; it has not come back.")
+    [finding] = silences(store)
     assert (finding.status, finding.ended_at) == ("resolved", at(2400))
+    assert finding.title == "worker: nothing 09:01–16:00"
+    assert finding.explanation.startswith("worker: nothing 09:01–16:00, for 6 h 59 min, where ")
+    assert "since" not in finding.explanation
+
+
+def test_what_stopped_within_a_service_is_named(traffic: Traffic, filled: Filled, at: At) -> None:
+    """It did not come, while the service went on; with the day where the gap ends on another."""
+    beats = beating(at, 60, 3000, (2000, 2900)).assign(service="shop")
+    [finding] = silences(filled(traffic(1, 3000, 5), traffic(2, 3000, 5, service="web"), beats))
+    assert finding.title == "shop: no event heartbeat 09:01–2026-01-07 01:00"
 
 
 def test_what_comes_at_random_is_no_heartbeat(traffic: Traffic, filled: Filled) -> None:

@@ -213,7 +213,8 @@ def _finding(buckets: Buckets, gap: _Gap) -> Finding:
     length = (end or buckets.range.until) - start
     what = cell.place.service if cell.name is None else f"{cell.what} {cell.name}"
     per_minute = gap.rate * (timedelta(minutes=1) / bucket)
-    back = f"; it came back at {phrases.clock(end, bucket)}" if end else "; it has not come back"
+    absent = "nothing" if cell.name is None else f"no {what}"
+    fell_silent = f"{'the whole service' if cell.name is None else what} fell silent at {phrases.clock(start, bucket)}"
     before = evidence.within(start - max(length, 10 * bucket), start)
     return Finding(
         kind="silence",
@@ -229,13 +230,13 @@ def _finding(buckets: Buckets, gap: _Gap) -> Finding:
         score=round(-math.log10(max(gap.p_value, 1e-300)), 2),
         confidence=round(1 - gap.p_value, 4),
         title=phrases.shortened(
-            f"{cell.place.service}: {'nothing' if cell.name is None else what} since {start:%H:%M}"
+            f"{cell.place.service}: {absent} {phrases.span(start, end, bucket) if end else f'since {start:%H:%M}'}"
         ),
         explanation=(
-            f"{cell.place.service}: {'the whole service' if cell.name is None else what} fell silent at "
-            f"{phrases.clock(start, bucket)} for {phrases.duration(length)}, where {phrases.number(per_minute)} "
-            f"events/min came before and about {phrases.number(gap.expected)} were expected, while the rest went on"
-            f"{back}."
+            f"{cell.place.service}: {f'{absent} {phrases.span(start, end, bucket)},' if end else fell_silent} for "
+            f"{phrases.duration(length)}, where {phrases.number(per_minute)} events/min came before and about "
+            f"{phrases.number(gap.expected)} were expected, while the rest went on"
+            f"{'' if end else '; it has not come back'}."
         ),
         evidence=evidence.examples(buckets.store, f"{cell.condition} AND {before}", order="-epoch_us(ts)", limit=3),
         sql=buckets.shown(
