@@ -1,5 +1,6 @@
 """`make demo`: take a generated day through the pipeline by the commands a user types, and compare with the truth."""
 
+import argparse
 import json
 import os
 import shlex
@@ -15,10 +16,8 @@ from typing import Any, Final
 from sample_logs.generate import generate
 from sample_logs.judge import MOST_EXTRA, Judgement, Row, extra, judge, onset
 
-ROOT: Final = Path(__file__).parent.parent
-DEMO: Final = ROOT / "demo"
+ROOT: Final = Path(__file__).resolve().parent.parent
 LOGPIPE: Final = Path(sys.executable).with_name("logpipe")
-DATABASE: Final = "demo/logs.duckdb"
 
 COLOURED: Final = not os.environ.get("NO_COLOR") and (bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty())
 BOLD, GREEN, RED = "1", "32", "31"
@@ -28,13 +27,13 @@ SELECT minute, service, sum(server_errors) AS server_errors, sum(events) AS requ
 FROM rollup_minute WHERE operation = 'POST /checkout'
 GROUP BY ALL ORDER BY server_errors DESC LIMIT 5"""
 
-NEXT: Final = f"""\
+NEXT: Final = """\
 What to try next, from here:
 
-  . .venv/bin/activate; export LOGPIPE_DB={DATABASE}
+  . .venv/bin/activate; export LOGPIPE_DB={folder}/logs.duckdb
   logpipe explain ID                          any finding above, with the SQL that shows it again
   logpipe diff ID                             what else was different while it lasted
-  logpipe ingest demo/logs                    once more: nothing is read twice
+  logpipe ingest {folder}/logs                    once more: nothing is read twice
   logpipe report                              the list of reports
   logpipe query "SELECT * FROM events LIMIT 5" --format json
   logpipe ingest /var/log                     your own logs, into a database of their own with --db
@@ -42,45 +41,60 @@ What to try next, from here:
 """
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The demonstration; 1 when an incident was missed or too much else was found."""
+    folder = asked_folder(arguments)
+    database = f"{folder}/logs.duckdb"
     os.chdir(ROOT)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a text file, as the interpreter makes it
     heading("A day of a small shop")
-    make_logs()
+    make_logs(folder)
     heading("Into the database, each line exactly once")
-    logpipe("ingest", "demo/logs", "--db", DATABASE)
-    logpipe("verify", "--db", DATABASE)
-    logpipe("rejects", "--limit", "3", "--db", DATABASE)
+    logpipe("ingest", f"{folder}/logs", "--db", database)
+    logpipe("verify", "--db", database)
+    logpipe("rejects", "--limit", "3", "--db", database)
     heading("What went wrong?")
-    logpipe("analyze", "--db", DATABASE)
-    findings = rows("findings", "--json", "--db", DATABASE)
+    logpipe("analyze", "--db", database)
+    findings = rows("findings", "--json", "--db", database)
     heading("The stored findings, and why one was reported")
-    logpipe("findings", "--severity", "critical", "--db", DATABASE)
-    logpipe("explain", chosen(findings), "--db", DATABASE)
+    logpipe("findings", "--severity", "critical", "--db", database)
+    logpipe("explain", chosen(findings), "--db", database)
     heading("Reports, and SQL")
-    logpipe("report", "errors-by-service", "--db", DATABASE)
-    logpipe("report", "slow-queries", "--limit", "2", "--db", DATABASE)
-    logpipe("report", "business-events", "--db", DATABASE)
-    logpipe("query", DEAREST_MINUTES, "--db", DATABASE)
+    logpipe("report", "errors-by-service", "--db", database)
+    logpipe("report", "slow-queries", "--limit", "2", "--db", database)
+    logpipe("report", "business-events", "--db", database)
+    logpipe("query", DEAREST_MINUTES, "--db", database)
     heading("To Prometheus and Loki")
-    logpipe("export", "prometheus", "-o", "demo/prometheus.prom", "--db", DATABASE)
-    logpipe("export", "loki", "--since", "1h", "-o", "demo/loki.jsonl", "--db", DATABASE)
+    logpipe("export", "prometheus", "-o", f"{folder}/prometheus.prom", "--db", database)
+    logpipe("export", "loki", "--since", "1h", "-o", f"{folder}/loki.jsonl", "--db", database)
     for name in ("prometheus.prom", "loki.jsonl"):
-        path = DEMO / name
-        print(f"demo/{name}: {count_lines(path):,} lines, {path.stat().st_size / 1e6:.1f} MB")
-    heading("Against the ground truth, demo/truth.json")
-    right = compare(json.loads((DEMO / "truth.json").read_text(encoding="utf-8")), findings)
-    print("\n" + NEXT, end="")
+        path = folder / name
+        print(f"{folder}/{name}: {count_lines(path):,} lines, {path.stat().st_size / 1e6:.1f} MB")
+    heading(f"Against the ground truth, {folder}/truth.json")
+    right = compare(json.loads((folder / "truth.json").read_text(encoding="utf-8")), findings, folder)
+    print("\n" + NEXT.format(folder=folder), end="")
     return 0 if right else 1
 
 
-def make_logs() -> None:
-    """Write demo/logs afresh."""
-    shutil.rmtree(DEMO, ignore_errors=True)
-    print("writing demo/logs by logpipe's own emitter, under a clock that runs a day in seconds ...")
+def asked_folder(arguments: Sequence[str] | None) -> Path:
+    """The folder that the command line names, from ROOT where it lies there; one with files of others ends it."""
+    parser = argparse.ArgumentParser(prog="sample_logs/demo.py", description=__doc__)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=ROOT / "demo", help="made anew, with all that is in it (default: demo)"
+    )
+    folder: Path = parser.parse_args(arguments).folder.resolve()
+    ours = folder == ROOT / "demo" or (folder / "truth.json").exists() or not folder.exists()
+    if not ours and (not folder.is_dir() or any(folder.iterdir())):
+        parser.error(f"{folder} is not a folder of this demo; name one that is empty or not there")
+    return folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
+
+
+def make_logs(folder: Path) -> None:
+    """Write the logs afresh."""
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"writing {folder}/logs by logpipe's own emitter, under a clock that runs a day in seconds ...")
     begun = time.perf_counter()
-    records = generate(DEMO / "logs")["records"]
+    records = generate(folder / "logs")["records"]
     took = time.perf_counter() - begun
     named = ", ".join(f"{count:,} of {name}" for name, count in records.items())
     print(f"{sum(records.values()):,} records in {took:.0f} s: {named}")
@@ -107,9 +121,9 @@ def chosen(findings: Sequence[Row]) -> str:
     return str((spikes or list(findings))[0]["finding_id"])
 
 
-def compare(truth: dict[str, Any], findings: list[Row]) -> bool:
+def compare(truth: dict[str, Any], findings: list[Row], folder: Path) -> bool:
     """Print the table of incidents and what else was found; whether all is as it should be."""
-    seen = [*findings, *rejects(truth)]
+    seen = [*findings, *rejects(truth, folder)]
     incidents = truth["incidents"]
     judged = judge(incidents, seen)
     print(f"\n{'incident':<15}{'service':<13}{'since':<10}{'found':<8}{'onset off by':>13}")
@@ -137,24 +151,24 @@ def signed(off: timedelta) -> str:
     return f"{'-' if seconds < 0 else '+'}{abs(seconds) // 60}:{abs(seconds) % 60:02d} min"
 
 
-def rejects(truth: dict[str, Any]) -> list[Row]:
+def rejects(truth: dict[str, Any], folder: Path) -> list[Row]:
     """The rejected lines as a finding, if they are those that were damaged: by file and byte, every one."""
-    lines = rows("rejects", "--limit", "1000", "--json", "--db", DATABASE)
+    lines = rows("rejects", "--limit", "1000", "--json", "--db", f"{folder}/logs.duckdb")
     for incident in (one for one in truth["incidents"] if one["kind"] == "rejects"):
         damaged = sorted(place for kind in ("torn", "fused", "foreign") for place in incident[kind])
         if [(one["path"], one["source_pos"]) for one in lines] == [
-            (str(DEMO / "logs" / incident["subject"]), place) for place in damaged
+            (str(ROOT / folder / "logs" / incident["subject"]), place) for place in damaged
         ]:
-            return [{"kind": "rejects", "service": incident["service"], "started_at": time_before(lines[0])}]
+            return [{"kind": "rejects", "service": incident["service"], "started_at": time_before(lines[0], folder)}]
     return []
 
 
-def time_before(rejected: Row) -> str:
+def time_before(rejected: Row, folder: Path) -> str:
     """The time of the record before a rejected line, as RFC 3339."""
     sql = f"""
         SELECT epoch_us(max(ts)) AS us FROM events
         WHERE source_id = {rejected["source_id"]:d} AND source_pos < {rejected["source_pos"]:d}"""
-    [row] = rows("query", sql, "--format", "json", "--db", DATABASE)
+    [row] = rows("query", sql, "--format", "json", "--db", f"{folder}/logs.duckdb")
     return (datetime.fromisoformat("1970-01-01T00:00:00+00:00") + timedelta(microseconds=row["us"])).isoformat()
 
 
