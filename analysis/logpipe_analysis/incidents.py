@@ -95,6 +95,19 @@ def find(store: Store, known_id: str, database: str) -> Incident:
     )
 
 
+def members(store: Store, incident_id: str) -> list[Finding]:
+    """The findings of the incident of this id, those that are muted among them; empty where it is none.
+
+    The id of one that has become part of another means that one.
+    """
+    if len(incident_id) != _ID_LENGTH + 1:
+        return []
+    found = (one.finding_ids for one in _stored(store) if incident_id == one.incident_id)
+    part_of = (one.finding_ids for one in _stored(store) if incident_id[1:] in one.finding_ids)
+    ids = next(found, None) or next(part_of, ())
+    return [one for one in findings.load(store) if one.finding_id in ids]
+
+
 def record(buckets: Buckets, changes: findings.Changes, settings: IncidentSettings, now: datetime) -> None:
     """Put what an analysis changed among the findings into incidents, in one transaction; nothing where nothing did.
 

@@ -49,6 +49,12 @@ class InForce:
     resolved: frozenset[str]
     """Ids of findings."""
 
+    def told(self, finding: Finding) -> str | None:
+        """What a list says of a finding that people have muted or resolved, also one that was over before."""
+        if finding.status == "muted" or finding.fingerprint in self.muted:
+            return "muted"
+        return "resolved by hand" if finding.finding_id in self.resolved else None
+
 
 def in_force(store: Store, now: datetime) -> InForce:
     """The mutes that have not run out, and the findings that people have resolved."""

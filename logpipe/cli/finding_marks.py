@@ -9,17 +9,19 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, checked_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from logpipe.store import Store
     from logpipe_analysis.finding import Finding
 
-FindingId = Annotated[str, typer.Argument(metavar="ID", help="As `logpipe findings` prints it.")]
+MarkedId = Annotated[
+    str, typer.Argument(metavar="ID", help="As `logpipe findings` prints it; an incident's means all its findings.")
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; `logpipe explain` shows it.", show_default=False)]
 
 
 def mute(
-    finding_id: FindingId,
+    marked_id: MarkedId,
     span: Annotated[
         str | None,
         typer.Option(
@@ -43,35 +45,35 @@ def mute(
 
     now = datetime.now(UTC)
     until = now + parse_span(span) if span else None
-    with _finding(db, finding_id) as (store, finding):
-        marks.mute(store, finding, reason, until, now)
-    output.note(
-        f"muted {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'for good'}: {output.one_line(finding.title)}"
-    )
+    with _marked(db, marked_id) as (store, found):
+        for finding in _problems(found):
+            marks.mute(store, finding, reason, until, now)
+    output.note(f"muted {f'until {until:%Y-%m-%d %H:%M} UTC' if until else 'for good'}: {_named(found, marked_id)}")
 
 
-def unmute(finding_id: FindingId, db: Database = DEFAULT_DATABASE) -> None:
+def unmute(marked_id: MarkedId, db: Database = DEFAULT_DATABASE) -> None:
     """Take a mute back."""
     from logpipe.cli import output
     from logpipe_analysis import marks
 
-    with _finding(db, finding_id) as (store, finding):
-        was_muted = marks.unmute(store, finding, datetime.now(UTC))
-    output.note(f"{'no longer' if was_muted else 'was not'} muted: {output.one_line(finding.title)}")
+    with _marked(db, marked_id) as (store, found):
+        were_muted = [marks.unmute(store, finding, datetime.now(UTC)) for finding in _problems(found)]
+    output.note(f"{'no longer' if any(were_muted) else 'was not'} muted: {_named(found, marked_id)}")
 
 
-def resolve(finding_id: FindingId, reason: Reason = None, db: Database = DEFAULT_DATABASE) -> None:
+def resolve(marked_id: MarkedId, reason: Reason = None, db: Database = DEFAULT_DATABASE) -> None:
     """Close a finding: no later run opens it again. The same problem, when it sets in anew, is a new finding."""
     from logpipe.cli import output
     from logpipe_analysis import marks
 
-    with _finding(db, finding_id) as (store, finding):
-        marks.resolve(store, finding, reason, datetime.now(UTC))
-    output.note(f"resolved: {output.one_line(finding.title)}")
+    with _marked(db, marked_id) as (store, found):
+        for finding in found:
+            marks.resolve(store, finding, reason, datetime.now(UTC))
+    output.note(f"resolved: {_named(found, marked_id)}")
 
 
 def note(
-    finding_id: FindingId,
+    marked_id: MarkedId,
     text: Annotated[str, typer.Argument(help="What `logpipe explain` is to show with it.")],
     db: Database = DEFAULT_DATABASE,
 ) -> None:
@@ -81,15 +83,29 @@ def note(
 
     if not text.strip():
         raise typer.BadParameter("a note says something; this one is empty")
-    with _finding(db, finding_id) as (store, finding):
-        marks.note(store, finding, text, datetime.now(UTC))
-    output.note(f"noted: {output.one_line(finding.title)}")
+    with _marked(db, marked_id) as (store, found):
+        for finding in found:
+            marks.note(store, finding, text, datetime.now(UTC))
+    output.note(f"noted: {_named(found, marked_id)}")
 
 
 @contextmanager
-def _finding(db: str, finding_id: str) -> "Iterator[tuple[Store, Finding]]":
+def _marked(db: str, marked_id: str) -> "Iterator[tuple[Store, Sequence[Finding]]]":
+    """The finding of that id, or all of the incident."""
     from logpipe.store import Store
     from logpipe_analysis.findings import load_one
+    from logpipe_analysis.incidents import members
 
     with Store.open(db, create=False, through_owner=True) as store:
-        yield store, load_one(store, finding_id)
+        yield store, members(store, marked_id) or [load_one(store, marked_id)]
+
+
+def _problems(found: "Sequence[Finding]") -> "Iterable[Finding]":
+    """One finding of each fingerprint: a mute is of all that have it."""
+    return {one.fingerprint: one for one in found}.values()
+
+
+def _named(found: "Sequence[Finding]", marked_id: str) -> str:
+    from logpipe.cli import output
+
+    return output.one_line(found[0].title) if len(found) == 1 else f"{len(found)} findings of incident {marked_id}"

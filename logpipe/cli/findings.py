@@ -1,7 +1,8 @@
 """`logpipe findings`: list what was found, and say of it what later runs keep to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, known_service
 
 if TYPE_CHECKING:
     from logpipe_analysis.finding import Finding, Kind, Severity
+    from logpipe_analysis.marks import InForce
 
 
 app = typer.Typer(help="What was found.")
@@ -37,6 +39,7 @@ def findings(
     from logpipe.cli import output
     from logpipe.cli.incidents import show_grouped
     from logpipe.store import Store
+    from logpipe_analysis import marks
     from logpipe_analysis.findings import load
 
     if status not in (None, "open", "resolved", "muted"):
@@ -45,16 +48,25 @@ def findings(
         known_kinds([kind])
     known_severity(severity)
     with Store.open(db, read_only=True) as store:
-        found = load(store, status=status, kind=kind, service=service, severity=severity)
-        if not muted and status is None:
-            found = [one for one in found if one.status != "muted"]
+        found = load(store, kind=kind, service=service, severity=severity)
+        said = marks.in_force(store, datetime.now(UTC))
+        listed = [one for one in found if _wanted(one, said, status, muted=muted)]
         known_service(store, service)
         if not json:
-            show_grouped(store, found)
+            show_grouped(store, listed, said)
     if json:
-        output.json_lines(map(as_row, found))
+        output.json_lines(rows(listed, said))
     else:
-        output.note(f"{counted(found)}; explain one with: logpipe explain ID --db {db}")
+        hidden = len(found) - len(listed) if status is None else 0
+        more = f"; {hidden:,} muted, listed with --muted" if hidden else ""
+        output.note(f"{counted(listed)}{more}; explain one with: logpipe explain ID --db {db}")
+
+
+def _wanted(finding: "Finding", said: "InForce", status: str | None, *, muted: bool) -> bool:
+    """Whether it is listed; among the muted are those that were over before they were muted."""
+    if status == "muted":
+        return said.told(finding) == "muted"
+    return finding.status == status if status else muted or finding.status != "muted"
 
 
 def counted(found: "Sequence[Finding]") -> str:
@@ -65,6 +77,11 @@ def counted(found: "Sequence[Finding]") -> str:
 def as_row(finding: "Finding") -> dict[str, object]:
     """The fields of a finding, for JSON."""
     return asdict(finding)
+
+
+def rows(found: "Iterable[Finding]", said: "InForce") -> "Iterable[dict[str, object]]":
+    """The fields of findings, and as `mark` what people said of each: muted, resolved by hand, or null."""
+    return ({**as_row(one), "mark": said.told(one)} for one in found)
 
 
 def known_kinds(kinds: Sequence[str]) -> "list[Kind] | None":
@@ -89,7 +106,7 @@ def known_severity(name: str | None) -> "Severity | None":
     raise typer.BadParameter(f"{name!r} is no severity; give {', '.join(SEVERITIES)}")
 
 
-def show(found: "Sequence[Finding]", indent: int = 0) -> None:
+def show(found: "Sequence[Finding]", said: "InForce", indent: int = 0) -> None:
     """A list for people: one block a finding, its sentence under its facts."""
     from rich.text import Text
 
@@ -105,6 +122,7 @@ def show(found: "Sequence[Finding]", indent: int = 0) -> None:
             f"  {finding.kind:<13}  {finding.started_at:%Y-%m-%d %H:%M:%S}  {lasted:<12}  ",
             (finding.finding_id, "bold"),
             f"  {phrases.shortened(one_line(finding.service))}",
+            (f"  {mark}" if (mark := said.told(finding)) else "", "yellow"),
         )
         wrapped(head)
         wrapped(one_line(finding.explanation), 10 + indent)

@@ -1,6 +1,7 @@
 """`logpipe incidents`: findings of one cause, as one."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from logpipe.store import Store
     from logpipe_analysis.finding import Finding
     from logpipe_analysis.incidents import Incident
+    from logpipe_analysis.marks import InForce
 
 _COLOURS = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -31,9 +33,11 @@ def incidents(
     from logpipe.cli import output
     from logpipe.store import Store
     from logpipe_analysis import incidents as kept
+    from logpipe_analysis import marks
 
     with Store.open(db, read_only=True) as store:
         found = kept.load(store) if incident_id is None else [kept.find(store, incident_id, db)]
+        said = marks.in_force(store, datetime.now(UTC))
         known_service(store, service)
     found = [one for one in found if (one.open or not only_open) and service in (None, *one.services)]
     if json:
@@ -42,13 +46,13 @@ def incidents(
     for one in found:
         _head(one, counted=incident_id is None)
         if incident_id is not None:
-            _whole(one)
+            _whole(one, said)
     if incident_id is None:
         counted = "1 incident" if len(found) == 1 else f"{len(found)} incidents"
         output.note(f"{counted}; show one with: logpipe incidents ID --db {db}")
 
 
-def show_grouped(store: "Store", found: "Sequence[Finding]") -> None:
+def show_grouped(store: "Store", found: "Sequence[Finding]", said: "InForce") -> None:
     """A list of findings for people: those of one incident under its line, where the worst of them would stand."""
     from logpipe.cli.findings import show
     from logpipe_analysis import incidents as kept
@@ -62,7 +66,7 @@ def show_grouped(store: "Store", found: "Sequence[Finding]") -> None:
         listed.pop(first.finding_id, None)
         if group and len(own) > 1:
             _head(group, counted=False)
-        show(own or [first], indent=2 if len(own) > 1 else 0)
+        show(own or [first], said, indent=2 if len(own) > 1 else 0)
 
 
 def _head(one: "Incident", *, counted: bool) -> None:
@@ -84,12 +88,12 @@ def _head(one: "Incident", *, counted: bool) -> None:
     wrapped(one_line(one.title), 10)
 
 
-def _whole(one: "Incident") -> None:
+def _whole(one: "Incident", said: "InForce") -> None:
     """Its findings, and what links them."""
     from logpipe.cli.findings import show
     from logpipe.cli.output import one_line, wrapped
 
-    show(one.findings, indent=2)
+    show(one.findings, said, indent=2)
     for link in one.links:
         wrapped(one_line(f"{link.one} and {link.other}: {link.reason}"), 2)
 

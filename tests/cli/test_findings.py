@@ -1,6 +1,8 @@
 """`logpipe analyze`, `findings` and `explain`, as they are called."""
 
+import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.commands import call
 COLUMNS = {
     "kind", "severity", "service", "environment", "subject", "started_at", "ended_at", "baseline", "observed", "unit",
     "score", "confidence", "title", "explanation", "evidence", "sql", "fingerprint", "finding_id", "status",
-    "bucket_s",
+    "bucket_s", "mark",
 }  # fmt: skip
 
 
@@ -48,7 +50,7 @@ def _json(*words: str) -> list[dict[str, Any]]:
 
 
 def test_analyze_findings_and_explain_tell_the_same(database: Path) -> None:
-    """One problem, one finding, in all three commands; JSON has exactly the fields of a finding."""
+    """One problem, one finding, in all three commands; JSON has exactly the fields of a finding, and its mark."""
     db = ("--db", str(database))
     [found] = _json("analyze", *db)
     assert set(found) == COLUMNS
@@ -83,6 +85,36 @@ def test_fail_on_is_an_exit_code(database: Path, tmp_path: Path, level: str, cod
         store.execute("DELETE FROM findings")
     assert call("analyze", "--db", str(fresh), "--fail-on", level).returncode == code
     assert call("analyze", "--db", str(fresh), "--fail-on", level).returncode == 0
+
+
+def test_the_summary_says_what_was_judged_and_that_it_is_old(database: Path) -> None:
+    """The stretch, with its dates; how long ago the events end, unless the end was asked for."""
+    db = ("--db", str(database))
+    said = call("analyze", "--since", "30m", *db).stderr
+    assert "; judged 2026-01-05 03:29 to 2026-01-05 04:00; events until 2026-01-05 04:00, " in said
+    assert said.endswith(" ago\n")
+    said = call("analyze", "--until", "2026-01-05T03:00:00Z", *db).stderr
+    assert said.endswith("; judged 2026-01-05 00:00 to 2026-01-05 03:00\n")
+
+
+@pytest.mark.parametrize(
+    ("age", "told"), [(timedelta(hours=10, minutes=30), r", 10 h \d+ min ago\n"), (timedelta(), "")]
+)
+def test_only_events_that_end_long_ago_are_told_to(tmp_path: Path, age: timedelta, told: str) -> None:
+    """By the clock: what comes now is of now."""
+    path = tmp_path / "logs.duckdb"
+    with Store.open(path) as store, store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO events (ts, service, severity, level, stream, message, source_id, source_pos, bytes) "
+            "SELECT ?::TIMESTAMPTZ - i * INTERVAL 2 SECOND, 'shop', 9, 'INFO', 'app', 'sold', 7, i * 100, 100 "
+            "FROM range(3600) AS numbers(i)",
+            [datetime.now(UTC) - age],
+        )
+        rollup.roll_up(connection, "events")
+    said = call("analyze", "--since", "30m", "--db", str(path)).stderr
+    assert "; judged " in said
+    assert ("events until" in said) == bool(told)
+    assert re.search(told, said)
 
 
 def test_nothing_found_in_the_range_is_success(database: Path) -> None:
@@ -146,6 +178,38 @@ def test_a_muted_problem_is_heard_of_no_more(analysed: tuple[str, str]) -> None:
         assert (unmuted.returncode, unmuted.stderr.startswith(said)) == (0, True)
     assert [one["action"] for one in _json("explain", finding_id, db)[0]["marks"]] == ["mute", "unmute"]
     assert len(_json("findings", db)) == 1
+
+
+def _lines(*words: str) -> str:
+    return " ".join(call(*words).stdout.split())
+
+
+def test_a_mark_is_seen_in_lists_at_once(analysed: tuple[str, str]) -> None:
+    """Also of a finding that was over before; no analysis comes between."""
+    db, finding_id = analysed
+    assert _lines("findings", db).count("muted") == 0
+    call("findings", "mute", finding_id, db)
+    for words in (["findings"], ["findings", "--muted"], ["findings", "--status", "muted"], ["analyze"]):
+        assert f"{finding_id} shop muted" in _lines(*words, db)
+        assert [(one["status"], one["mark"]) for one in _json(*words, db)] == [("resolved", "muted")]
+    call("findings", "unmute", finding_id, db)
+    assert _json("findings", "--status", "muted", db) == []
+    assert [one["mark"] for one in _json("findings", db)] == [None]
+    call("findings", "resolve", finding_id, db)
+    for words in (["findings"], ["findings", "--status", "resolved"], ["incidents", finding_id]):
+        assert f"{finding_id} shop resolved by hand" in _lines(*words, db)
+    assert [one["mark"] for one in _json("findings", db)] == ["resolved by hand"]
+
+
+def test_a_list_says_how_many_are_muted(analysed: tuple[str, str]) -> None:
+    """A problem that lasts is no longer listed, and the count says why."""
+    db, finding_id = analysed
+    with Store.open(db.removeprefix("--db=")) as store:
+        store.execute("UPDATE findings SET status = 'open', ended_at = NULL")
+    call("findings", "mute", finding_id, db)
+    assert call("findings", db).stderr.startswith("0 findings; 1 muted, listed with --muted; ")
+    assert call("findings", "--muted", db).stderr.startswith("1 finding; ")
+    assert f"{finding_id} shop muted" in _lines("findings", "--muted", db)
 
 
 def test_an_empty_note_is_refused(analysed: tuple[str, str]) -> None:

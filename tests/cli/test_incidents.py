@@ -87,6 +87,30 @@ def test_findings_of_one_incident_stand_under_its_line(database: Path) -> None:
         assert sum(line.startswith("critical  error_spike") for line in lines) == 1
 
 
+def test_a_mark_of_an_incident_is_of_all_its_findings(database: Path, tmp_path: Path) -> None:
+    """By its id; how many they are is said, and no other finding is touched. It is taken back in the same way."""
+    own = tmp_path / "own.duckdb"
+    shutil.copy(database, own)
+    db = ("--db", str(own))
+    [_, both] = _json("incidents", *db)
+    incident_id, ids = both["incident_id"], set(both["finding_ids"])
+
+    def marked(mark: str) -> set[str]:
+        return {one["finding_id"] for one in _json("findings", "--muted", *db) if one["mark"] == mark}
+
+    many = f"2 findings of incident {incident_id}\n"
+    assert call("findings", "mute", incident_id, *db).stderr == f"muted for good: {many}"
+    assert marked("muted") == ids
+    assert call("findings", "unmute", incident_id, *db).stderr == f"no longer muted: {many}"
+    assert marked("muted") == set()
+    assert call("findings", "note", incident_id, "the till", *db).stderr == f"noted: {many}"
+    assert call("findings", "resolve", incident_id, *db).stderr == f"resolved: {many}"
+    assert marked("resolved by hand") == ids
+    for each in ids:
+        said = _json("explain", each, *db)[0]["marks"]
+        assert [one["action"] for one in said] == ["mute", "unmute", "note", "resolve"]
+
+
 def test_an_incident_that_is_not_there_is_one_sentence(database: Path) -> None:
     """With what lists them."""
     done = call("incidents", "nonesuch", "--db", str(database))
