@@ -131,16 +131,20 @@ def _spikes(one: Judged, cutoffs: Floats, false_shares: Floats, settings: ErrorS
     found = one.p_values <= cutoffs[inside]
     flagged = found & (one.window == np.arange(len(settings.windows), dtype=np.uint8)[:, None])
     own = one.excess.own <= settings.own_p_value
+    improbable = np.flatnonzero(flagged.any(axis=0))
     done = 0
     for episode in episodes(counts.members(flagged, own, one.errors, windows=settings.windows), max_gap):
         if episode.start < done:
             continue
-        usual = _usual(one, episode.start)
-        done = max(episode.end, _end(one, episode.start, usual, settings))
+        # By the first improbable window alone: an onset that was told is not moved by what follows.
+        first = int(improbable[np.searchsorted(improbable, episode.start)]) + 1
+        start = counts.onset(one.excess, one.errors, max(first - max(settings.windows), done), first)
+        usual = _usual(one, start)
+        done = max(episode.end, start + 1, _end(one, start, usual, settings))
         # A window may end after the last of the buckets that make it up.
-        reach = slice(episode.start, done + max(settings.windows))
+        reach = slice(start, done + max(settings.windows))
         yield Spike(
-            episode.start,
+            start,
             done,
             usual,
             float(one.p_values[reach].min()),

@@ -68,6 +68,19 @@ def test_the_stated_share_of_false_findings_is_kept_in_wandering_series() -> Non
     assert (alerts - len(true)) / alerts <= 0.2
 
 
+@pytest.mark.parametrize("until", [701, 702, 706, 740])
+def test_a_stray_error_before_a_spike_is_not_its_onset(until: int) -> None:
+    """Neither when the spike has just set in, nor when all of it is known; where errors go on from there, it is."""
+    errors = np.zeros(1000)
+    errors[60:690:45] = 1
+    errors[697], errors[700:715] = 1, 7
+    [[spike]] = _found([errors[:until]])
+    assert spike.start == 700
+    errors[698:700] = 3
+    [[spike]] = _found([errors[:until]])
+    assert spike.start == 697
+
+
 @pytest.mark.parametrize("until", [350, 655, 657, 800])
 def test_what_is_decided_of_a_bucket_does_not_depend_on_what_follows(until: int) -> None:
     """A series that ends earlier has the same spikes up to there, with the same onsets."""

@@ -120,6 +120,22 @@ def members(flagged: Bools, own: Bools, counts: Floats, *, windows: Sequence[int
     return hot
 
 
+def onset(judged: Excess, counts: Floats, since: int, until: int) -> int:
+    """The bucket from `since` on at which counts that are raised at `until`, which is exclusive, set in.
+
+    A change point by maximum likelihood: from there to `until` one multiple of what is expected, the likeliest,
+    explains the counts best beside the expectation itself (Kulldorff 1997). An error followed by empty buckets stays
+    outside.
+    """
+    inside = slice(since, until)
+    observed, mean = counts[inside], np.maximum(judged.expected[inside], 1e-12)
+    size = 1.0 / np.maximum(judged.alpha[inside], 1e-6)
+    from_here = (np.cumsum(part[::-1])[::-1] for part in (observed, mean))
+    times = np.maximum(np.divide(*from_here), 1.0)[:, None]  # a row for each bucket to begin at
+    gained = observed * np.log(times) - (observed + size) * np.log((size + times * mean) / (size + mean))
+    return since + int(np.argmax(np.triu(gained).sum(axis=1)))
+
+
 def surging(
     judged: Excess,
     counts: Floats,
