@@ -72,7 +72,7 @@ def analyze(
     if covered is None:
         return Analysis(since, until, findings.Changes(), ("there are no events in that range",))
     buckets = Buckets(store, covered)
-    found = _detected(buckets, kinds, settings, count_patterns=True)
+    found, lasting = _detected(buckets, kinds, settings, count_patterns=True)
     notes += _learning(buckets, settings)
     notes += _learning_volumes(buckets) if "volume_change" in kinds else []
     asked = max(since, covered.since) if since else covered.since
@@ -86,6 +86,7 @@ def analyze(
     changes = findings.record(
         store,
         found,
+        lasting=lasting,
         kinds=kinds,
         since=covered.since,
         until=covered.until,
@@ -102,11 +103,14 @@ def analyze(
     return analysis
 
 
-def _detected(buckets: Buckets, kinds: Sequence[Kind], settings: Settings, *, count_patterns: bool) -> list[Finding]:
+def _detected(
+    buckets: Buckets, kinds: Sequence[Kind], settings: Settings, *, count_patterns: bool
+) -> tuple[list[Finding], frozenset[str]]:
     # Not above: it loads SciPy, which takes longer than to look up what an analysis came to.
     from logpipe_analysis.detection import detect
 
-    return [finding for finding in detect(buckets, settings, count_patterns=count_patterns) if finding.kind in kinds]
+    found, lasting = detect(buckets, settings, count_patterns=count_patterns)
+    return [finding for finding in found if finding.kind in kinds], lasting
 
 
 def _learning_volumes(buckets: Buckets) -> list[str]:
@@ -125,7 +129,7 @@ def as_of(store: Store, until: datetime, kinds: Sequence[Kind] | None, settings:
     covered, _ = _covered(store, None, until, settings)
     if covered is None:
         return []
-    return _detected(Buckets(store, covered), kinds or KINDS, settings, count_patterns=False)
+    return _detected(Buckets(store, covered), kinds or KINDS, settings, count_patterns=False)[0]
 
 
 def extent(store: Store, until: datetime | None, settings: Settings) -> TimeRange | None:

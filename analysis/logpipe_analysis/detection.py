@@ -28,8 +28,10 @@ from logpipe_analysis.patterns import mine
 from logpipe_analysis.settings import Settings
 
 
-def detect(buckets: Buckets, settings: Settings, *, count_patterns: bool) -> list[Finding]:
-    """What is found, of all kinds; `count_patterns` has those of new events counted before.
+def detect(buckets: Buckets, settings: Settings, *, count_patterns: bool) -> tuple[list[Finding], frozenset[str]]:
+    """What is found, of all kinds; and fingerprints of what was not, but is not over if it was found before.
+
+    `count_patterns` has the patterns of new events counted first.
 
     Raises:
         StoreError: the store cannot be read, or patterns not be written.
@@ -43,8 +45,8 @@ def detect(buckets: Buckets, settings: Settings, *, count_patterns: bool) -> lis
         durations = threads.submit(_by_durations, own, settings, counts)
         patterns = threads.submit(_by_patterns, own, settings, counted, counts)
         found = [*patterns.result(), *durations.result(), *counts.result().silences, *counts.result().volumes]
-    regressions, found = deploy_regression.detect(own, settings.deployment, settings.gate, found)
-    return [*found, *regressions]
+    regressions = deploy_regression.detect(own, settings.deployment, settings.gate, found)
+    return [*regressions.others, *regressions.found], regressions.lasting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,6 +100,7 @@ def record(
     store: Store,
     found: Sequence[Finding],
     *,
+    lasting: Collection[str],
     kinds: Sequence[str],
     since: datetime,
     until: datetime,
@@ -111,12 +112,12 @@ def record(
     """Store what an analysis of `kinds` from `since` up to `until` found, in one transaction.
 
     A finding is the one stored before when both have the same fingerprint and their stretches overlap or lie within
-    `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these kinds
-    that set in within the range and is not found any more is resolved as of `until`; of one that set in before it
-    nothing is known. The second of two equal runs changes nothing. A look into the past, which does not reach the end
-    of the data, and one at another resolution than a finding's add what was not known, and leave that finding as it
-    is. So is one left that a person has resolved. What a look into the past finds is returned as it looked then, with
-    the id of the one that is stored.
+    `adjoining` of each other; its row then follows what is known now, and keeps its id. An open finding of these
+    kinds that set in within the range and is not found any more is resolved as of `until`; of one that set in
+    before it nothing is known, and one whose fingerprint is `lasting` stays as it is. The second of two equal runs
+    changes nothing. A look into the past, which does not reach the end of the data, and one at another resolution
+    than a finding's add what was not known, and leave that finding as it is. So is one left that a person has
+    resolved. What a look into the past finds is returned as it looked then, with the id of the one that is stored.
     """
     said = marks.in_force(store, now)
     stored = [finding for finding in load(store) if finding.kind in kinds]
@@ -135,7 +136,9 @@ def record(
             for finding, old in known
         ]
     found = [finding for finding in found if not any(finding is other for other, _ in known)]
-    pairs, unmatched = paired(found, [one for one in stored if one not in fixed], until, adjoining)
+    free = [one for one in stored if one not in fixed]
+    held = [one for one in free if one.ended_at is None and one.fingerprint in lasting]
+    pairs, unmatched = paired([*found, *held], free, until, adjoining)
     new, updated, resolved, unchanged = [], [], [], [*seen]
     for finding, before in pairs:
         finding_id = before.finding_id if before else short_id(finding)

@@ -79,6 +79,30 @@ def test_a_shift_of_latency_at_a_deployment_is_told_by_the_shift(traffic: Traffi
     assert "at the deployment of 1.1" in finding.explanation
 
 
+def test_a_worse_deployment_stays_a_warning_while_it_is_worse(traffic: Traffic, filled: Filled, at: At) -> None:
+    """While it is certain, while minutes of chance make it less so, and when a shift tells of it that is small."""
+    pause = np.isin(np.arange(240), (127, 128, 129))
+
+    def slower(when: Any, generator: np.random.Generator) -> Any:
+        usual = 60 * np.exp(0.35 * generator.normal(size=len(when)))
+        return usual * np.where((when >= 120) & ~pause[when.astype(int)], 1.4, 1.0)
+
+    shop = _shop(traffic, 2, errors=_steady(0.002), duration_ms=slower, per_minute=20, minutes=200)
+    shop["minute"] = (shop["ts"] - pd.Timestamp(at(0))) // pd.Timedelta(minutes=1)
+
+    def live(since: int, until: int, store: Store | None = None) -> tuple[Store, list[tuple[str, str]]]:
+        rows = shop[(shop["minute"] >= since) & (shop["minute"] < until)].drop(columns="minute")
+        store = filled(rows, store=store)
+        return store, [(one.kind, one.severity) for one in analyze(store).findings if one.status == "open"]
+
+    store, found = live(0, 127)
+    assert found == [("deploy_regression", "warning")]
+    assert live(0, 128)[1] == []  # who looks now for the first time is not certain
+    assert live(127, 128, store)[1] == [("deploy_regression", "warning")]
+    assert live(128, 130, store)[1] == [("latency_shift", "warning")]
+    assert live(130, 200, store)[1] == [("latency_shift", "warning")]
+
+
 def test_a_deployment_that_changes_nothing_is_none(traffic: Traffic, filled: Filled) -> None:
     """Whatever wanders by chance."""
 

@@ -1,7 +1,7 @@
 """`deploy_regression`: a deployment after which a service is worse, by the rule of a gate.
 
 The hours before a deployment are its baseline, less the minutes of error spikes. What other findings tell is not told
-again: a spike that began with the deployment says so itself, as a rise in latency does.
+again: a spike that began with the deployment says so itself, as a rise in latency does, which is then as severe.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from logpipe_analysis import evidence, phrases
 from logpipe_analysis.buckets import MINUTE, Buckets, Place
 from logpipe_analysis.deployments import Deployment, deployments
 from logpipe_analysis.detectors.latency import disturbed
-from logpipe_analysis.finding import Example, Finding, Severity
+from logpipe_analysis.finding import SEVERITIES, Example, Finding, Severity
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.gate.effects import Effect, effects
 from logpipe_analysis.gate.logged import Chosen, Logged
@@ -48,22 +48,37 @@ class _Window:
         return {"before": (self.before, self.at), "after": (self.at, self.after), "yesterday": yesterday}
 
 
+@dataclass(frozen=True, slots=True)
+class Regressions:
+    """What was found, and the other findings with it."""
+
+    found: list[Finding]
+    others: list[Finding]
+    """With the deployment named in the spikes that began with it, and rises as severe as the regression they tell."""
+    lasting: frozenset[str]
+    """Fingerprints of what is not certain enough to be found, but would fail at a gate: what was found is not over."""
+
+
 def detect(
     buckets: Buckets, settings: DeploymentSettings, gate: GateSettings, others: Sequence[Finding]
-) -> tuple[list[Finding], list[Finding]]:
-    """The findings, and the others: with the deployment named in the spikes that began with it."""
+) -> Regressions:
+    """Compare what followed each deployment with what was before it."""
     windows = list(_windows(buckets, settings))
     if not windows:
-        return [], list(others)
+        return Regressions([], list(others), frozenset())
     samples = _Samples(buckets, windows, others)
-    found = []
+    found, lasting, others = [], set(), list(others)
     for number, window in enumerate(windows):
-        failing = _failing(samples, number, settings, gate)
-        failing = [effect for effect in failing if not _told_elsewhere(buckets, window, effect, settings, others)]
-        if failing:
+        for alpha in (settings.alpha, gate.alpha):
+            failing, others = _untold(buckets, window, _failing(samples, number, gate, alpha), settings, others)
+            if failing:
+                break
+        if failing and alpha == settings.alpha:
             finding = _finding(buckets, window, failing, samples.version_before(number), others)
             found.append(replace(finding, confidence=1 - settings.alpha))
-    return found, [_named(buckets, finding, windows, settings) for finding in others]
+        elif failing and window.until is None:
+            lasting.add(_fingerprint(window))
+    return Regressions(found, [_named(buckets, finding, windows, settings) for finding in others], frozenset(lasting))
 
 
 def _windows(buckets: Buckets, settings: DeploymentSettings) -> Iterator[_Window]:
@@ -139,15 +154,15 @@ class _Samples:
         return since, until, chosen
 
 
-def _failing(samples: _Samples, number: int, settings: DeploymentSettings, gate: GateSettings) -> list[Effect]:
+def _failing(samples: _Samples, number: int, gate: GateSettings, alpha: float) -> list[Effect]:
     """What fails beside the hours before, and is no usual thing at that time of day where the day before is known."""
     after = samples.of(number, "after")
-    found = effects(samples.of(number, "before"), after, gate, settings.alpha, worse_only=True)
+    found = effects(samples.of(number, "before"), after, gate, alpha, worse_only=True)
     failing = [effect for effect in found if effect.outcome == "fail"]
     yesterday = samples.of(number, "yesterday") if failing else None
     if yesterday is None or 2 * len(yesterday.minutes) < len(after.minutes):
         return failing
-    usual = {(one.metric, one.kind, one.operation): one for one in effects(yesterday, after, gate, settings.alpha)}
+    usual = {(one.metric, one.kind, one.operation): one for one in effects(yesterday, after, gate, alpha)}
     return [
         effect
         for effect in failing
@@ -156,18 +171,30 @@ def _failing(samples: _Samples, number: int, settings: DeploymentSettings, gate:
     ]
 
 
-def _told_elsewhere(
-    buckets: Buckets, window: _Window, effect: Effect, settings: DeploymentSettings, others: Sequence[Finding]
-) -> bool:
-    """Whether the deployment's spike tells of the errors, or a rise that began in these hours of the latency."""
-    if effect.unit != "ms":
-        return any(_began_with(buckets, one, window, settings) for one in others)
-    earliest = buckets.range.at(window.at) - timedelta(minutes=settings.same_minutes)
-    latest = buckets.range.at(window.after)
-    return any(
-        one.kind in _SLOWER and one.service == window.place.service and earliest <= one.started_at < latest
+def _untold(
+    buckets: Buckets, window: _Window, failing: list[Effect], settings: DeploymentSettings, others: list[Finding]
+) -> tuple[list[Effect], list[Finding]]:
+    """What no other finding tells; and the others, one of which is as severe as the slowness that is left to it.
+
+    The deployment's spike tells of the errors, and a rise that began in these hours of the latency.
+    """
+    slower = [effect for effect in failing if effect.unit == "ms"]
+    failing_more = [effect for effect in failing if effect.unit != "ms"]
+    if any(_began_with(buckets, one, window, settings) for one in others):
+        failing_more = []
+    onset, latest = buckets.range.at(window.at), buckets.range.at(window.after)
+    earliest = onset - timedelta(minutes=settings.same_minutes)
+    rises = [
+        one
         for one in others
-    )
+        if one.kind in _SLOWER and one.service == window.place.service and earliest <= one.started_at < latest
+    ]
+    if slower and rises:
+        least = SEVERITIES.index(_severity(slower))
+        nearest = min(rises, key=lambda one: (-SEVERITIES.index(one.severity), abs(one.started_at - onset)))
+        as_severe = replace(nearest, severity=SEVERITIES[max(SEVERITIES.index(nearest.severity), least)])
+        others, slower = [as_severe if one is nearest else one for one in others], []
+    return [effect for effect in failing if effect in slower or effect in failing_more], others
 
 
 def _began_with(buckets: Buckets, finding: Finding, window: _Window, settings: DeploymentSettings) -> bool:
@@ -233,8 +260,13 @@ def _finding(
             since=buckets.range.at(window.before),
             until=buckets.range.at(window.after),
         ),
-        fingerprint=fingerprint("deploy_regression", place.service, place.environment, window.deployment.version),
+        fingerprint=_fingerprint(window),
     )
+
+
+def _fingerprint(window: _Window) -> str:
+    place = window.place
+    return fingerprint("deploy_regression", place.service, place.environment, window.deployment.version)
 
 
 def _severity(failing: list[Effect]) -> Severity:
