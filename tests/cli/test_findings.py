@@ -91,7 +91,7 @@ def test_the_summary_says_what_was_judged_and_that_it_is_old(database: Path) -> 
     """The stretch, with its dates; how long ago the events end, unless the end was asked for."""
     db = ("--db", str(database))
     said = call("analyze", "--since", "30m", *db).stderr
-    assert "; judged 2026-01-05 03:29 to 2026-01-05 04:00; events until 2026-01-05 04:00, " in said
+    assert "; judged 2026-01-05 03:30 to 2026-01-05 04:00; events until 2026-01-05 04:00, " in said
     assert said.endswith(" ago\n")
     said = call("analyze", "--until", "2026-01-05T03:00:00Z", *db).stderr
     assert said.endswith("; judged 2026-01-05 00:00 to 2026-01-05 03:00\n")
