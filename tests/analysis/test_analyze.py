@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import logpipe_analysis
@@ -251,6 +251,7 @@ def test_every_statement_of_a_finding_runs_again(traffic: Traffic, filled: Fille
     ),
     copies=st.integers(1, 20),
 )
+@example(rows=[(0, 0, 3.4028235677973366e38, None, 200)], copies=1)  # more than a float of 32 bits holds
 def test_no_series_crashes_the_analysis(
     filled: Filled, rows: list[tuple[int, int, float | None, str | None, int | None]], copies: int
 ) -> None:
