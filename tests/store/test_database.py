@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pytest
@@ -172,3 +173,18 @@ def _fail(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
         connection.execute("FROM nowhere")
+
+
+def test_threads_have_connections_of_their_own(tmp_path: Path) -> None:
+    """Each its temporary tables; what one has committed the others see."""
+    with Store.open(tmp_path / "logs.duckdb") as store, ThreadPoolExecutor(2) as threads:
+        shared, both = store.for_threads(), Barrier(2)
+
+        def work(number: int) -> list[tuple[int]]:
+            shared.execute(f"CREATE TEMP TABLE own AS SELECT {number} AS n")
+            with shared.transaction() as connection:
+                connection.execute("INSERT INTO operations VALUES ('shop', 'event', ?)", [str(number)])
+            both.wait(30)
+            return [*shared.execute("FROM own"), *shared.execute("SELECT count(*) FROM operations")]
+
+        assert list(threads.map(work, (1, 2))) == [[(1,), (2,)], [(2,), (2,)]]
