@@ -268,7 +268,7 @@ CREATE TABLE telemetry (
     lag_s DOUBLE NOT NULL            -- for how long there were such, in every sweep
 );
 
--- How far each reader of the store has come: a shipper or the pattern miner.
+-- How far the pattern miner has come.
 CREATE TABLE cursors (name VARCHAR NOT NULL, position BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL);
 
 -- What analyses came to, while the store holds what it held then.
@@ -276,4 +276,27 @@ CREATE TABLE analyses (
     question VARCHAR NOT NULL,       -- digest of the range, the kinds and the settings that were asked for
     held VARCHAR NOT NULL,           -- what the store held: as long as this is so, the outcome is too
     outcome JSON NOT NULL
+);
+
+-- The targets of `logpipe ship`: how far each has come, and how it fares.
+CREATE TABLE shipping (
+    target VARCHAR NOT NULL,         -- kind and name, as loki:main
+    ledger_id BIGINT NOT NULL,       -- what came with the ledger's entries up to this one is shipped,
+    next_pos UBIGINT NOT NULL,       -- and of the next entry what lies before this byte
+    accepted UBIGINT NOT NULL,       -- events, or findings, that the receiver took
+    refused UBIGINT NOT NULL,        -- and those that it will never take
+    retries UBIGINT NOT NULL,
+    succeeded_at TIMESTAMPTZ,        -- when something was last taken
+    failing_since TIMESTAMPTZ,       -- NULL while it works
+    error VARCHAR                    -- the last one, while it fails
+);
+
+-- Events that a receiver will never take, and why.
+CREATE TABLE refusals (
+    target VARCHAR NOT NULL,
+    source_id INTEGER NOT NULL,
+    source_pos UBIGINT NOT NULL,
+    ts TIMESTAMPTZ,
+    reason VARCHAR NOT NULL,
+    refused_at TIMESTAMPTZ NOT NULL
 );

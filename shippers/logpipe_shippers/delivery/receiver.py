@@ -1,0 +1,192 @@
+"""One HTTP receiver, and the four things that it may answer.
+
+Accepted; not now (a broken connection, a 429, a 5xx), which is tried again; not this (400, 413, 422), which is recorded
+and never sent again; not you (any other answer), which is the same for whatever is sent, and waits for a person.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from logpipe.errors import ReceiverError, SettingError
+from logpipe_shippers.delivery.secrets import Secret
+
+_TIMEOUT_S: Final = 30.0
+_MAX_REASON_CHARACTERS: Final = 500
+_REJECTS: Final = (400, 413, 422)
+
+
+class Unavailable(ReceiverError):  # noqa: N818 - a state
+    """The receiver cannot take anything now; `wait_s` is how long it asks to be left alone, where it does."""
+
+    reason = "receiver_unavailable"
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class Misconfigured(ReceiverError):  # noqa: N818 - a state
+    """The address, the credentials or the certificate are wrong: nothing will be taken until somebody mends that."""
+
+    reason = "receiver_address"
+
+
+class Rejected(ReceiverError):  # noqa: N818 - a state
+    """The receiver will never take this payload, or some of it."""
+
+    reason = "receiver_rejected"
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"refused with {status}: {said}")
+        self.status = status
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a receiver is spoken to."""
+
+    url: str
+    user: str | None = None
+    password: Secret | None = None
+    bearer_token: Secret | None = None
+    ca_file: str | None = None
+    """Certificates to trust in place of the system's."""
+    client_certificate: str | None = None
+    client_key: str | None = None
+    timeout_s: float = _TIMEOUT_S
+    """For the connection, and for each stretch of silence."""
+
+
+class Receiver:
+    """A connection that is kept open; a context manager. One thread uses it."""
+
+    def __init__(self, access: Access, path: str, headers: Mapping[str, str] | None = None) -> None:
+        """`path` is added to the address where that does not end with it.
+
+        Raises:
+            Misconfigured: the address is none of a server.
+            SettingError: a certificate cannot be read, or there are two ways to authenticate.
+        """
+        self.url = _address(access.url, path)
+        self.shown = str(self.url.copy_with(username=None, password=None))
+        """The address without credentials."""
+        self._secrets = [secret.text for secret in (access.password, access.bearer_token) if secret is not None] + [
+            part for part in (self.url.password,) if part
+        ]
+        self._client = httpx.Client(
+            headers={**_authorization(access), **(headers or {})},
+            auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
+            verify=_tls(access),
+            timeout=access.timeout_s,
+        )
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Send, and return what was answered with 2xx.
+
+        Raises:
+            Unavailable, Misconfigured, Rejected: it was not taken, or not whole.
+        """
+        try:
+            answer = self._client.post(self.url, content=body, headers=headers)
+        except httpx.RequestError as error:
+            raise self._unreachable(error) from error
+        if answer.is_success:
+            return answer
+        said = self._readable(answer.text) or answer.reason_phrase or "no reason given"
+        if answer.status_code in _REJECTS:
+            raise Rejected(answer.status_code, said)
+        message = f"{self.shown} answered {answer.status_code}: {said}"
+        if answer.status_code in (408, 429) or answer.is_server_error:
+            raise Unavailable(message, _retry_after_s(answer))
+        raise Misconfigured(message, remedy="check the address, the tenant and the credentials")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _unreachable(self, error: httpx.RequestError) -> ReceiverError:
+        said = self._readable(str(error)) or type(error).__name__
+        if isinstance(_root(error), ssl.SSLCertVerificationError):
+            return Misconfigured(
+                f"the certificate of {self.shown} is not trusted ({said})", remedy="name its authority with ca_file"
+            )
+        return Unavailable(f"{self.shown} cannot be reached ({said})")
+
+    def _readable(self, text: str) -> str:
+        """On one line, of bounded length, without what is secret: a receiver may repeat what it was sent."""
+        text = " ".join("".join(part if part.isprintable() else " " for part in text).split())
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
+
+
+def _address(url: str, path: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        parsed = httpx.URL("")
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise Misconfigured(
+            f"{_without_password(url)!r} is not the address of a server", remedy="give one as http://localhost:3100"
+        )
+    own = parsed.path.rstrip("/")
+    return parsed if own.endswith(path.rsplit("/", 1)[-1]) else parsed.copy_with(path=own + path)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
+def _authorization(access: Access) -> dict[str, str]:
+    if access.bearer_token is None:
+        return {}
+    if access.password is not None:
+        raise SettingError("there is a password and a bearer token", remedy="give one of them", reason="secret")
+    return {"Authorization": f"Bearer {access.bearer_token.text}"}
+
+
+def _tls(access: Access) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file)
+        if access.client_certificate:
+            context.load_cert_chain(access.client_certificate, access.client_key)
+    except (OSError, ssl.SSLError) as error:
+        named = access.ca_file if access.client_certificate is None else access.client_certificate
+        said = (error.strerror or str(error)).lower()
+        raise SettingError(f"the certificate in {named} cannot be read: {said}", reason="certificate") from error
+    return context
+
+
+def _root(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _retry_after_s(answer: httpx.Response) -> float | None:
+    """Seconds of the Retry-After header, which holds a number or a date (RFC 9110, section 10.2.3)."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

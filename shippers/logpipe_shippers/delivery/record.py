@@ -1,0 +1,79 @@
+"""What the store knows of each target: how far it has come, how it fares, and what its receiver would not take."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import duckdb
+
+from logpipe.store import Store
+from logpipe_shippers.delivery.backlog import Cursor
+from logpipe_shippers.delivery.shipper import Delivery, Refusal
+
+
+def cursor(store: Store, target: str) -> Cursor | None:
+    """How far a target has come; None where it has not begun.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    rows = store.execute("SELECT ledger_id, next_pos FROM shipping WHERE target = ?", [target])
+    return Cursor(*map(int, rows[0])) if rows else None
+
+
+def settled(store: Store, target: str, delivery: Delivery, reached: Cursor | None = None) -> None:
+    """A batch is done: its counts, its refusals and the cursor behind it, together.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    with store.transaction() as connection:
+        _begin(connection, target)
+        connection.execute(
+            "UPDATE shipping SET accepted = accepted + $accepted, refused = refused + $refused, "
+            "succeeded_at = $now, failing_since = NULL, error = NULL WHERE target = $target",
+            {
+                "target": target,
+                "accepted": delivery.accepted,
+                "refused": len(delivery.refusals),
+                "now": datetime.now(UTC),
+            },
+        )
+        if reached is not None:
+            connection.execute(
+                "UPDATE shipping SET ledger_id = ?, next_pos = ? WHERE target = ?",
+                [reached.ledger_id, reached.next_pos, target],
+            )
+        _refused(connection, target, delivery.refusals)
+
+
+def failing(store: Store, target: str, error: str, retries: int = 1) -> None:
+    """The receiver does not take anything; said where somebody looks.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    with store.transaction() as connection:
+        _begin(connection, target)
+        connection.execute(
+            "UPDATE shipping SET retries = retries + ?, error = ?, failing_since = coalesce(failing_since, ?) "
+            "WHERE target = ?",
+            [retries, error, datetime.now(UTC), target],
+        )
+
+
+def _begin(connection: duckdb.DuckDBPyConnection, target: str) -> None:
+    connection.execute(
+        "INSERT INTO shipping BY NAME SELECT ? AS target, 0 AS ledger_id, 0 AS next_pos, 0 AS accepted, 0 AS refused, "
+        "0 AS retries WHERE NOT EXISTS (FROM shipping WHERE target = ?)",
+        [target, target],
+    )
+
+
+def _refused(connection: duckdb.DuckDBPyConnection, target: str, refusals: Sequence[Refusal]) -> None:
+    if not refusals:
+        return
+    columns = [[getattr(one, name) for one in refusals] for name in ("source_id", "source_pos", "ts", "reason")]
+    connection.execute(
+        "INSERT INTO refusals SELECT ?, unnest(?), unnest(?), unnest(?), unnest(?), ?",
+        [target, *columns, datetime.now(UTC)],
+    )

@@ -1,0 +1,113 @@
+"""Running targets: each on a thread of its own, so that one that is dead delays no other."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic
+
+from logpipe.errors import LogpipeError, StoreError
+from logpipe.store import Store
+from logpipe_shippers.delivery import record
+from logpipe_shippers.delivery.backoff import Backoff
+from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
+from logpipe_shippers.delivery.shipper import Batch, Delivery, Shipper
+
+ATTEMPTS: Final = 8
+"""For a batch, where no end without it is meant."""
+_SAID_EVERY: Final = 20
+"""Failures in a row, of which one is logged."""
+
+_log = logging.getLogger("logpipe.ship")
+
+Told = Callable[[str, Delivery], None]
+
+
+def run(
+    shippers: Sequence[Shipper[Any]],
+    url: str,
+    *,
+    follow: bool,
+    stop: threading.Event | None = None,
+    told: Told | None = None,
+) -> list[LogpipeError]:
+    """Ship what there is in the store at `url`, or without end if `follow`; returns why targets gave up.
+
+    Without `follow` a batch is tried `ATTEMPTS` times, and a wrong setting ends its target at once. With it, nothing
+    ends a target but `stop`: what fails is said in the log and in the store, and tried again, ever more rarely. `told`
+    is called by the thread of the target.
+    """
+    stop = stop or threading.Event()
+    workers = [_Worker(shipper, url, follow, stop, told) for shipper in shippers]
+    threads = [threading.Thread(target=worker.work, name=f"ship-{worker.shipper.name}") for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [worker.error for worker in workers if worker.error is not None]
+
+
+@dataclass
+class _Worker(Generic[Batch]):
+    shipper: Shipper[Batch]
+    url: str
+    follow: bool
+    stop: threading.Event
+    told: Told | None
+    error: LogpipeError | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+    batch: Batch | None = None
+    delivery: Delivery | None = None
+
+    def work(self) -> None:
+        try:
+            while not self.stop.is_set() and self._step():
+                pass
+        except LogpipeError as error:
+            self.error = error
+        finally:
+            self.shipper.close()
+
+    def _step(self) -> bool:
+        """One batch, or the next attempt at what it lacks; whether to go on."""
+        try:
+            return self._advance()
+        except (Unavailable, Misconfigured, StoreError) as error:
+            wait_s = self._failed(error)
+            if not self.follow and (isinstance(error, Misconfigured) or self.backoff.failures >= ATTEMPTS):
+                raise
+            self.stop.wait(wait_s)
+            return True
+
+    def _advance(self) -> bool:
+        if self.batch is None:
+            with self._store() as store:
+                self.batch = self.shipper.take(store)
+        if self.batch is None:
+            return self.follow and not self.stop.wait(self.shipper.interval_s)
+        if self.delivery is None:
+            self.delivery = self.shipper.send(self.batch)
+        with self._store() as store:
+            self.shipper.settle(store, self.batch, self.delivery)
+        if self.told is not None:
+            self.told(self.shipper.name, self.delivery)
+        if self.backoff.failures:
+            _log.info("%s: goes on after %d failures", self.shipper.name, self.backoff.failures)
+        self.backoff.succeeded()
+        self.batch = self.delivery = None
+        return True
+
+    def _failed(self, error: LogpipeError) -> float:
+        """Say so; seconds to wait. A wrong setting is tried as rarely as can be: somebody has to mend it first."""
+        asked = error.wait_s if isinstance(error, Unavailable) else None
+        wait_s = self.backoff.failed(self.backoff.max_s if isinstance(error, Misconfigured) else asked)
+        if self.backoff.failures % _SAID_EVERY == 1:
+            _log.warning("%s: %s", self.shipper.name, error)
+        if not isinstance(error, StoreError):
+            with suppress(StoreError), self._store() as store:
+                record.failing(store, self.shipper.name, str(error))
+        return wait_s
+
+    def _store(self) -> Store:
+        return Store.open(self.url, create=False, through_owner=True)

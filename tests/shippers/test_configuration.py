@@ -1,0 +1,85 @@
+"""Settings of targets from TOML: what is wrong is refused by its name, and secrets stay out of the file and of sight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from logpipe.errors import SettingError
+from logpipe_shippers.delivery import configuration
+from logpipe_shippers.delivery.secrets import Secret
+
+
+@dataclass(frozen=True)
+class Target:
+    url: str
+    password: Secret | None = None
+    every: timedelta = timedelta(seconds=30)
+    services: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    most: int = 5
+    share: float = 0.5
+    tls: bool = True
+
+
+def made(tmp_path: Path, text: str) -> Target:
+    file = tmp_path / "ship.toml"
+    file.write_text(text)
+    return configuration.settings(Target, configuration.read(file), "[target]")
+
+
+def test_a_table_becomes_settings(tmp_path: Path) -> None:
+    """Each in its type; what is not named is as by default."""
+    target = made(
+        tmp_path, 'url = "u"\nevery = "15m"\nservices = ["a", "b"]\nheaders = { X = "y" }\nshare = 1\ntls = false'
+    )
+    assert target == Target(
+        "u", every=timedelta(minutes=15), services=("a", "b"), headers={"X": "y"}, share=1.0, tls=False
+    )
+
+
+def test_secrets_come_from_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are not shown by whoever prints the settings."""
+    (tmp_path / "secret").write_text("horse\n")
+    monkeypatch.setenv("LOGPIPE_TEST_SECRET", "battery")
+    by_file = made(tmp_path, f'url = "u"\npassword_file = "{tmp_path / "secret"}"')
+    by_variable = made(tmp_path, 'url = "u"\npassword_env = "LOGPIPE_TEST_SECRET"')
+    assert by_file.password is not None
+    assert by_variable.password is not None
+    assert (by_file.password.text, by_variable.password.text) == ("horse", "battery")
+    assert "horse" not in f"{by_file} {by_file.password!r} {by_file.password}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "[target] lacks url"),
+        ('url = "u"\npasword_file = "x"', "[target] has no setting pasword_file; did you mean password_file"),
+        ('url = "u"\npassword = "a"\npassword_env = "B"', "[target] has password and password_env; give one of them"),
+        ('url = "u"\npassword_env = "LOGPIPE_NO_SUCH"', "the variable LOGPIPE_NO_SUCH, which is to hold a secret,"),
+        ('url = "u"\npassword_file = "/no/such"', "the secret in /no/such cannot be read: No such file or directory"),
+        ('url = "u"\nevery = "soon"', "[target] every is 'soon', not a time, as 90s, 15m, 12h or 7d"),
+        ('url = "u"\nmost = true', "[target] most is True, not a whole number"),
+        ('url = "u"\nmost = 1.5', "[target] most is 1.5, not a whole number"),
+        ('url = "u"\nservices = "a"', "[target] services is 'a', not a list"),
+        ('url = "u"\nservices = [1]', "[target] services is 1, not a text"),
+        ('url = "u"\nheaders = { X = 1 }', "not a table of texts"),
+        ("url = ", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
+    """With what there is instead."""
+    with pytest.raises(SettingError) as wrong:
+        made(tmp_path, text)
+    assert said in str(wrong.value)
+
+
+def test_an_empty_secret_is_none(tmp_path: Path) -> None:
+    """A mount that failed leaves an empty file."""
+    (tmp_path / "secret").write_text("\n")
+    with pytest.raises(SettingError, match="is empty"):
+        made(tmp_path, f'url = "u"\npassword_file = "{tmp_path / "secret"}"')
+    with pytest.raises(SettingError, match="no such file"):
+        configuration.read(tmp_path / "none.toml")

@@ -1,0 +1,232 @@
+"""Delivering: every event reaches each receiver, in the order of arrival, whatever the receiver does."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpipe.errors import LogpipeError
+from logpipe.store import Store
+from logpipe_shippers.delivery import backlog, record
+from logpipe_shippers.delivery.backlog import Cursor
+from logpipe_shippers.delivery.backoff import Backoff
+from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
+from logpipe_shippers.delivery.run import run
+from logpipe_shippers.delivery.shipper import Delivery, Refusal
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+LINE = 10
+
+
+def add(store: Store, source_id: int, count: int, at: datetime = START) -> None:
+    """An entry of the ledger with so many events, behind what the source has."""
+    [(begin,)] = store.execute("SELECT coalesce(max(to_pos), 0) FROM ledger WHERE source_id = ?", [source_id])
+    with store.transaction() as connection:
+        connection.execute(
+            "INSERT INTO events (ts, severity, service, message, source_id, source_pos, bytes) "
+            "SELECT $at + to_seconds(n), 9, 'shop', 'event ' || n, $source, $begin + n * $line, $line "
+            "FROM range($count) AS numbers (n)",
+            {"at": at, "source": source_id, "begin": begin, "count": count, "line": LINE},
+        )
+        connection.execute(
+            "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, '', '', now())",
+            [source_id, begin, begin + count * LINE, count, count],
+        )
+
+
+Place = tuple[int, int]
+
+
+def places(store: Store) -> set[Place]:
+    return set(store.execute("SELECT source_id, source_pos FROM events"))
+
+
+@dataclass
+class Shipped:
+    """A target that keeps what it gets; `troubles` are raised first, one at each attempt."""
+
+    most: int = 7
+    troubles: list[LogpipeError] = field(default_factory=list)
+    refuses: int = 0
+    """Positions below this are refused."""
+    name: str = "kept:main"
+    interval_s: float = 0.0
+    got: list[Place] = field(default_factory=list)
+    attempts: int = 0
+    closed: bool = False
+
+    def take(self, store: Store) -> tuple[Sequence[Place], Cursor] | None:
+        begun = record.cursor(store, self.name) or Cursor()
+        found = backlog.next_slice(store, begun, self.most)
+        if found is None:
+            return None
+        return store.execute(found.events("source_id, source_pos")), found.end
+
+    def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
+        self.attempts += 1
+        if self.troubles:
+            raise self.troubles.pop(0)
+        taken = [place for place in batch[0] if place[1] >= self.refuses]
+        self.got += taken
+        return Delivery(len(taken), [Refusal(*place, START, "too old") for place in batch[0] if place not in taken])
+
+    def settle(self, store: Store, batch: tuple[Sequence[Place], Cursor], delivery: Delivery) -> None:
+        record.settled(store, self.name, delivery, batch[1])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """Two sources in turn, one entry with more events than a batch holds."""
+    path = tmp_path / "logs.duckdb"
+    with Store.open(path) as store:
+        for source_id, count in ((1, 3), (1, 2), (2, 40), (1, 5), (2, 1)):
+            add(store, source_id, count)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits are as in life, but a thousand times as short."""
+    failed = Backoff.failed
+    monkeypatch.setattr(Backoff, "failed", lambda self, asked_s=None: failed(self, asked_s) / 1000)
+
+
+def test_everything_is_shipped_once(db: Path) -> None:
+    """In batches of about the size that is wanted; a second run has nothing to do."""
+    target = Shipped()
+    assert run([target], str(db), follow=False) == []
+    with Store.open(db) as store:
+        assert (set(target.got), len(target.got)) == (places(store), 51)
+        assert store.execute("SELECT target, accepted, refused FROM shipping") == [("kept:main", 51, 0)]
+    assert target.closed
+    again = Shipped()
+    assert run([again], str(db), follow=False) == []
+    assert again.attempts == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), max_size=12), st.integers(1, 40))
+def test_slices_hold_each_event_once_in_order(entries: list[tuple[int, int]], most: int) -> None:
+    """Whatever entries the ledger has, and none holds many more than are wanted."""
+    with Store.open(":memory:") as store:
+        for source_id, count in entries:
+            add(store, source_id, count)
+        cursor, found = Cursor(), []
+        while (part := backlog.next_slice(store, cursor, most)) is not None:
+            if part.ranges:
+                rows = store.execute(part.events("source_id, source_pos"))
+                assert len(rows) <= most
+                found += rows
+            assert (part.end.ledger_id, part.end.next_pos) > (cursor.ledger_id, cursor.next_pos)
+            cursor = part.end
+        assert sorted(found) == sorted(places(store))
+        assert backlog.behind(store, cursor) == 0
+
+
+def test_events_of_one_line_stay_together() -> None:
+    """Several records of one line have one position, and a cursor cannot stand between them."""
+    with Store.open(":memory:") as store:
+        add(store, 1, 10)
+        store.execute("UPDATE events SET source_pos = 0 WHERE source_pos < 50")
+        part = backlog.next_slice(store, Cursor(), 3)
+        assert part is not None
+        assert len(store.execute(part.events("source_pos"))) == 5
+        rest = backlog.next_slice(store, part.end, 100)
+        assert rest is not None
+        assert len(store.execute(rest.events("source_pos"))) == 5
+
+
+def test_a_new_target_begins_where_it_is_wanted() -> None:
+    """At the first entry that has an event of that time, and behind all where none has."""
+    with Store.open(":memory:") as store:
+        add(store, 1, 5)
+        add(store, 2, 5, START + timedelta(days=2))
+        add(store, 1, 5, START + timedelta(days=1))
+        assert backlog.beginning(store, START - timedelta(days=1)) == Cursor(0)
+        assert backlog.beginning(store, START + timedelta(days=1, hours=1)) == Cursor(1)
+        assert backlog.beginning(store, START + timedelta(days=9)) == Cursor(3)
+
+
+def test_what_the_receiver_cannot_take_now_is_tried_again(db: Path) -> None:
+    """The same batch, until it is taken; then nothing tells of it but the number of attempts."""
+    target = Shipped(troubles=[Unavailable("busy"), Unavailable("busy", wait_s=2)])
+    assert run([target], str(db), follow=False) == []
+    with Store.open(db) as store:
+        assert sorted(target.got) == sorted(places(store))
+        assert store.execute("SELECT retries, error, failing_since FROM shipping") == [(2, None, None)]
+
+
+def test_a_receiver_that_is_not_there_is_given_up_without_follow(db: Path) -> None:
+    """After eight attempts, with its error, which the store keeps; the next run takes up where it stood."""
+    target = Shipped(troubles=[Unavailable(f"attempt {number}") for number in range(20)])
+    [error] = run([target], str(db), follow=False)
+    assert (error.message, target.attempts) == ("attempt 7", 8)
+    with Store.open(db) as store:
+        [(retries, told)] = store.execute("SELECT retries, error FROM shipping WHERE failing_since IS NOT NULL")
+        assert (retries, told) == (8, "attempt 7")
+    later = Shipped()
+    run([later], str(db), follow=False)
+    assert len(later.got) == 51
+
+
+def test_a_wrong_setting_ends_a_target_and_no_other(db: Path) -> None:
+    """At once: it would be the same for every batch."""
+    wrong = Shipped(name="wrong:main", troubles=[Misconfigured("401")])
+    right = Shipped()
+    assert [error.message for error in run([wrong, right], str(db), follow=False)] == ["401"]
+    assert (wrong.attempts, len(right.got)) == (1, 51)
+
+
+def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(db: Path) -> None:
+    """While it is waited for, another target goes on, and another process may have the database."""
+    reached, release = threading.Event(), threading.Event()
+
+    class Hanging(Shipped):
+        def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
+            reached.set()
+            assert release.wait(30)
+            return super().send(batch)
+
+    hanging, quick_one, stop = Hanging(name="hanging:main"), Shipped(interval_s=0.01), threading.Event()
+    thread = threading.Thread(target=run, args=([hanging, quick_one], str(db)), kwargs={"follow": True, "stop": stop})
+    thread.start()
+    try:
+        assert reached.wait(30)
+        with Store.open(db) as store:
+            add(store, 3, 4)
+        while len(quick_one.got) < 55:
+            assert thread.is_alive()
+        assert hanging.got == []
+    finally:
+        stop.set()
+        release.set()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_refused_rows_are_recorded_one_by_one(db: Path) -> None:
+    """With their reason, and passed over."""
+    target = Shipped(refuses=20)
+    assert run([target], str(db), follow=False) == []
+    with Store.open(db) as store:
+        assert store.execute("SELECT accepted, refused FROM shipping") == [(47, 4)]
+        refused = store.execute("SELECT source_id, source_pos, reason FROM refusals ORDER BY ALL")
+        assert refused == [(1, 0, "too old"), (1, 10, "too old"), (2, 0, "too old"), (2, 10, "too old")]
+
+
+def test_waits_double_up_to_a_limit_and_follow_the_receiver() -> None:
+    """With full jitter, so below the limit of each; what the receiver asks for counts up to the longest."""
+    backoff = Backoff(base_s=1, max_s=10)
+    for longest in (1, 2, 4, 8, 10, 10):
+        assert 0 <= backoff.failed() * 1000 <= longest
+    assert backoff.failed(3) * 1000 == 3
+    assert backoff.failed(300) * 1000 == 10
+    backoff.succeeded()
+    assert backoff.failed() * 1000 <= 1

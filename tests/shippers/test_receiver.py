@@ -1,0 +1,154 @@
+"""What a receiver answers, and what is told of it: never a secret."""
+
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+import trustme
+
+from logpipe.errors import SettingError
+from logpipe_shippers.delivery.receiver import Access, Misconfigured, Receiver, Rejected, Unavailable
+from logpipe_shippers.delivery.secrets import Secret
+from tests.shippers.http_server import Answers, serving
+
+PASSWORD = "c0rrect-horse"
+
+
+@pytest.fixture
+def server() -> Iterator[Answers]:
+    with serving() as answers:
+        yield answers
+
+
+@pytest.fixture
+def receiver(server: Answers) -> Iterator[Receiver]:
+    access = Access(server.url, user="shop", password=Secret(PASSWORD))
+    with Receiver(access, "/push", {"X-Scope-OrgID": "shop"}) as one:
+        yield one
+
+
+def test_a_body_goes_to_its_path_with_its_headers(receiver: Receiver, server: Answers) -> None:
+    """The path is added once, whether the address has it or not."""
+    receiver.post(b"body", {"Content-Type": "text/plain"})
+    [got] = server.got
+    assert (got.path, got.body, got.headers["X-Scope-OrgID"]) == ("/push", b"body", "shop")
+    assert got.headers["Authorization"].startswith("Basic ")
+    assert str(Receiver(Access("http://one:1/loki/push"), "/loki/push").url) == "http://one:1/loki/push"
+    assert str(Receiver(Access("http://one:1/behind/"), "/loki/push").url) == "http://one:1/behind/loki/push"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_is_refused_is_refused_for_good(receiver: Receiver, server: Answers, status: int) -> None:
+    """With what the receiver said."""
+    server.say(status, "line 3 is\ntoo long")
+    with pytest.raises(Rejected) as refused:
+        receiver.post(b"")
+    assert (refused.value.status, refused.value.said) == (status, "line 3 is too long")
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "wait_s"), [(429, "7", 7), (503, "", None), (500, "soon", None), (408, "", None)]
+)
+def test_a_receiver_that_is_busy_says_for_how_long(
+    receiver: Receiver, server: Answers, status: int, after: str, wait_s: float | None
+) -> None:
+    """In seconds, or not at all."""
+    server.say(status, "busy", Retry_After=after)
+    with pytest.raises(Unavailable) as busy:
+        receiver.post(b"")
+    assert busy.value.wait_s == wait_s
+
+
+def test_a_receiver_may_name_a_date(receiver: Receiver, server: Answers) -> None:
+    """As RFC 9110 lets it."""
+    server.say(503, "", Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True))
+    with pytest.raises(Unavailable) as busy:
+        receiver.post(b"")
+    assert busy.value.wait_s is not None
+    assert 50 <= busy.value.wait_s <= 60
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 301])
+def test_wrong_credentials_are_one_clear_error_without_them(receiver: Receiver, server: Answers, status: int) -> None:
+    """Even where the receiver repeats what it was sent."""
+    server.say(status, f"no user with {PASSWORD}")
+    with pytest.raises(Misconfigured) as wrong:
+        receiver.post(b"")
+    assert PASSWORD not in str(wrong.value)
+    assert str(wrong.value) == (
+        f"{server.url}/push answered {status}: no user with ***; check the address, the tenant and the credentials"
+    )
+
+
+def test_a_connection_that_breaks_or_cannot_be_made_is_tried_again(receiver: Receiver, server: Answers) -> None:
+    """Neither says anything of what was sent."""
+    server.say(0)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        receiver.post(b"")
+    with pytest.raises(Unavailable), Receiver(Access("http://localhost:1"), "/push") as nobody:
+        nobody.post(b"")
+
+
+def test_a_password_in_the_address_is_not_shown(server: Answers) -> None:
+    """Nor in the error of an address that is none."""
+    with Receiver(Access(server.url.replace("//", f"//shop:{PASSWORD}@")), "/push") as one:
+        server.say(401, f"{PASSWORD} is wrong")
+        with pytest.raises(Misconfigured) as wrong:
+            one.post(b"")
+    assert PASSWORD not in str(wrong.value)
+    with pytest.raises(Misconfigured) as none:
+        Receiver(Access(f"ftp://shop:{PASSWORD}@host"), "/push")
+    assert PASSWORD not in str(none.value)
+
+
+def test_tls_is_verified_by_the_authority_that_is_named(tmp_path: Path) -> None:
+    """Without it the certificate is not trusted, which no attempt mends."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with serving(context) as answers:
+        access = Access(answers.url, bearer_token=Secret("t0ken"), ca_file=str(tmp_path / "ca.pem"))
+        with Receiver(access, "/push") as trusting:
+            trusting.post(b"secret")
+        assert answers.got[0].headers["Authorization"] == "Bearer t0ken"
+        with (
+            Receiver(replace(access, ca_file=None), "/push") as careful,
+            pytest.raises(Misconfigured, match="not trusted"),
+        ):
+            careful.post(b"secret")
+
+
+def test_a_client_may_show_its_own_certificate(tmp_path: Path) -> None:
+    """As receivers that ask for one want it; who has none is not let in."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    own = authority.issue_cert("shop@example.org")
+    own.private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    with serving(context) as answers:
+        access = Access(answers.url, ca_file=str(tmp_path / "ca.pem"), client_certificate=str(tmp_path / "own.pem"))
+        with Receiver(access, "/push") as known:
+            known.post(b"")
+        with Receiver(replace(access, client_certificate=None), "/push") as stranger, pytest.raises(Unavailable):
+            stranger.post(b"")
+    assert len(answers.got) == 1
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Before anything is sent."""
+    with pytest.raises(SettingError, match=r"ca\.pem cannot be read"):
+        Receiver(Access("https://localhost", ca_file=str(tmp_path / "ca.pem")), "/push")
+
+
+def test_there_is_one_way_to_authenticate() -> None:
+    """Two would leave open which of them is meant."""
+    with pytest.raises(SettingError, match="password and a bearer token"):
+        Receiver(Access("http://localhost", password=Secret("a"), bearer_token=Secret("b")), "/push")
