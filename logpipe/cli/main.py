@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import emit, export, findings, formats, patterns, rejects, rollup
+from logpipe.cli import emit, export, findings, formats, patterns, rejects, rollup, ship
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
@@ -113,6 +113,7 @@ app.add_typer(findings.app, name="findings")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")
+app.add_typer(ship.app, name="ship")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Settings of targets from TOML: what is wrong is refused by its name, and secrets stay out of the file and of sight."""
+"""Settings of targets from TOML: what is wrong is refused by name, and secrets stay out of the file and of sight."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,28 @@
+"""`logpipe ship`: what the database holds, to receivers."""
+
+from typing import Annotated
+
+import typer
+
+from logpipe.cli.options import DEFAULT_DATABASE, Database
+from logpipe.cli.shipping import Follow
+
+app = typer.Typer(no_args_is_help=True, help="Events and findings to receivers: each with its own cursor and retries.")
+
+
+@app.command(name="all")
+def everything(
+    config: Annotated[
+        str, typer.Option("--config", envvar="LOGPIPE_SHIP_CONFIG", help="The targets, as TOML.", metavar="FILE")
+    ] = "ship.toml",
+    follow: Follow = False,
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Ship to every target of a file, each on its own; docs/shipping.md says what the file may hold.
+
+    Example: logpipe ship all --config ship.toml --follow
+    """
+    from logpipe.cli.shipping import ship
+    from logpipe_shippers.targets import load
+
+    ship(load(config), db, follow=follow)

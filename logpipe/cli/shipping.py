@@ -1,0 +1,76 @@
+"""What the commands of `logpipe ship` share: how a receiver is named, and how targets run."""
+
+import threading
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from logpipe_shippers.delivery.receiver import Access
+    from logpipe_shippers.delivery.shipper import Delivery, Shipper
+
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the database grows, until Ctrl-C.")]
+User = Annotated[str | None, typer.Option(help="For basic authentication.", metavar="NAME", show_default=False)]
+PasswordFile = Annotated[
+    str | None,
+    typer.Option(help="A file whose first line is the password.", metavar="FILE", show_default=False),
+]
+TokenFile = Annotated[
+    str | None,
+    typer.Option(help="A file whose first line is a bearer token.", metavar="FILE", show_default=False),
+]
+CaFile = Annotated[
+    str | None,
+    typer.Option(help="Certificates to trust in place of the system's, as PEM.", metavar="FILE", show_default=False),
+]
+
+
+def access(
+    url: str, user: str | None, password_file: str | None, token_file: str | None, ca_file: str | None
+) -> "Access":
+    """How the receiver is spoken to.
+
+    Raises:
+        SettingError: a secret cannot be read.
+    """
+    from logpipe_shippers.delivery.receiver import Access
+    from logpipe_shippers.delivery.secrets import Secret
+
+    password = Secret.from_file(password_file) if password_file else None
+    token = Secret.from_file(token_file) if token_file else None
+    return Access(url, user, password, token, ca_file)
+
+
+def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
+    """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something."""
+    from logpipe.cli import output
+    from logpipe.cli.interruption import request
+    from logpipe_shippers.delivery.run import run
+
+    stop = threading.Event()
+    if follow:
+        request(stop)
+        output.note(f"shipping to {', '.join(one.name for one in shippers)}; Ctrl-C ends it")
+    tally = _Tally()
+    errors = run(shippers, db, follow=follow, stop=stop, told=tally.add)
+    for name, (accepted, refused) in sorted(tally.counts.items()):
+        output.note(f"{name}: {accepted:,} taken, {refused:,} refused")
+    for error in errors:
+        output.error(str(error))
+    if errors or any(refused for _, refused in tally.counts.values()):
+        raise typer.Exit(1)
+
+
+class _Tally:
+    """What became of what, by target; targets tell of it from threads of their own."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, delivery: "Delivery") -> None:
+        with self._lock:
+            accepted, refused = self.counts.get(name, (0, 0))
+            self.counts[name] = (accepted + delivery.accepted, refused + len(delivery.refusals))
