@@ -1,0 +1,119 @@
+"""Alertmanager's configuration: taken by amtool, and every alert goes to whom it should."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from tests.deploy.debian import ROOT, run
+from tests.deploy.rules import alerts, firing, load
+
+CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+
+RECEIVERS: Mapping[str, tuple[str, ...]] = {
+    "pagerduty,slack-application": ("ApiErrorRateCritical", "ApiLatencyCritical", "LogpipeFindingCritical"),
+    "slack-application": (
+        "ApiErrorRateRaised",
+        "ApiErrorRateHigh",
+        "ApiLatencyHigh",
+        "CeleryFailuresHigh",
+        "CeleryBacklogHigh",
+        "LogpipeFindingWarning",
+    ),
+    "pagerduty,slack-data": (
+        "DatabaseQueryLatencyCritical",
+        "DatabasePoolExhausted",
+        "DatabaseReplicationLagCritical",
+        "DatabaseDown",
+        "CacheHitRateCritical",
+        "CacheEvictionsCritical",
+        "CacheDown",
+    ),
+    "slack-data": (
+        "DatabaseQueryLatencyHigh",
+        "DatabaseErrorRateHigh",
+        "DatabaseThroughputHigh",
+        "DatabasePoolHigh",
+        "DatabaseReplicationLagHigh",
+        "DatabaseSlowQueries",
+        "CacheHitRateLow",
+        "CacheMissRateHigh",
+        "CacheEvictionsHigh",
+        "CacheMemoryHigh",
+        "CacheConnectionsHigh",
+    ),
+    "pagerduty,slack-operations": (
+        "LogpipeIngestStalled",
+        "LogpipeShipperStalled",
+        "SystemMemoryCritical",
+        "SystemDiskLow",
+        "TargetDown",
+        "ProbeFailed",
+    ),
+    "email": (
+        "LogpipeIngestLag",
+        "LogpipeRejects",
+        "LogpipeGaps",
+        "LogpipeShipperFailing",
+        "LogpipeShipperRefused",
+        "SystemMemoryHigh",
+        "SystemCpuHigh",
+        "CertificateExpiresSoon",
+    ),
+}
+"""Who is to hear of each alert."""
+
+
+def receivers(labels: Mapping[str, str]) -> str:
+    """Who hears of an alert with these labels, by Alertmanager's own tool."""
+    shown = (f"{name}={value}" for name, value in labels.items())
+    return run(
+        "amtool", "prometheus-alertmanager", "config", "routes", "test", f"--config.file={CONFIGURATION}", *shown
+    ).strip()
+
+
+@pytest.mark.real
+def test_amtool_accepts_the_configuration() -> None:
+    """With its templates."""
+    said = run("amtool", "prometheus-alertmanager", "check-config", CONFIGURATION)
+    assert "3 inhibit rules" in said
+    assert "1 templates" in said
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "expected"), [(name, who) for who, names in RECEIVERS.items() for name in names])
+def test_each_alert_goes_to_its_receivers(name: str, expected: str) -> None:
+    """With the labels that Prometheus sends."""
+    assert receivers(firing()[name]) == expected
+
+
+def test_the_table_has_every_alert() -> None:
+    """Each once."""
+    assert sorted(name for names in RECEIVERS.values() for name in names) == sorted(alerts())
+
+
+@pytest.mark.real
+def test_an_alert_of_somebody_else_reaches_somebody() -> None:
+    """A component that no route names goes to e-mail, and wakes somebody if it is critical."""
+    assert receivers({"alertname": "Fire", "component": "kitchen", "severity": "warning"}) == "email"
+    assert receivers({"alertname": "Fire", "component": "kitchen", "severity": "critical"}) == "pagerduty,email"
+
+
+def test_the_document_has_the_same_routes() -> None:
+    """The table of docs/alerts.md, by severity and component."""
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    documented: dict[tuple[str, str], str] = {}
+    for components, critical, warning in re.findall(r"^\| (`.*`) \| (.*) \| (.*) \|$", text, re.MULTILINE):
+        for component in re.findall(r"`(\w+)`", components):
+            documented |= {(component, "critical"): critical, (component, "warning"): warning}
+    for who, names in RECEIVERS.items():
+        for name in names:
+            labels = alerts()[name]["labels"]
+            assert documented[labels["component"], labels["severity"]].replace(", ", ",") == who
+
+
+def test_no_secret_stands_in_the_configuration() -> None:
+    """What is secret comes from files."""
+    text = CONFIGURATION.read_text()
+    assert not re.search(r"(password|api_url|routing_key|service_key|secret|token):", text)
+    assert load(CONFIGURATION)["global"]["smtp_auth_password_file"].startswith("/run/secrets/")
