@@ -44,6 +44,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
     ),
     "pagerduty,slack-operations": (
         "LogpipeIngestStalled",
+        "LogpipeMetricsStale",
         "LogpipeShipperStalled",
         "SystemMemoryCritical",
         "SystemDiskLow",

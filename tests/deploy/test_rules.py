@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from logpipe.store import Store
+from logpipe_shippers.prometheus import exposition
 from tests.commands import call
 from tests.deploy.debian import ROOT, run
 from tests.deploy.rules import PROMETHEUS, RULES, TESTS, alerts, checks, load
@@ -18,6 +21,7 @@ PROGRAMS = {
     *("amtool", "celery", "curl", "df", "du", "journalctl", "logpipe", "openssl", "pg_isready", "promtool", "ps"),
     *("psql", "redis-cli", "systemctl", "top", "--duration"),
 }
+SHIPPING = "logpipe_ship_"
 EACH_ALERT = pytest.mark.parametrize("name", alerts())
 
 
@@ -113,6 +117,38 @@ def test_links_within_the_runbooks_lead_somewhere() -> None:
     """Each names a heading of the page."""
     anchors = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", RUNBOOKS, re.MULTILINE)}
     assert set(re.findall(r"\]\(#([^)]+)\)", RUNBOOKS)) <= anchors
+
+
+def exported(shop: Path) -> dict[str, set[frozenset[str]]]:
+    """The names of logpipe's own metrics, each with the names of its labels where it has values."""
+    with Store.open(shop, read_only=True) as store:
+        families = list(text_string_to_metric_families(exposition(store).decode()))
+    names = {family.name + suffix for family in families for suffix in ("", "_total", "_bucket", "_count")}
+    labels: dict[str, set[frozenset[str]]] = {name: set() for name in names}
+    for sample in (sample for family in families for sample in family.samples):
+        labels.setdefault(sample.name, set()).add(frozenset(sample.labels))
+    return labels
+
+
+def test_rules_and_runbooks_ask_for_metrics_that_logpipe_exports(shop: Path) -> None:
+    """A metric that is renamed would leave its alert silent for ever."""
+    asked = [rule["expr"] for path in RULES for group in load(path)["groups"] for rule in group["rules"]]
+    asked += [line for line in commands() if line.split()[0] not in PROGRAMS]
+    names = set(re.findall(r"(?<![\w:])logpipe_\w+(?!:)\b", "\n".join(asked)))
+    assert len(names) > 8
+    assert {name for name in names if not name.startswith(SHIPPING)} <= set(exported(shop))
+
+
+def test_unit_tests_have_the_labels_that_logpipe_exports(shop: Path) -> None:
+    """A label that is renamed would be gone from its alert."""
+    known = exported(shop)
+    seen = 0
+    for series in (entry["series"] for path in TESTS for test in load(path)["tests"] for entry in test["input_series"]):
+        name, labels = series.partition("{")[::2]
+        if known.get(name):
+            seen += 1
+            assert frozenset(re.findall(r"(\w+)=", labels)) - {"instance"} in known[name], series
+    assert seen > 20
 
 
 def test_the_address_of_the_runbooks_stands_in_one_place() -> None:
