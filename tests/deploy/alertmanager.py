@@ -2,13 +2,10 @@
 
 import json
 import shutil
-import socket
-import subprocess
-import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
@@ -19,10 +16,10 @@ import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
-from tests.deploy.debian import ROOT, program
+from tests.deploy.debian import ROOT
+from tests.deploy.servers import free_port, started
 from tests.shippers.http_server import Answers, serving
 
-DEADLINE_S = 30
 PASSWORD = "the password of the file"
 
 
@@ -63,14 +60,6 @@ class Running:
     def bodies(self, path: str) -> list[dict[str, Any]]:
         """What came to a path of the web server."""
         return [json.loads(got.body) for got in self.web.got if got.path == path]
-
-
-def until(condition: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Wait for a condition, at most for half a minute."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -117,38 +106,12 @@ def configure(folder: Path, web: str, smtp_port: int, missing: str) -> None:
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(configuration))
 
 
-@contextmanager
-def _started(folder: Path) -> Iterator[str]:
-    address = f"127.0.0.1:{free_port()}"
-    command = [
-        program("prometheus-alertmanager", "prometheus-alertmanager"),
+def _started(folder: Path) -> AbstractContextManager[str]:
+    return started(
+        folder,
+        "prometheus-alertmanager",
+        "prometheus-alertmanager",
         f"--config.file={folder / 'alertmanager.yml'}",
         f"--storage.path={folder / 'data'}",
-        f"--web.listen-address={address}",
         "--cluster.listen-address=",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            until(lambda: process.poll() is not None or _ready(address), (folder / "log").read_text)
-            assert process.poll() is None, (folder / "log").read_text()
-            yield f"http://{address}"
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-def _ready(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=10):
-            return True
-    except OSError:
-        return False
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.alertmanager import Running, running, until
+from tests.deploy.alertmanager import Running, running
 from tests.deploy.rules import firing
+from tests.deploy.servers import until
 
 pytestmark = pytest.mark.real
 SOURCE = "http://prometheus.example/graph"

@@ -1,0 +1,54 @@
+"""Servers from Debian's packages, started for a test and ended with it."""
+
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.deploy.debian import program
+
+DEADLINE_S = 30
+
+
+@contextmanager
+def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[str]:
+    """A server of the Prometheus family, at the address that it gets; its log is the file `log` of the folder."""
+    address = f"127.0.0.1:{free_port()}"
+    log = folder / "log"
+    with log.open("wb") as stream:
+        command = [program(name, package), *arguments, f"--web.listen-address={address}"]
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder)
+        try:
+            until(lambda: process.poll() is not None or _ready(address), log.read_text)
+            assert process.poll() is None, log.read_text()
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+def until(condition: Callable[[], bool], what: Callable[[], object]) -> None:
+    """Wait for a condition, at most for half a minute; then say what there is."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=10):
+            return True
+    except OSError:
+        return False
