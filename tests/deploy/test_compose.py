@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import jsonschema
@@ -163,7 +165,22 @@ def test_secrets_are_not_committed(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     told = subprocess.run(["git", "status", "--short", "-uall"], cwd=tmp_path, capture_output=True, text=True)
     assert "smtp_password" not in told.stdout
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
     assert not [line for line in (ROOT / ".dockerignore").read_text().splitlines() if "secrets" in line and "!" in line]
+
+
+def test_the_first_commands_of_the_document_make_what_is_mounted(tmp_path: Path) -> None:
+    """Run in a copy: all files of secrets are there, readable to containers, in a folder for their owner alone."""
+    shutil.copy(EXAMPLE, tmp_path)
+    shutil.copytree(ROOT / "deploy" / "secrets", tmp_path / "deploy" / "secrets")
+    block = re.search(r"^## From a clone.*?\n\n((?: {4}[^\n]*\n)+)", STACK, re.MULTILINE | re.DOTALL)
+    assert block
+    subprocess.run(["bash", "-euc", textwrap.dedent(block[1])], cwd=tmp_path, check=True)
+    assert (tmp_path / ".env").read_text() == EXAMPLE.read_text()
+    for secret in compose()["secrets"].values():
+        assert (tmp_path / secret["file"]).stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "deploy" / "secrets").stat().st_mode & 0o777 == 0o700
+    assert json.loads((tmp_path / "deploy" / "secrets" / "redis_passwords").read_text()) == {}
 
 
 def test_alertmanager_has_the_secrets_that_it_reads() -> None:

@@ -121,7 +121,8 @@ def test_logs_come_in_and_are_analysed_until_the_container_stops(tmp_path: Path)
     (tmp_path / "logs" / "app.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (tmp_path / "ship.toml").write_text(f'[loki.main]\nurl = "http://127.0.0.1:{free_port()}"\n')
     with container(tmp_path, database) as log:
-        until(lambda: (log.read_text().count("findings") > 0) and events(database) == 9, log.read_text)
+        until(lambda: " findings:" in log.read_text(), log.read_text)
+        until(lambda: events(database) == 9, log.read_text)
     assert events(database) == 9
     assert not database.with_name("logs.duckdb.run").exists()
 

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from logpipe_shippers import targets
 from tests.deploy.debian import ROOT, run
 from tests.deploy.rules import load
-from tests.deploy.stack import PROFILES, services
+from tests.deploy.servers import started, until
+from tests.deploy.stack import PROFILES, interpolated, services
 
 DEPLOY = ROOT / "deploy"
 PROMETHEUS = DEPLOY / "prometheus" / "prometheus.yml"
@@ -36,15 +38,50 @@ def targets_of(profile: str) -> dict[str, str]:
     return fixed | {target: group["labels"]["job"] for group in groups for target in group["targets"]}
 
 
+def mounted(folder: Path, profile: str) -> None:
+    """What Prometheus finds beside its configuration."""
+    shutil.copy(PROMETHEUS, folder)
+    shutil.copytree(DEPLOY / "prometheus" / "rules", folder / "rules")
+    shutil.copytree(DEPLOY / "prometheus" / "targets" / profile, folder / "targets")
+
+
 @pytest.mark.real
 @EACH_PROFILE
 def test_promtool_accepts_the_configuration(profile: str, tmp_path: Path) -> None:
     """With the targets of each profile, and all rules."""
-    shutil.copy(PROMETHEUS, tmp_path)
-    shutil.copytree(DEPLOY / "prometheus" / "rules", tmp_path / "rules")
-    shutil.copytree(DEPLOY / "prometheus" / "targets" / profile, tmp_path / "targets")
+    mounted(tmp_path, profile)
     said = run("promtool", "prometheus", "check", "config", "--lint-fatal", tmp_path / PROMETHEUS.name)
     assert "exporters.yml" not in said, "a file of targets is not found"
+
+
+@pytest.mark.real
+def test_a_real_prometheus_knows_each_target_by_its_job_and_instance(tmp_path: Path) -> None:
+    """With the arguments of the stack; what is probed is known by its own address."""
+    mounted(tmp_path, "full")
+    arguments = [interpolated(one) for one in services()["prometheus"]["command"]]
+    kept = [one for one in arguments if one.startswith(("--storage.tsdb.retention", "--enable-feature", "--web.route"))]
+    assert len(kept) == 3
+    command = (f"--config.file={PROMETHEUS.name}", "--storage.tsdb.path=data", *kept)
+    with started(tmp_path, "prometheus", "prometheus", *command) as url:
+        found = until_targets(url, len(targets_of("full")) + 1)
+    by_instance = {one["labels"]["instance"]: one for one in found}
+    probe = by_instance.pop("http://grafana:3000/api/health")
+    asked = "http://blackbox-exporter:9115/probe?module=http&target=http%3A%2F%2Fgrafana%3A3000%2Fapi%2Fhealth"
+    assert probe["scrapeUrl"] == asked
+    assert {instance: one["labels"]["job"] for instance, one in by_instance.items()} == targets_of("full")
+
+
+def until_targets(url: str, number: int) -> list[dict[str, Any]]:
+    """The targets of a Prometheus, once it has so many."""
+    found: list[dict[str, Any]] = []
+
+    def complete() -> bool:
+        with urllib.request.urlopen(f"{url}/api/v1/targets?state=active", timeout=10) as answer:
+            found[:] = json.load(answer)["data"]["activeTargets"]
+        return len(found) >= number
+
+    until(complete, lambda: found)
+    return found
 
 
 def test_prometheus_scrapes_every_quarter_of_a_minute_and_keeps_half_a_month() -> None:
