@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database
+from logpipe.cli.ship_alertmanager import alertmanager
+from logpipe.cli.ship_otlp import otlp
 from logpipe.cli.shipping import Follow
 
 app = typer.Typer(no_args_is_help=True, help="Events and findings to receivers: each with its own cursor and retries.")
@@ -26,3 +28,7 @@ def everything(
     from logpipe_shippers.targets import load
 
     ship(load(config), db, follow=follow)
+
+
+app.command()(alertmanager)
+app.command()(otlp)

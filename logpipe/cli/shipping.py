@@ -1,7 +1,7 @@
 """What the commands of `logpipe ship` share: how a receiver is named, and how targets run."""
 
 import threading
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from logpipe_shippers.delivery.receiver import Access
     from logpipe_shippers.delivery.shipper import Delivery, Shipper
+
+Settings = TypeVar("Settings", bound="Access")
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on as the database grows, until Ctrl-C.")]
 User = Annotated[str | None, typer.Option(help="For basic authentication.", metavar="NAME", show_default=False)]
@@ -43,10 +45,19 @@ def access(
     return Access(url, user, password, token, ca_file)
 
 
+def of_target(kind: "type[Settings]", spoken_to: "Access", **more: Any) -> "Settings":
+    """The settings of a target, which extend how its receiver is spoken to."""
+    from dataclasses import fields
+
+    given: dict[str, Any] = {field.name: getattr(spoken_to, field.name) for field in fields(spoken_to)}
+    return kind(**given, **more)
+
+
 def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
     """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something."""
     from logpipe.cli import output
     from logpipe.cli.interruption import request
+    from logpipe.cli.without_pandas import without_pandas
     from logpipe_shippers.delivery.run import run
 
     stop = threading.Event()
@@ -54,7 +65,8 @@ def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
         request(stop)
         output.note(f"shipping to {', '.join(one.name for one in shippers)}; Ctrl-C ends it")
     tally = _Tally()
-    errors = run(shippers, db, follow=follow, stop=stop, told=tally.add)
+    with without_pandas():  # which would be loaded while the store is open, and others wait for it
+        errors = run(shippers, db, follow=follow, stop=stop, told=tally.add)
     for name, (accepted, refused) in sorted(tally.counts.items()):
         output.note(f"{name}: {accepted:,} taken, {refused:,} refused")
     for error in errors:
@@ -73,4 +85,4 @@ class _Tally:
     def add(self, name: str, delivery: "Delivery") -> None:
         with self._lock:
             accepted, refused = self.counts.get(name, (0, 0))
-            self.counts[name] = (accepted + delivery.accepted, refused + len(delivery.refusals))
+            self.counts[name] = (accepted + delivery.accepted, refused + delivery.refused)

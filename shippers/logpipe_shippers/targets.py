@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from logpipe.errors import SettingError
+from logpipe_shippers import alertmanager, otlp
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.shipper import Shipper
 
 Make = Callable[[str, Mapping[str, Any], str], Shipper[Any]]
 """Of the name of a target, its table and how errors call that."""
 
-KINDS: Mapping[str, Make] = {}
+KINDS: Mapping[str, Make] = {
+    "alertmanager": alertmanager.make,
+    "otlp": otlp.make,
+}
 """What makes a target of each kind."""
 
 

@@ -300,3 +300,13 @@ CREATE TABLE refusals (
     reason VARCHAR NOT NULL,
     refused_at TIMESTAMPTZ NOT NULL
 );
+
+-- Findings that an Alertmanager was told of, and not yet of their end.
+CREATE TABLE alerts_sent (
+    target VARCHAR NOT NULL,
+    finding_id VARCHAR NOT NULL,
+    labels JSON NOT NULL,            -- what it knows the alert by
+    starts_at TIMESTAMPTZ NOT NULL,
+    state VARCHAR NOT NULL,          -- firing; or refused, where it would not have it
+    sent_at TIMESTAMPTZ NOT NULL     -- the first time with these labels
+);

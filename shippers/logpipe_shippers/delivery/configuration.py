@@ -1,7 +1,7 @@
 """Tables of a TOML file as settings of targets: names and types are those of a dataclass, and nothing else is let pass.
 
 A secret `password` is given as `password_file` or `password_env`, so that anybody may see the file itself; or as
-`password` all the same.
+`password` all the same. So is a table of secrets: `headers`, `headers_file` and `headers_env`, which add up.
 """
 
 import difflib
@@ -46,7 +46,11 @@ def settings(kind: type[Settings], table: Mapping[str, Any], where: str) -> Sett
         SettingError: a name that is none, a value of another type, a secret that cannot be read, one that is missing.
     """
     hints = get_type_hints(kind)
-    secrets = {name: name for name, hint in hints.items() if _plain(hint) is Secret}
+    secrets = {
+        name: _secret if _plain(hint) is Secret else _secret_table
+        for name, hint in hints.items()
+        if _plain(hint) is Secret or Secret in get_args(hint)[1:]
+    }
     known = [f"{name}{way}" for name in hints for way in (_SECRET_WAYS if name in secrets else ("",))]
     for name in table:
         if name not in known:
@@ -54,7 +58,9 @@ def settings(kind: type[Settings], table: Mapping[str, Any], where: str) -> Sett
             meant = f"did you mean {near[0]}" if near else f"there are {', '.join(known)}"
             raise SettingError(f"{where} has no setting {name}", remedy=meant, reason="setting_unknown")
     given = {
-        name: _secret(name, table, where) if name in secrets else _value(hints[name], table[name], f"{where} {name}")
+        name: secrets[name](name, table, where)
+        if name in secrets
+        else _value(hints[name], table[name], f"{where} {name}")
         for name in hints
         if (name in table) or (name in secrets and any(f"{name}{way}" in table for way in _SECRET_WAYS))
     }
@@ -74,6 +80,16 @@ def _secret(name: str, table: Mapping[str, Any], where: str) -> Secret:
     if ways[0].endswith("_file"):
         return Secret.from_file(value)
     return Secret.from_variable(value) if ways[0].endswith("_env") else Secret(value)
+
+
+def _secret_table(name: str, table: Mapping[str, Any], where: str) -> dict[str, Secret]:
+    found: dict[str, Secret] = {}
+    for way, read in zip(_SECRET_WAYS, (Secret, Secret.from_file, Secret.from_variable), strict=True):
+        given = _value(Mapping[str, str], table.get(f"{name}{way}", {}), f"{where} {name}{way}")
+        if twice := found.keys() & given.keys():
+            raise SettingError(f"{where} {name} has {min(twice)} twice", remedy="give it once", reason="secret")
+        found |= {key: read(text) for key, text in given.items()}
+    return found
 
 
 def _value(hint: Any, value: Any, name: str) -> Any:

@@ -6,8 +6,8 @@ and never sent again; not you (any other answer), which is the same for whatever
 
 import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -64,13 +64,31 @@ class Access:
     client_key: str | None = None
     timeout_s: float = _TIMEOUT_S
     """For the connection, and for each stretch of silence."""
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    """More of them, as the keys that hosted services ask for."""
+
+
+def said_as_text(answer: httpx.Response) -> str:
+    """Why something was not taken, by a receiver that says so in plain words."""
+    return answer.text
 
 
 class Receiver:
     """A connection that is kept open; a context manager. One thread uses it."""
 
-    def __init__(self, access: Access, path: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        access: Access,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        retried: Collection[int] | None = None,
+        said: Callable[[httpx.Response], str] = said_as_text,
+    ) -> None:
         """`path` is added to the address where that does not end with it.
+
+        `retried` are the statuses that mean not now, where they are not 408, 429 and all from 500; what is left from
+        500 is then a refusal. `said` reads the reason from an answer.
 
         Raises:
             Misconfigured: the address is none of a server.
@@ -79,11 +97,15 @@ class Receiver:
         self.url = _address(access.url, path)
         self.shown = str(self.url.copy_with(username=None, password=None))
         """The address without credentials."""
-        self._secrets = [secret.text for secret in (access.password, access.bearer_token) if secret is not None] + [
+        self._retried = retried
+        self._said = said
+        secrets = (access.password, access.bearer_token, *access.headers.values())
+        self._secrets = [secret.text for secret in secrets if secret is not None] + [
             part for part in (self.url.password,) if part
         ]
+        own = {name: secret.text for name, secret in access.headers.items()}
         self._client = httpx.Client(
-            headers={**_authorization(access), **(headers or {})},
+            headers={**_authorization(access), **(headers or {}), **own},
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
             verify=_tls(access),
             timeout=access.timeout_s,
@@ -101,12 +123,12 @@ class Receiver:
             raise self._unreachable(error) from error
         if answer.is_success:
             return answer
-        said = self._readable(answer.text) or answer.reason_phrase or "no reason given"
-        if answer.status_code in _REJECTS:
-            raise Rejected(answer.status_code, said)
+        said = self._readable(self._said(answer)) or answer.reason_phrase or "no reason given"
         message = f"{self.shown} answered {answer.status_code}: {said}"
-        if answer.status_code in (408, 429) or answer.is_server_error:
+        if self._means_later(answer):
             raise Unavailable(message, _retry_after_s(answer))
+        if answer.status_code in _REJECTS or answer.is_server_error:
+            raise Rejected(answer.status_code, said)
         raise Misconfigured(message, remedy="check the address, the tenant and the credentials")
 
     def close(self) -> None:
@@ -119,6 +141,11 @@ class Receiver:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _means_later(self, answer: httpx.Response) -> bool:
+        if self._retried is not None:
+            return answer.status_code in self._retried
+        return answer.status_code in (408, 429) or answer.is_server_error
 
     def _unreachable(self, error: httpx.RequestError) -> ReceiverError:
         said = self._readable(str(error)) or type(error).__name__

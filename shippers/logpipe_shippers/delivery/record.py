@@ -1,6 +1,6 @@
 """What the store knows of each target: how far it has come, how it fares, and what its receiver would not take."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import duckdb
@@ -20,8 +20,14 @@ def cursor(store: Store, target: str) -> Cursor | None:
     return Cursor(*map(int, rows[0])) if rows else None
 
 
-def settled(store: Store, target: str, delivery: Delivery, reached: Cursor | None = None) -> None:
-    """A batch is done: its counts, its refusals and the cursor behind it, together.
+def settled(
+    store: Store,
+    target: str,
+    delivery: Delivery,
+    reached: Cursor | None = None,
+    also: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+) -> None:
+    """A batch is done: its counts, its refusals, the cursor behind it and what `also` writes, together.
 
     Raises:
         StoreError: the store cannot be written.
@@ -34,7 +40,7 @@ def settled(store: Store, target: str, delivery: Delivery, reached: Cursor | Non
             {
                 "target": target,
                 "accepted": delivery.accepted,
-                "refused": len(delivery.refusals),
+                "refused": delivery.refused,
                 "now": datetime.now(UTC),
             },
         )
@@ -44,6 +50,8 @@ def settled(store: Store, target: str, delivery: Delivery, reached: Cursor | Non
                 [reached.ledger_id, reached.next_pos, target],
             )
         _refused(connection, target, delivery.refusals)
+        if also is not None:
+            also(connection)
 
 
 def failing(store: Store, target: str, error: str, retries: int = 1) -> None:

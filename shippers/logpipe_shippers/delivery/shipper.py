@@ -31,6 +31,13 @@ class Delivery:
     accepted: int
     """Rows that the receiver has."""
     refusals: Sequence[Refusal] = ()
+    unnamed: int = 0
+    """Rows beyond these refusals that the receiver refused without a word on which they were."""
+
+    @property
+    def refused(self) -> int:
+        """Rows that the receiver will never take."""
+        return len(self.refusals) + self.unnamed
 
 
 class Shipper(Protocol[Batch]):
