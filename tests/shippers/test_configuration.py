@@ -19,6 +19,7 @@ class Target:
     every: timedelta = timedelta(seconds=30)
     services: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, Secret] = field(default_factory=dict)
     most: int = 5
     share: float = 0.5
     tls: bool = True
@@ -52,9 +53,26 @@ def test_secrets_come_from_files_and_variables(tmp_path: Path, monkeypatch: pyte
     assert "horse" not in f"{by_file} {by_file.password!r} {by_file.password}"
 
 
+def test_a_table_of_secrets_has_each_from_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The three ways add up, and none is shown."""
+    (tmp_path / "secret").write_text("horse\n")
+    monkeypatch.setenv("LOGPIPE_TEST_SECRET", "battery")
+    target = made(
+        tmp_path,
+        f'url = "u"\nkeys = {{ A = "staple" }}\nkeys_file = {{ B = "{tmp_path / "secret"}" }}\n'
+        'keys_env = { C = "LOGPIPE_TEST_SECRET" }',
+    )
+    assert {name: secret.text for name, secret in target.keys.items()} == {"A": "staple", "B": "horse", "C": "battery"}
+    assert not any(word in str(target) for word in ("staple", "horse", "battery"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('url = "u"\nkeys = { A = "a" }\nkeys_env = { A = "B" }', "[target] keys has A twice; give it once"),
+        ('url = "u"\nkeys_env = { A = "LOGPIPE_NO_SUCH" }', "the variable LOGPIPE_NO_SUCH, which is to hold a secret,"),
+        ('url = "u"\nkeys_file = "x"', "not a table of texts"),
+        ('url = "u"\nkey = { A = "a" }', "[target] has no setting key; did you mean keys"),
         ("", "[target] lacks url"),
         ('url = "u"\npasword_file = "x"', "[target] has no setting pasword_file; did you mean password_file"),
         ('url = "u"\npassword = "a"\npassword_env = "B"', "[target] has password and password_env; give one of them"),

@@ -84,6 +84,26 @@ def test_wrong_credentials_are_one_clear_error_without_them(receiver: Receiver, 
     )
 
 
+def test_headers_of_ones_own_are_sent_and_not_shown(server: Answers) -> None:
+    """They hold the keys of hosted services."""
+    with Receiver(Access(server.url, headers={"X-Key": Secret(PASSWORD)}), "/push", {"X-Tenant": "shop"}) as one:
+        server.say(403, f"no user with {PASSWORD}")
+        with pytest.raises(Misconfigured) as wrong:
+            one.post(b"")
+    assert (server.got[0].headers["X-Key"], server.got[0].headers["X-Tenant"]) == (PASSWORD, "shop")
+    assert PASSWORD not in str(wrong.value)
+
+
+@pytest.mark.parametrize(("status", "refuses"), [(503, False), (500, True), (408, False), (400, True)])
+def test_a_protocol_may_name_what_is_tried_again(server: Answers, status: int, refuses: bool) -> None:
+    """And say how a reason is read; what is left of a server's errors is for good, of a client's waits for somebody."""
+    server.say(status, "so")
+    with Receiver(Access(server.url), "/push", retried={503}, said=lambda answer: f"{answer.text} it is") as one:
+        expected = Rejected if refuses else Unavailable if status == 503 else Misconfigured
+        with pytest.raises(expected, match="so it is"):
+            one.post(b"")
+
+
 def test_a_connection_that_breaks_or_cannot_be_made_is_tried_again(receiver: Receiver, server: Answers) -> None:
     """Neither says anything of what was sent."""
     server.say(0)

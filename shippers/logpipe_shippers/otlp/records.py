@@ -1,7 +1,6 @@
 """An event of the store as a `LogRecord`.
 
-Names are those of OpenTelemetry's semantic conventions; what has none there keeps the one that it has in the store, so
-that a record that comes back as OTLP is the event that it was.
+Names are those of OpenTelemetry's semantic conventions; what has none there keeps the one that it has in the store.
 https://opentelemetry.io/docs/specs/otel/logs/data-model/
 """
 
