@@ -1,8 +1,9 @@
 """Which alerts are sent, and when: labels that stay, ends that are told once, refusals that harm no other."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ from logpipe.store import Store
 from logpipe_analysis import findings, marks
 from logpipe_analysis.finding import Finding
 from logpipe_shippers.alertmanager import Alertmanager, Settings
-from logpipe_shippers.delivery.receiver import Unavailable
+from logpipe_shippers.alertmanager.alert import OWN_LABELS
+from logpipe_shippers.delivery.receiver import Access, Unavailable
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.targets import KINDS
 from tests.shippers.http_server import Answers, serving
@@ -306,3 +308,12 @@ def test_wrong_settings_are_refused(table: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError) as wrong:
         KINDS["alertmanager"]("main", {"url": "http://localhost:9093", **table}, "[alertmanager.main]")
     assert said in str(wrong.value)
+
+
+def test_each_setting_and_label_is_documented() -> None:
+    """Under its name, in the section of this target."""
+    page = (Path(__file__).parents[2] / "docs" / "shipping.md").read_text()
+    section = page.partition("\n## Alertmanager\n")[2].partition("\n## ")[0]
+    own = {one.name for one in fields(Settings)} - {one.name for one in fields(Access)}
+    assert own
+    assert [name for name in (*own, *OWN_LABELS) if f"`{name}`" not in section] == []

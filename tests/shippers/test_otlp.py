@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from logpipe.record import COLUMNS
 from logpipe.store import Store
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.backoff import Backoff
+from logpipe_shippers.delivery.receiver import Access
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.otlp import Otlp, Settings
+from logpipe_shippers.otlp.records import ATTRIBUTES, RESOURCE
 from logpipe_shippers.otlp.target import HALVINGS, MOST_EVENTS
 from logpipe_shippers.targets import KINDS
 from tests.commands import call
@@ -409,3 +412,12 @@ def test_wrong_settings_are_refused() -> None:
     """With what there is instead."""
     with pytest.raises(SettingError, match=r"compression is 'zstd', not one of gzip, none"):
         KINDS["otlp"]("main", {"url": "http://localhost:4318", "compression": "zstd"}, "[otlp.main]")
+
+
+def test_each_setting_and_name_is_documented() -> None:
+    """In the section of this target."""
+    page = (Path(__file__).parents[2] / "docs" / "shipping.md").read_text()
+    section = page.partition("\n## OTLP\n")[2].partition("\n## ")[0]
+    own = {one.name for one in fields(Settings)} - {one.name for one in fields(Access)}
+    assert own
+    assert [name for name in (*own, *ATTRIBUTES.values(), *RESOURCE.values()) if f"`{name}`" not in section] == []
