@@ -21,7 +21,7 @@ from logpipe_shippers.delivery.receiver import Access
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.otlp import Otlp, Settings
 from logpipe_shippers.otlp.records import ATTRIBUTES, RESOURCE
-from logpipe_shippers.otlp.target import HALVINGS, MOST_EVENTS
+from logpipe_shippers.otlp.target import HALVINGS, MOST_BYTES, MOST_EVENTS
 from logpipe_shippers.targets import KINDS
 from tests.commands import call
 from tests.shippers.http_server import Answers, serving
@@ -233,6 +233,12 @@ def test_requests_are_grouped_by_resource_and_scope(tmp_path: Path, server: Answ
 def test_large_events_make_small_batches(tmp_path: Path, server: Answers) -> None:
     """A request has about a megabyte, and a batch what sixteen megabytes of lines hold."""
     db = store_of(tmp_path, 40, message="repeat('x', 600_000)", bytes="600_000")
+    target = Otlp("main", Settings(server.url))
+    with Store.open(db) as store:
+        batch = target.take(store)
+    target.close()
+    assert batch is not None
+    assert 1 < len(batch.rows) * 600_000 <= MOST_BYTES
     assert ship(db, server) == []
     assert counts(db) == (40, 0)
     assert len(server.got) == 40
