@@ -1,23 +1,20 @@
 """A real Alertmanager, and a webhook that gets what it has to tell."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pytest
 
-DEADLINE_S: Final = 30.0
+from tests.deploy.debian import run
+from tests.deploy.servers import started, until
+
+PACKAGE: Final = "prometheus-alertmanager"
 _CONFIGURATION: Final = """
 route: {{receiver: people, group_by: [incident], group_wait: 100ms, group_interval: 200ms, repeat_interval: 1h}}
 receivers:
@@ -31,7 +28,7 @@ class Running:
     """Where it listens, and what people were told."""
 
     url: str
-    told: list[dict[str, Any]] = field(default_factory=list)
+    told: list[dict[str, Any]]
 
     def alerts(self) -> list[dict[str, Any]]:
         """Those that are active, in the order of their names and services."""
@@ -40,66 +37,23 @@ class Running:
 
     def notified(self, number: int) -> list[dict[str, Any]]:
         """So many notifications, as soon as they are there."""
-        until(lambda: len(self.told) >= number)
+        until(lambda: len(self.told) >= number, lambda: self.told)
         return self.told
 
     def amtool(self, *words: str) -> str:
         """What `amtool` says of it."""
-        done = subprocess.run(
-            [program("amtool"), f"--alertmanager.url={self.url}", *words], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for it, but not for ever."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def program(name: str) -> str:
-    """Where one of Debian's programs is; without it a test is skipped, or fails in CI."""
-    found = shutil.which(name)
-    if found:
-        return found
-    message = f"{name} is missing: apt-get install prometheus-alertmanager"
-    if "CI" in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)
+        return run("amtool", PACKAGE, f"--alertmanager.url={self.url}", *words)
 
 
 @contextmanager
 def alertmanager(folder: Path) -> Iterator[Running]:
     """One on a free port, without memory of others."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    running = Running(f"http://127.0.0.1:{port}")
-    with _webhook(running.told) as webhook, (folder / "alertmanager.log").open("wb") as log:
-        (folder / "alertmanager.yml").write_text(_CONFIGURATION.format(port=webhook))
-        arguments = ["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
-        process = subprocess.Popen(
-            [program("prometheus-alertmanager"), *arguments, f"--web.listen-address=127.0.0.1:{port}"],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            until(lambda: _is_ready(running.url))
-            yield running
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/-/ready").is_success
-    except httpx.TransportError:
-        return False
+    told: list[dict[str, Any]] = []
+    arguments = ("--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=")
+    with _webhook(told) as port:
+        (folder / "alertmanager.yml").write_text(_CONFIGURATION.format(port=port))
+        with started(folder, "prometheus-alertmanager", PACKAGE, *arguments) as url:
+            yield Running(url, told)
 
 
 @contextmanager

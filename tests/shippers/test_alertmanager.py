@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from logpipe.store import Store, rollup
 from logpipe_shippers.delivery.backoff import Backoff
 from tests.commands import Done, call
-from tests.shippers.alertmanager_server import Running, alertmanager, until
+from tests.deploy.debian import ROOT, run
+from tests.deploy.servers import until
+from tests.shippers.alertmanager_server import PACKAGE, Running, alertmanager
 from tests.shippers.http_server import serving
 from tests.stores import copied
 
@@ -150,7 +153,7 @@ def test_a_silence_by_label_holds_for_the_findings_of_that_label(db: Path, serve
 def test_a_shipper_that_is_killed_goes_on_with_what_it_had_to_tell(db: Path, server: Running) -> None:
     """What ended while it was dead is resolved when it is back, and what lasts is not told a second time."""
     with _following(db, server.url):
-        until(lambda: len(server.alerts()) == 2)
+        until(lambda: len(server.alerts()) == 2, server.alerts)
     assert ship(db, server.url).returncode == 0
     recover(db)
     with _following(db, server.url):
@@ -198,3 +201,17 @@ def test_a_receiver_that_is_none_is_noticed_before_there_is_a_finding(tmp_path: 
         assert (done.returncode, [request.body for request in answers.got]) == (1, [b"[]"])
     assert "answered 401: who are you" in done.stderr
     assert httpx.URL(answers.url).host in done.stderr
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("severity", "receivers"), [("critical", "pagerduty,slack-application"), ("warning", "slack-application")]
+)
+def test_the_routes_that_are_shipped_find_findings(db: Path, severity: str, receivers: str) -> None:
+    """By the labels that they really have, but for the severity."""
+    with serving() as answers:
+        ship(db, answers.url)
+        labels = orjson.loads(answers.got[0].body)[0]["labels"] | {"severity": severity}
+    config = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+    words = [f"{name}={value}" for name, value in labels.items()]
+    assert run("amtool", PACKAGE, "config", "routes", "test", f"--config.file={config}", *words).strip() == receivers
