@@ -307,13 +307,14 @@ def test_refused_records_are_found_by_halving(tmp_path: Path, server: Answers, c
 
 def test_a_receiver_that_refuses_all_is_not_asked_of_each(tmp_path: Path, server: Answers) -> None:
     """What is left after so many halvings is recorded together, every event with the reason."""
-    db = store_of(tmp_path, MOST_EVENTS)
-    for _ in range(MOST_EVENTS):
+    events = 3 * HALVINGS
+    db = store_of(tmp_path, events)
+    for _ in range(events):
         server.say(400, '{"message": "no logs here"}', Content_Type="application/json")
     done = call("ship", "otlp", "--url", server.url, "--db", str(db))
-    assert (done.returncode, done.stderr) == (1, f"otlp:main: 0 taken, {MOST_EVENTS:,} refused\n")
+    assert (done.returncode, done.stderr) == (1, f"otlp:main: 0 taken, {events:,} refused\n")
     assert len(server.got) == 2 * HALVINGS + 1
-    assert refusals(db) == [(10 * number, "refused with 400: no logs here") for number in range(MOST_EVENTS)]
+    assert refusals(db) == [(10 * number, "refused with 400: no logs here") for number in range(events)]
 
 
 @pytest.mark.parametrize(
