@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # Nothing but Python is assumed: a venv, uv from the index into it, and the locked set by uv.
-$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanning/*.[ch] logpipe/emit/native/*.[ch])
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanning/*.[ch] logpipe/emit/native/*.[ch] shippers/logpipe_shippers/loki/*.[ch])
 	test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; }
 	$(BIN)/uv sync --quiet --locked --all-extras --inexact
 	touch $@
@@ -62,4 +62,4 @@ chaos-emit: $(STAMP) ## the emitter's probes at full size, and servers that log 
 	LOGPIPE_CHAOS_SECONDS=$${LOGPIPE_CHAOS_SECONDS:-60} $(BIN)/pytest -m long -p no:randomly tests/emit
 
 clean: ## remove what the targets made
-	rm -rf .venv logpipe/ingest/scanning/_scanner.so logpipe/emit/_native.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv logpipe/ingest/scanning/_scanner.so logpipe/emit/_native.so shippers/logpipe_shippers/loki/_encoder.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

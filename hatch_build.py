@@ -1,4 +1,4 @@
-"""Compiles what is in C, ingest's scanners and the emitter's extension, when the package is built; also in place.
+"""Compiles what is in C when the package is built: ingest's scanners, Loki's encoder, the emitter's extension; in place.
 
 With the system's C compiler, or, where there is none, with Zig's, which comes as a wheel. The extension needs Python's
 headers; where there are none it is left out, and the emitter does in Python what it can, see docs/emit.md.
@@ -17,6 +17,8 @@ FOLDER = Path("logpipe/ingest/scanning")
 SOURCES = ("scan.c", "json.c", "access.c", "slow.c", "mask.c", "groups.c")
 LIBRARY = FOLDER / "_scanner.so"
 FLAGS = ("-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
+LOKI = Path("shippers/logpipe_shippers/loki")
+ENCODER = LOKI / "_encoder.so"
 EMIT = Path("logpipe/emit")
 EXTENSION = EMIT / "_native.so"
 ZIG = "ziglang==0.15.2"
@@ -35,7 +37,8 @@ class ScannerHook(BuildHookInterface):  # type: ignore[type-arg]
             return
         root = Path(self.root)
         compile_library(root, LIBRARY, [root / FOLDER / source for source in SOURCES], "-std=c11", "-O3")
-        build_data["artifacts"].append(str(LIBRARY))
+        compile_library(root, ENCODER, [root / LOKI / "encode.c"], "-std=c11", "-O3")
+        build_data["artifacts"] += [str(LIBRARY), str(ENCODER)]
         python, abi = "py3", "none"
         headers = Path(sysconfig.get_paths()["include"])
         (root / EXTENSION).unlink(missing_ok=True)

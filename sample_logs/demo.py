@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logpipe("query", DEAREST_MINUTES, "--db", database)
     heading("To Prometheus and Loki")
     logpipe("export", "prometheus", "-o", f"{folder}/prometheus.prom", "--db", database)
-    logpipe("export", "loki", "--since", "1h", "-o", f"{folder}/loki.jsonl", "--db", database)
+    logpipe("ship", "loki", "--since", "1h", "-o", f"{folder}/loki.jsonl", "--db", database)
     for name in ("prometheus.prom", "loki.jsonl"):
         path = folder / name
         print(f"{folder}/{name}: {count_lines(path):,} lines, {path.stat().st_size / 1e6:.1f} MB")

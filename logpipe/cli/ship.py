@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
+from logpipe.cli import ship_loki
 from logpipe.cli.options import DEFAULT_DATABASE, Database
 from logpipe.cli.ship_alertmanager import alertmanager
 from logpipe.cli.ship_otlp import otlp
 from logpipe.cli.shipping import Follow
 
 app = typer.Typer(no_args_is_help=True, help="Events and findings to receivers: each with its own cursor and retries.")
+app.command(name="loki")(ship_loki.loki)
 
 
 @app.command(name="all")

@@ -9,6 +9,7 @@ from logpipe.errors import SettingError
 from logpipe_shippers import alertmanager, otlp
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.shipper import Shipper
+from logpipe_shippers.loki import shipper as loki
 
 Make = Callable[[str, Mapping[str, Any], str], Shipper[Any]]
 """Of the name of a target, its table and how errors call that."""
@@ -16,6 +17,7 @@ Make = Callable[[str, Mapping[str, Any], str], Shipper[Any]]
 KINDS: Mapping[str, Make] = {
     "alertmanager": alertmanager.make,
     "otlp": otlp.make,
+    "loki": loki.target,
 }
 """What makes a target of each kind."""
 

@@ -37,8 +37,8 @@ COMMANDS = [
     ("sources", "--json"),
     ("verify",),
     ("export", "prometheus"),
-    ("export", "loki"),
-    ("export", "loki", "--since", "2h", "--service", "shop"),
+    ("ship", "loki", "-o", "-"),
+    ("ship", "loki", "-o", "-", "--since", "2h", "--service", "shop"),
 ]
 WRONG = [
     ("query", "DELETE FROM events"),

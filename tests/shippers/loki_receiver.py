@@ -1,221 +1,268 @@
-"""A receiver of Loki's push API that refuses what Loki refuses, for tests.
+"""A receiver of Loki's push API that takes and refuses what Loki does, and counts the lines, for tests.
 
-Its rules and messages are those observed on a real Loki with default limits: the content type decides the decoder, a
-value of a wrong type refuses the whole request, a line over a limit refuses its request but not the lines beside it, a
-line an hour behind its stream is refused, and exact duplicates are kept once. Beyond Loki it insists on gzip, on
-metadata names that LogQL can address, and on a `service_name`.
-
-It prints its port. `GET /state` tells what it has; `POST /reset` forgets it.
+A line over a limit refuses its request but not the lines beside it; exact duplicates are kept once. Beyond Loki it
+insists on a `service_name`, and on metadata names that LogQL can address. Told to, it is slow, hangs, breaks off, or
+stores and breaks off before it answers.
 """
 
-import argparse
-import gzip
 import json
-import re
+import socket
+import ssl
+import struct
+import threading
 import time
-import zlib
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
 
-MAX_LINE_BYTES: Final = 262_144
-MAX_METADATA_BYTES: Final = 65_536
-MAX_METADATA_ENTRIES: Final = 128
-MAX_LABELS: Final = 15
-MAX_AGE_S: Final = 7 * 86_400
-MAX_AHEAD_S: Final = 600
-MAX_BEHIND_S: Final = 3_600
-NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+from tests.shippers.loki_protocol import NAME, Entry, Refused, Stream, decode
 
-
-class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of the receiver
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+DAY_S = 86_400
+Line = tuple[str, int, str]
 
 
 @dataclass
-class State:
-    entries: set[tuple[str, int, str]] = field(default_factory=set)
-    metadata: list[dict[str, str]] = field(default_factory=list)
+class Loki:
+    """What it is told, and what it has."""
+
+    max_line_bytes: int = 262_144
+    max_metadata_bytes: int = 65_536
+    max_metadata_entries: int = 128
+    max_labels: int = 15
+    max_age_s: float = 7 * DAY_S
+    max_ahead_s: float = 600
+    max_behind_s: float = 3_600
+    max_request_bytes: int = 4 << 20
+    max_streams: int = 5_000
+    burst_bytes: float = float("inf")
+    """Of a bucket that is filled whenever it was asked in vain, so that no test depends on its speed."""
+    takes_metadata: bool = True
+    tenant: str | None = None
+    authorization: str | None = None
+    troubles: list[str] = field(default_factory=list)
+    """What to do first, one at a request: a status, a status and Retry-After as `429:2`; `drop` and `reset` the
+    connection; `take` the lines and drop it; `slow`; `hang` until `let_go`."""
+    refuses_all: str | None = None
+    """With 400, whatever it is."""
+
+    url: str = ""
+    lines: dict[Line, dict[str, str]] = field(default_factory=dict)
+    """Those it has, with their metadata."""
     newest: dict[str, int] = field(default_factory=dict)
-    accepted: int = 0
     statuses: list[int] = field(default_factory=list)
-    tenants: list[str | None] = field(default_factory=list)
+    kinds: set[tuple[str, str]] = field(default_factory=set)
+    """Content types and encodings."""
+    requested_lines: list[int] = field(default_factory=list)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    hanging: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _tokens: float | None = None
 
+    def texts(self) -> Counter[str]:
+        """The lines without their streams and times."""
+        return Counter(line for _, _, line in list(self.lines))
 
-@dataclass
-class Rules:
-    any_age: bool
-    max_request_bytes: int
-    troubles: list[str]
-    """What to answer first: a status, a status and Retry-After as `429:2`, or `drop`."""
-
-
-def decode(headers: Any, body: bytes, rules: Rules) -> Any:
-    if headers.get("Content-Type", "").split(";")[0].strip() != "application/json":
-        raise Refused(400, "snappy: corrupt input")
-    if headers.get("Content-Encoding") != "gzip":
-        raise Refused(400, f'Content-Encoding "{headers.get("Content-Encoding")}" not supported here')
-    try:
-        text = gzip.decompress(body)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refused(400, str(error)) from error
-    if len(text) > rules.max_request_bytes:
-        raise Refused(413, f"request body too large: {len(text)} bytes, limit: {rules.max_request_bytes}")
-    try:
-        return json.loads(text.decode("utf-8"), parse_constant=_no_constant)
-    except ValueError as error:
-        raise Refused(400, f"loghttp.PushRequest: {error}") from error
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
-
-
-def check_types(request: Any) -> Iterator[tuple[dict[str, str], list[Any]]]:
-    """The streams of a request, once everything in it has the right type."""
-    streams = request.get("streams") if isinstance(request, dict) else None
-    if not isinstance(streams, list):
-        raise Refused(400, "loghttp.PushRequest.Streams: not a list")
-    if not streams:
-        raise Refused(422, "error at least one valid stream is required for ingestion")
-    for stream in streams:
-        labels, values = stream["stream"], stream["values"]
-        check_labels(labels)
-        if not isinstance(values, list):
-            raise Refused(400, "loghttp.PushRequest.Streams: values is not a list")
-        for value in values:
-            check_value(labels, value)
-        yield labels, values
-
-
-def check_labels(labels: Any) -> None:
-    if not isinstance(labels, dict) or not labels:
-        raise Refused(400, "error at least one label pair is required per stream")
-    for name, value in labels.items():
-        if not NAME.fullmatch(name) or not isinstance(value, str) or not value:
-            raise Refused(400, f"couldn't parse labels: {name!r}: {value!r}")
-        if len(name.encode()) > 1024 or len(value.encode()) > 2048:
-            raise Refused(400, f"label too long: {name[:40]!r}")
-    if len(labels) > MAX_LABELS:
-        raise Refused(400, f"entry has {len(labels)} label names; limit {MAX_LABELS}")
-    if "service_name" not in labels:
-        raise Refused(400, "no service_name")
-
-
-def check_value(labels: dict[str, str], value: Any) -> None:
-    texts = value[:2] if isinstance(value, list) else []
-    if len(texts) != 2 or len(value) > 3 or not all(isinstance(text, str) for text in texts):
-        raise Refused(400, "unmarshalerDecoder: Value looks like Number/Boolean/None")
-    if not re.fullmatch(r"\d{1,19}", value[0], re.ASCII) or int(value[0]) >= 2**63:
-        raise Refused(400, f"unmarshalerDecoder: {value[0]!r} is no time in nanoseconds")
-    metadata = value[2] if len(value) == 3 else {}
-    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        raise Refused(400, "unmarshalerDecoder: Value is string, but can't find closing '\"' symbol")
-    if not all(NAME.fullmatch(name) for name in metadata) or labels.keys() & metadata.keys():
-        raise Refused(400, f"metadata names: {sorted(metadata)}")
-
-
-def check_limits(state: State, rules: Rules, stream: str, ns: int, line: str, metadata: dict[str, str]) -> None:
-    size = len(line.encode())
-    if size > MAX_LINE_BYTES:
-        raise Refused(
-            400,
-            f"max entry size '{MAX_LINE_BYTES}' bytes exceeded for stream '{stream}' while adding an entry with length "
-            f"'{size}' bytes",
-        )
-    if len(metadata) > MAX_METADATA_ENTRIES:
-        raise Refused(
-            400, f"stream '{stream}' has too many structured metadata labels: '{len(metadata)}', limit: '128'"
-        )
-    metadata_size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
-    if metadata_size > MAX_METADATA_BYTES:
-        raise Refused(400, f"stream '{stream}' has structured metadata too large: '{metadata_size}' bytes")
-    now = time.time()
-    if not rules.any_age and ns / 1e9 < now - MAX_AGE_S:
-        raise Refused(400, f"entry for stream '{stream}' has timestamp too old: {ns}")
-    if not rules.any_age and ns / 1e9 > now + MAX_AHEAD_S:
-        raise Refused(400, f"entry for stream '{stream}' has timestamp too new: {ns}")
-    if ns < state.newest.get(stream, 0) - MAX_BEHIND_S * 1_000_000_000:
-        raise Refused(400, f"entry with timestamp {ns} ignored, reason: 'entry too far behind', stream: {stream}")
-
-
-def take(state: State, rules: Rules, request: Any) -> None:
-    """Store the acceptable lines; then refuse the request if any line was not."""
-    refused: Refused | None = None
-    for labels, values in list(check_types(request)):
-        stream = json.dumps(labels, sort_keys=True)
-        for ns_text, line, *extra in values:
-            ns, metadata = int(ns_text), extra[0] if extra else {}
+    def take(self, streams: list[Stream]) -> None:
+        """Store what is right; then refuse the request if anything was not."""
+        self._limit_rate(streams)
+        refused: Refused | None = None
+        for stream in streams:
+            if not stream.entries:
+                continue
             try:
-                check_limits(state, rules, stream, ns, line, metadata)
+                self._check_labels(stream.labels)
             except Refused as error:
                 refused = error
                 continue
-            state.newest[stream] = max(ns, state.newest.get(stream, 0))
-            state.entries.add((stream, ns, line))
-            state.metadata.append(metadata)
-            state.accepted += 1
-    if refused is not None:
-        raise refused
+            refused = self._take_stream(stream) or refused
+        if refused is not None:
+            raise refused
+
+    def _take_stream(self, stream: Stream) -> Refused | None:
+        name = json.dumps(stream.labels, sort_keys=True)
+        if name not in self.newest and len(self.newest) >= self.max_streams:
+            raise Refused(429, f"maximum active stream limit exceeded when trying to create stream {name}")
+        refused, behind = None, []
+        for entry in stream.entries:
+            try:
+                self._check(name, entry)
+            except Refused as error:
+                refused = error
+                continue
+            if entry.ns < self.newest.get(name, 0) - self.max_behind_s * 1e9:
+                behind.append(
+                    f"entry with timestamp {entry.ns} ignored, reason: 'entry too far behind, entry timestamp is: "
+                    f"{_text(entry.ns)}, oldest acceptable timestamp is: …',"
+                )
+                continue
+            self.newest[name] = max(entry.ns, self.newest.get(name, 0))
+            self.lines[name, entry.ns, entry.line] = entry.metadata
+        if behind:
+            total = f"total ignored: {len(behind)} out of {len(stream.entries)} for stream: {name}"
+            return Refused(400, "\n".join([*behind[:10], total]))
+        return refused
+
+    def _limit_rate(self, streams: list[Stream]) -> None:
+        entries = [entry for stream in streams for entry in stream.entries]
+        size = sum(
+            len(one.line) + sum(len(name) + len(value) for name, value in one.metadata.items()) for one in entries
+        )
+        have = self.burst_bytes if self._tokens is None else self._tokens
+        if size > have:
+            self._tokens = self.burst_bytes
+            raise Refused(
+                429,
+                "ingestion rate limit exceeded for user fake (limit: 4194304 bytes/sec) while attempting to ingest "
+                f"'{len(entries)}' lines totaling '{size}' bytes",
+            )
+        self._tokens = have - size
+
+    def _check_labels(self, labels: dict[str, str]) -> None:
+        if not any(labels.values()) or "service_name" not in labels:
+            raise Refused(400, "error at least one label pair is required per stream")
+        if len(labels) > self.max_labels:
+            raise Refused(400, f"entry for stream '{labels}' has {len(labels)} label names; limit {self.max_labels}")
+        for name, value in labels.items():
+            if len(name.encode()) > 1024 or len(value.encode()) > 2048:
+                raise Refused(400, f"stream '{name[:40]}' has label value too long")
+
+    def _check(self, stream: str, entry: Entry) -> None:
+        now, seconds = time.time(), entry.ns / 1e9
+        if seconds < now - self.max_age_s:
+            oldest = _text(int((now - self.max_age_s) * 1e9))
+            raise Refused(
+                400,
+                f"entry for stream '{stream}' has timestamp too old: {_text(entry.ns)}, "
+                f"oldest acceptable timestamp is: {oldest}",
+            )
+        if seconds > now + self.max_ahead_s:
+            raise Refused(400, f"entry for stream '{stream}' has timestamp too new: {_text(entry.ns)}")
+        if (size := len(entry.line.encode())) > self.max_line_bytes:
+            raise Refused(
+                400,
+                f"max entry size '{self.max_line_bytes}' bytes exceeded for stream '{stream}' while adding an entry "
+                f"with length '{size}' bytes",
+            )
+        self._check_metadata(stream, entry.metadata)
+
+    def _check_metadata(self, stream: str, metadata: dict[str, str]) -> None:
+        if metadata and not self.takes_metadata:
+            raise Refused(400, f"stream '{stream}' includes structured metadata, but this feature is disallowed.")
+        if len(metadata) > self.max_metadata_entries:
+            raise Refused(
+                400,
+                f"stream '{stream}' has too many structured metadata labels: '{len(metadata)}', "
+                f"limit: '{self.max_metadata_entries}'.",
+            )
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+        if size > self.max_metadata_bytes:
+            raise Refused(
+                400,
+                f"stream '{stream}' has structured metadata too large: '{size}' bytes, "
+                f"limit: '{self.max_metadata_bytes}' bytes.",
+            )
+        if not all(NAME.fullmatch(name) for name in metadata):
+            raise Refused(400, f"metadata names: {sorted(metadata)}")
 
 
-class Handler(BaseHTTPRequestHandler):
+def _text(ns: int) -> str:
+    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def serving(loki: Loki, tls: ssl.SSLContext | None = None) -> Iterator[Loki]:
+    """Serve on a free port of the loopback."""
+
+    class Handler(_Handler):
+        state = loki
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    loki.url = f"{'https' if tls else 'http'}://localhost:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield loki
+    finally:
+        loki.let_go.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away, or was sent away."""
+
+
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    rules: Rules
-    state = State()
+    disable_nagle_algorithm = True
+    state: Loki
 
     def do_POST(self) -> None:
+        loki = self.state
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/reset":
-            Handler.state = State()
-            self._answer(200, "")
-        elif self.path != "/loki/api/v1/push":
-            self._answer(404, "404 page not found")
+        with loki.lock:
+            trouble = loki.troubles.pop(0) if loki.troubles else ""
+        if trouble and trouble[0].isdigit():
+            status, _, retry_after = trouble.partition(":")
+            self._answer(int(status), "not now", {"Retry-After": retry_after} if retry_after else {})
+        elif trouble in ("drop", "reset"):
+            self._break_off(reset=trouble == "reset")
         else:
-            self._push(body)
+            if trouble == "hang":
+                loki.hanging.set()
+                loki.let_go.wait(30)
+            with loki.lock:
+                judged, text = self._judge(body)
+            if trouble == "take":
+                self._break_off(reset=False)
+            else:
+                self._answer(judged, text, {})
 
-    def do_GET(self) -> None:
-        shown = {
-            "entries": [[json.loads(stream), ns, line] for stream, ns, line in sorted(self.state.entries)],
-            "metadata": self.state.metadata,
-            "accepted": self.state.accepted,
-            "statuses": self.state.statuses,
-            "tenants": self.state.tenants,
-        }
-        self._answer(200, json.dumps(shown))
-
-    def _push(self, body: bytes) -> None:
-        self.state.tenants.append(self.headers.get("X-Scope-OrgID"))
-        if self.rules.troubles:
-            self._trouble(self.rules.troubles.pop(0))
-            return
+    def _judge(self, body: bytes) -> tuple[int, str]:
+        loki = self.state
+        loki.kinds.add((self.headers.get("Content-Type", ""), self.headers.get("Content-Encoding", "")))
         try:
-            take(self.state, self.rules, decode(self.headers, body, self.rules))
+            self._let_in(body)
+            streams = decode(self.headers, body)  # type: ignore[arg-type] # a message is as good as a mapping
+            loki.requested_lines.append(sum(len(stream.entries) for stream in streams))
+            loki.take(streams)
         except Refused as error:
-            self._push_answer(error.status, error.reason + "\n")
-        else:
-            self._push_answer(204, "")
+            return error.status, error.reason + "\n"
+        return 204, ""
 
-    def _trouble(self, trouble: str) -> None:
-        if trouble == "drop":
-            self.state.statuses.append(0)
-            self.close_connection = True
-            return
-        status, _, retry_after = trouble.partition(":")
-        headers = {"Retry-After": retry_after} if retry_after else {}
-        self._push_answer(int(status), "not now", headers)
+    def _let_in(self, body: bytes) -> None:
+        loki = self.state
+        if self.path != "/loki/api/v1/push":
+            raise Refused(404, "404 page not found")
+        if loki.authorization is not None and self.headers.get("Authorization") != loki.authorization:
+            raise Refused(401, "Unauthorized")
+        if self.headers.get("X-Scope-OrgID") != loki.tenant:
+            raise Refused(401, "no org id")
+        if loki.refuses_all is not None:
+            raise Refused(400, loki.refuses_all)
+        if len(body) > loki.max_request_bytes:
+            raise Refused(413, "request body too large")
 
-    def _push_answer(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
+    def _break_off(self, *, reset: bool) -> None:
+        self.state.statuses.append(0)
+        self.close_connection = True
+        if reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def _answer(self, status: int, text: str, headers: dict[str, str]) -> None:
         self.state.statuses.append(status)
-        self._answer(status, text, headers)
-
-    def _answer(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
         encoded = text.encode()
         if status != 204:
@@ -226,20 +273,3 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name it overrides
         """Stay quiet."""
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--any-age", action="store_true")
-    parser.add_argument("--max-request-bytes", type=int, default=1_000_000)
-    parser.add_argument("--troubles", default="")
-    arguments = parser.parse_args()
-    troubles = [trouble for trouble in arguments.troubles.split(",") if trouble]
-    Handler.rules = Rules(arguments.any_age, arguments.max_request_bytes, troubles)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)  # noqa: T201 - what the test reads
-    server.serve_forever()
-
-
-if __name__ == "__main__":
-    main()

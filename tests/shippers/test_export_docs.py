@@ -7,7 +7,6 @@ import typer.main
 
 from logpipe.cli.export import app
 from logpipe.store import Store
-from logpipe_shippers.loki.entries import ENVIRONMENT, OMITTED, SERVICE, STREAM
 from logpipe_shippers.prometheus import exposition
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
@@ -21,15 +20,10 @@ def test_each_metric_is_documented(tmp_path: Path) -> None:
     assert [name for _, _, name, _ in types if f"`{name}`" not in PAGE] == []
 
 
-@pytest.mark.parametrize("command", ["prometheus", "loki"])
+@pytest.mark.parametrize("command", ["prometheus"])
 def test_each_option_is_documented(command: str) -> None:
     """Every option of both commands stands in the page."""
     group = typer.main.get_command(app)
     names = [parameter.opts[0] for parameter in group.commands[command].params if parameter.opts[0].startswith("-")]  # type: ignore[attr-defined] # a group's commands, which the base class does not show
     assert names
     assert [name for name in names if name not in PAGE] == []
-
-
-def test_each_name_that_loki_sees_is_documented() -> None:
-    """Labels and our own metadata."""
-    assert [name for name in (SERVICE, ENVIRONMENT, STREAM, OMITTED) if f"`{name}`" not in PAGE] == []

@@ -310,3 +310,13 @@ CREATE TABLE alerts_sent (
     state VARCHAR NOT NULL,          -- firing; or refused, where it would not have it
     sent_at TIMESTAMPTZ NOT NULL     -- the first time with these labels
 );
+
+-- The streams that a target made in its Loki, so that what is sent again goes to the stream that it went to.
+CREATE TABLE loki_streams (
+    target VARCHAR NOT NULL,
+    service VARCHAR NOT NULL,
+    environment VARCHAR,
+    stream VARCHAR,
+    lane INTEGER NOT NULL,           -- 0, or more for lines that came late
+    newest TIMESTAMPTZ NOT NULL      -- the time of its newest line
+);

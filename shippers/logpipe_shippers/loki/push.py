@@ -1,200 +1,128 @@
-"""Pushing payloads to a server: what is tried again, what is passed over, what ends the export.
+"""Bringing bodies to Loki, and finding the lines that it will never take.
 
-A 429, a 5xx and a broken connection are tried again, with exponential back-off and full jitter
-(https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/) or after the time the server names. A 400,
-413 or 422 is an answer to the payload itself: it is recorded, never sent again, and the next payload follows. Any other
-answer is about the request's address or credentials, so it would be the same for every payload, and ends the export.
+Loki answers 400 and keeps the lines of the request that are right. Which ones are wrong is found by sending halves,
+since what is sent again is stored once; where Loki's words say it of all lines at once, they are believed.
 """
 
-import gzip
-import random
 import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Final
 
-import httpx
-
-from logpipe.errors import ReceiverError
-from logpipe_shippers.loki.payloads import Payload
+from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected
+from logpipe_shippers.loki.payloads import HEADERS, Encoded, Part
 
 PUSH_PATH: Final = "/loki/api/v1/push"
+_TOO_LARGE: Final = 413
 
-_REFUSES_THE_PAYLOAD: Final = (400, 413, 422)
-_MAX_REASON_CHARACTERS: Final = 500
-_TIMEOUT_S: Final = 30.0
-_COMPRESSION_LEVEL: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """How often and how long to wait for a server that cannot take a payload now."""
-
-    attempts: int = 8
-    """Of each payload, the first one included."""
-    base_s: float = 0.5
-    """The longest wait after the first attempt; it doubles with each further one."""
-    max_s: float = 30.0
-    """The longest wait, also when the server asks for more."""
-
-    def wait_s(self, attempt: int, retry_after_s: float | None) -> float:
-        """Seconds to wait after the `attempt`-th attempt (from 1) failed."""
-        if retry_after_s is not None:
-            return min(retry_after_s, self.max_s)
-        # Jitter keeps shippers that failed together from coming back together; it needs no secrecy.
-        return random.uniform(0, min(self.max_s, self.base_s * 2 ** (attempt - 1)))  # noqa: S311
+_OLD: Final = re.compile(r"timestamp too old|too far behind|out of order")
+"""Of a line: so each older one of its stream is refused as well."""
+_NEW: Final = re.compile(r"timestamp too new")
+_STREAM: Final = re.compile(r"label names; limit|label name|label value|parse labels|label pair")
+"""Of a stream: so all its lines are refused."""
+_LINE: Final = re.compile(r"max entry size|structured metadata (?:labels|too large)")
+_ALL: Final = re.compile(r"structured metadata, but this feature is disallowed")
+_IGNORED: Final = re.compile(r"total ignored: (\d+) out of (\d+)")
 
 
 @dataclass(slots=True)
-class Refusal:
-    """Payloads that the server refused for the same reason, but for its figures."""
+class Push:
+    """Sends what was encoded; if it breaks off, it goes on with the next body when it is called again."""
 
-    status: int
-    reason: str
-    """What the server said the first time."""
-    payloads: int = 0
-    lines: int = 0
-    """In these payloads, and the most that can be missing: Loki keeps the acceptable lines of a refused payload."""
+    encoded: Encoded
+    bodies: Sequence[Sequence[Part]]
+    done: int = 0
+    """Bodies that need not be sent again."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Entries, as numbers into `Encoded.order`, with their reasons."""
 
-
-class Pusher:
-    """Pushes payloads one after another to one server; a context manager.
-
-    `pushed_lines` counts what the server took, `refusals` what it refused.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        tenant: str | None = None,
-        backoff: Backoff | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def send(self, receiver: Receiver) -> None:
+        """Raises:
+        Unavailable, Misconfigured: Loki takes nothing now.
         """
-        Raises:
-            ReceiverError: `url` is not an HTTP address.
-        """
-        self._url = push_url(url)
-        self._shown_url = str(self._url.copy_with(username=None, password=None))
-        self._backoff = backoff or Backoff()
-        self._sleep = sleep
-        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-        if tenant:
-            headers["X-Scope-OrgID"] = tenant
-        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT_S)
-        self._refusals: dict[tuple[int, str], Refusal] = {}
-        self.pushed_lines = 0
+        for body in self.bodies[self.done :]:
+            if (why := self._post(receiver, body)) is not None:
+                found = dict(self._found(receiver, body, why))
+                self.refused |= found
+            self.done += 1
 
-    @property
-    def refusals(self) -> list[Refusal]:
-        """By reason, the most lines first."""
-        return sorted(self._refusals.values(), key=lambda refusal: -refusal.lines)
-
-    def push(self, payload: Payload) -> bool:
-        """Send `payload`; whether the server took it whole.
-
-        Raises:
-            ReceiverError: the server cannot be reached, cannot take it in all attempts, or refuses the request as such.
-        """
-        body = gzip.compress(payload.body, _COMPRESSION_LEVEL, mtime=0)
-        for attempt in range(1, self._backoff.attempts + 1):
-            answer, trouble = self._send(body)
-            if answer is not None:
-                if answer.is_success:
-                    self.pushed_lines += payload.lines
-                    return True
-                if answer.status_code in _REFUSES_THE_PAYLOAD:
-                    self._record(answer, payload)
-                    return False
-                trouble = f"answered {answer.status_code}: {_reason(answer)}"
-                if answer.status_code != 429 and not answer.is_server_error:
-                    raise ReceiverError(
-                        f"{self._shown_url} {trouble}",
-                        remedy="check the address, the tenant and the credentials; nothing of this payload was taken",
-                        reason="receiver_address",
-                    )
-            if attempt < self._backoff.attempts:
-                self._sleep(self._backoff.wait_s(attempt, None if answer is None else _retry_after_s(answer)))
-        raise ReceiverError(
-            f"{self._shown_url} {trouble}, in each of {self._backoff.attempts} attempts",
-            remedy=f"when it is back, go on with --since {_rfc3339(payload.first_ns)}; "
-            "Loki keeps one copy of a line that is sent twice",
-            reason="receiver_unavailable",
-        )
-
-    def close(self) -> None:
-        self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _send(self, body: bytes) -> tuple[httpx.Response | None, str]:
-        """The answer, or what went wrong on the way."""
+    def _post(self, receiver: Receiver, parts: Sequence[Part]) -> Rejected | None:
+        """Why it was not taken whole; None where it was."""
+        raw = self.encoded.body(parts)
         try:
-            return self._client.post(self._url, content=body), ""
-        except httpx.RequestError as error:
-            return None, f"cannot be reached ({_said(str(error)) or type(error).__name__})"
-
-    def _record(self, answer: httpx.Response, payload: Payload) -> None:
-        reason = _reason(answer)
-        key = (answer.status_code, re.sub(r"\d+", "#", reason)[:60])
-        refusal = self._refusals.setdefault(key, Refusal(answer.status_code, reason))
-        refusal.payloads += 1
-        refusal.lines += payload.lines
-
-
-def push_url(url: str) -> httpx.URL:
-    """The address of the push API: `url` itself where its path ends in `/push`, else with Loki's path added.
-
-    Raises:
-        ReceiverError: `url` is not an HTTP address.
-    """
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        parsed = httpx.URL("")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ReceiverError(
-            f"{url!r} is not the address of a server",
-            remedy="give one as http://localhost:3100",
-            reason="receiver_address",
-        )
-    path = parsed.path.rstrip("/")
-    return parsed if path.endswith("/push") else parsed.copy_with(path=path + PUSH_PATH)
-
-
-def _reason(answer: httpx.Response) -> str:
-    """What the server said, on one line."""
-    return _said(answer.text) or answer.reason_phrase or "no reason given"
-
-
-def _said(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
-
-
-def _retry_after_s(answer: httpx.Response) -> float | None:
-    """Seconds of the Retry-After header, which holds a number or a date (RFC 9110, section 10.2.3)."""
-    value = answer.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}", value, re.ASCII):
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
+            receiver.post(self.encoded.compressed(raw), HEADERS[self.encoded.format])
+        except Rejected as error:
+            if _ALL.search(error.said):
+                raise Misconfigured(
+                    f"{receiver.shown} takes no structured metadata: {error.said}",
+                    remedy="set allow_structured_metadata in its limits_config",
+                    reason="receiver_settings",
+                ) from error
+            return error
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+    def _found(self, receiver: Receiver, parts: Sequence[Part], why: Rejected) -> Iterator[tuple[int, str]]:
+        """The refused entries of a body that was not taken whole."""
+        if why.status != _TOO_LARGE and not _known(why.said):
+            self._ask(receiver, parts[0], why)
+        if len(parts) == 1:
+            yield from self._of_stream(receiver, parts[0], why)
+            return
+        for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
+            if (again := self._post(receiver, half)) is not None:
+                yield from self._found(receiver, half, again)
+
+    def _ask(self, receiver: Receiver, part: Part, why: Rejected) -> None:
+        """Whether Loki takes a request without a line; if not, it is not for the lines that it refuses them.
+
+        Raises:
+            Misconfigured: it does not.
+        """
+        if self._post(receiver, [Part(part.stream, part.begin, part.begin)]) is not None:
+            raise Misconfigured(
+                f"{receiver.shown} refuses whatever it is sent: {why.said}",
+                remedy="check that the address is Loki's, and what is in between",
+            )
+
+    def _of_stream(self, receiver: Receiver, part: Part, why: Rejected) -> Iterator[tuple[int, str]]:
+        """The refused entries of a part that was not taken whole."""
+        if len(part) == 1 or _STREAM.search(why.said) or _all_ignored(part, why):
+            yield from ((entry, str(why.said)) for entry in range(part.begin, part.end))
+            return
+        for end, pattern in ((part.end - 1, _OLD), (part.begin, _NEW)):
+            if not pattern.search(why.said):
+                continue
+            of_end = self._post(receiver, [Part(part.stream, end, end + 1)])
+            if of_end is not None and pattern.search(of_end.said):
+                yield from ((entry, of_end.said) for entry in range(part.begin, part.end))
+                return
+        middle = (part.begin + part.end) // 2
+        for half in (Part(part.stream, part.begin, middle), Part(part.stream, middle, part.end)):
+            if (again := self._post(receiver, [half])) is not None:
+                yield from self._of_stream(receiver, half, again)
 
 
-def _rfc3339(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _known(said: str) -> bool:
+    """Whether these are words about lines or streams."""
+    return any(pattern.search(said) for pattern in (_OLD, _NEW, _STREAM, _LINE))
+
+
+def _all_ignored(part: Part, why: Rejected) -> bool:
+    found = _IGNORED.search(why.said)
+    return found is not None and found[1] == found[2] == str(len(part))
+
+
+def by_reason(reasons: Iterable[str]) -> dict[str, int]:
+    """How often each reason is given, apart from its figures; the first of each stands for all."""
+    ordered = sorted(reasons, key=kind_of)
+    counted = {}
+    for _, same in groupby(ordered, key=kind_of):
+        found = list(same)
+        counted[found[0]] = len(found)
+    return counted
+
+
+def kind_of(reason: str) -> str:
+    """A reason without what differs from line to line."""
+    return re.sub(r"\{.*\}", "{}", re.sub(r"[\d:TZ.+-]*\d[\d:TZ.+-]*", "#", reason))

@@ -1,4 +1,4 @@
-"""How an event looks in Loki: its labels, its line, its metadata, its order."""
+"""How an event looks in Loki: its labels, its time, its line, its metadata."""
 
 import json
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ import pytest
 
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
-from logpipe_shippers.loki import MIN_BATCH_BYTES, Scope, entries, events, payloads, stock
-from logpipe_shippers.loki.entries import MAX_STREAMS
-from logpipe_shippers.loki.payloads import MAX_LINE_BYTES
+from logpipe_shippers.loki import Limits, export, streams
+from logpipe_shippers.loki.export import Scope, bodies, stock
+from tests.shippers.loki_stores import add, add_many
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -22,18 +24,21 @@ def store() -> Iterator[Store]:
 
 
 def insert(store: Store, **columns: object) -> None:
-    row = {"ts": "2026-01-01T00:00:00Z", "severity": 0, "source_id": 3, "source_pos": 14, "bytes": 1} | columns
-    store.execute(f"INSERT INTO events ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
+    add(store, {"ts": BEGIN, "service": None, "message": None} | columns)
 
 
-def streams(store: Store, scope: Scope | None = None) -> list[dict[str, Any]]:
-    bodies = (json.loads(payload.body) for payload in payloads(entries(store, scope or Scope())))
-    return list(chain.from_iterable(body["streams"] for body in bodies))
+def exported(store: Store, scope: Scope | None = None, limits: Limits | None = None) -> list[dict[str, Any]]:
+    made = bodies(store, scope or Scope(), 1_000_000, limits)
+    return list(chain.from_iterable(json.loads(body)["streams"] for body, _ in made))
 
 
-def only(store: Store) -> tuple[dict[str, str], str, str, dict[str, str]]:
+def texts(store: Store, scope: Scope | None = None) -> list[str]:
+    return [line for stream in exported(store, scope) for _, line, _ in stream["values"]]
+
+
+def only(store: Store, limits: Limits | None = None) -> tuple[dict[str, str], str, str, dict[str, str]]:
     """Labels, time, line and metadata of the one event."""
-    [stream] = streams(store)
+    [stream] = exported(store, limits=limits)
     [(ns, line, metadata)] = stream["values"]
     return stream["stream"], ns, line, metadata
 
@@ -61,8 +66,8 @@ def test_labels_are_few_and_the_rest_is_metadata(store: Store) -> None:
         "trace_id": "ab",
         "duration_ms": "1.5",
         "http_status": "200",
-        "source_id": "3",
-        "source_pos": "14",
+        "source_id": "1",
+        "source_pos": "0",
         "order": "7",
         "cart": '{"items":[1]}',
         "vip": "true",
@@ -82,19 +87,17 @@ def test_the_stack_trace_stands_in_the_line_once(store: Store) -> None:
     """Below the message, and not again where the message holds it."""
     trace = "Traceback (most recent call last):\n  …\nKeyError: 'x'"
     insert(store, message="failed", exception_stacktrace=trace)
-    insert(store, message=f"failed\n{trace}", exception_stacktrace=trace, source_pos=15)
-    insert(store, exception_stacktrace=trace, source_pos=16)
-    [stream] = streams(store)
-    assert [line for _, line, _ in stream["values"]] == [f"failed\n{trace}", f"failed\n{trace}", trace]
+    insert(store, message=f"failed\n{trace}", exception_stacktrace=trace)
+    insert(store, exception_stacktrace=trace)
+    assert sorted(texts(store)) == sorted([f"failed\n{trace}", f"failed\n{trace}", trace])
 
 
 def test_a_record_without_a_message_shows_its_query_or_event(store: Store) -> None:
     """The line says the most it can."""
     insert(store, db_statement="SELECT 1", event="database_query")
-    insert(store, event="checkout", source_pos=15)
-    insert(store, source_pos=16)
-    [stream] = streams(store)
-    assert [line for _, line, _ in stream["values"]] == ["SELECT 1", "checkout", ""]
+    insert(store, event="checkout")
+    insert(store)
+    assert sorted(texts(store)) == ["", "SELECT 1", "checkout"]
 
 
 @pytest.mark.parametrize("character", ["x", "é", "😀", "\0"])
@@ -102,15 +105,15 @@ def test_a_long_line_is_cut_and_says_how_long_it_was(store: Store, character: st
     """Within Loki's limit in bytes, on a character's boundary."""
     insert(store, message=character * 400_000)
     _, _, line, _ = only(store)
-    assert len(line.encode()) <= MAX_LINE_BYTES
+    assert Limits().max_line_bytes - 4 < len(line.encode()) <= Limits().max_line_bytes
     assert line.startswith(character * 100)
     assert line.endswith(f"… [cut by logpipe, {len(character.encode()) * 400_000} bytes]")
 
 
 def test_a_line_at_the_limit_is_whole(store: Store) -> None:
     """Not one byte less than Loki takes."""
-    insert(store, message="x" * MAX_LINE_BYTES)
-    assert only(store)[2] == "x" * MAX_LINE_BYTES
+    insert(store, message="x" * Limits().max_line_bytes)
+    assert only(store)[2] == "x" * Limits().max_line_bytes
 
 
 def test_names_become_identifiers_and_hide_nothing(store: Store) -> None:
@@ -134,6 +137,25 @@ def test_what_has_no_room_is_counted(store: Store) -> None:
     assert int(metadata["logpipe_omitted_fields"]) == 500 + 2 - 127
 
 
+def test_metadata_keep_to_the_bytes_that_are_allowed(store: Store) -> None:
+    """Names and values together, in bytes; the smaller ones of a few large ones still find room."""
+    insert(store, attributes=json.dumps({f"key{i}": "é" * 3_000 for i in range(20)} | {"small": "s"}))
+    limits = Limits(max_metadata_bytes=20_000)
+    _, _, _, metadata = only(store, limits)
+    assert 18_000 < sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) <= 20_000
+    assert metadata["small"] == "s"
+    assert metadata["logpipe_omitted_fields"] == str(20 - sum(name.startswith("key") for name in metadata))
+
+
+def test_long_values_are_cut_and_say_so(store: Store) -> None:
+    """Of columns and of attributes, nested or not."""
+    insert(store, http_path="p" * 5_000, attributes=json.dumps({"a": "é" * 5_000, "b": ["x" * 5_000]}))
+    _, _, _, metadata = only(store)
+    assert metadata["http_path"] == "p" * 4_000 + "… [cut by logpipe, 5000 characters]"
+    assert metadata["a"] == "é" * 4_000 + "… [cut by logpipe, 5000 characters]"
+    assert metadata["b"].endswith("… [cut by logpipe, 5004 characters]")
+
+
 def test_attributes_nested_too_deep_stay_text(store: Store) -> None:
     """What cannot be taken apart travels whole."""
     nested = '{"a":' + "[" * 800 + "]" * 800 + "}"
@@ -143,84 +165,42 @@ def test_attributes_nested_too_deep_stay_text(store: Store) -> None:
 
 def test_events_go_out_in_the_order_of_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through all windows, however they came in; each once."""
-    monkeypatch.setattr(events, "WINDOW_EVENTS", 10)
-    store.execute(
-        """
-        INSERT INTO events (ts, service, message, severity, source_id, source_pos, bytes)
-        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + ((i * 7919) % 500) * INTERVAL 13 SECOND, 'web', i::VARCHAR,
-            0, 1, i, 1
-        FROM range(500) AS numbers(i)
-        """
-    )
+    monkeypatch.setattr(export, "WINDOW_EVENTS", 10)
+    add_many(store, 250, source_id=1, since=BEGIN, step=timedelta(seconds=26), message="'a' || n")
+    add_many(store, 250, source_id=2, since=BEGIN + timedelta(seconds=13), step=timedelta(seconds=26))
     with store.transaction() as connection:
         roll_up(connection, "events")
-    found = list(entries(store, Scope()))
-    assert len({entry.line for entry in found}) == len(found) == 500
-    assert [entry.ns for entry in found] == sorted(entry.ns for entry in found)
+    found = [(int(ns), line) for stream in exported(store) for ns, line, _ in stream["values"]]
+    assert len({line for _, line in found}) == len(found) == 500
+    assert found == sorted(found)
 
 
 def test_a_range_takes_its_beginning_and_leaves_its_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two exports of neighbouring ranges give each event once."""
-    monkeypatch.setattr(events, "WINDOW_EVENTS", 2)
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
-    for minute in range(10):
-        insert(store, ts=begin + timedelta(minutes=minute), service="web", message=str(minute))
+    monkeypatch.setattr(export, "WINDOW_EVENTS", 2)
+    add_many(store, 10, since=BEGIN, step=timedelta(minutes=1), message="n::VARCHAR")
     with store.transaction() as connection:
         roll_up(connection, "events")
-    middle = begin + timedelta(minutes=4)
+    middle = BEGIN + timedelta(minutes=4)
     early, late = Scope(until=middle), Scope(since=middle)
-    assert [entry.line for entry in entries(store, early)] == list("0123")
-    assert [entry.line for entry in entries(store, late)] == list("456789")
+    assert texts(store, early) == list("0123")
+    assert texts(store, late) == list("456789")
     assert (stock(store, early).events, stock(store, late).events) == (4, 6)
 
 
-def test_repeats_are_told_apart_and_always_alike(store: Store) -> None:
-    """Loki drops a line that repeats another of its time, so repeats are a nanosecond apart, each time alike."""
-    for position, message in enumerate(["tick", "tick", "tock", "tick"]):
-        insert(store, message=message, source_pos=position)
-    found = [(entry.line, entry.ns % 1000) for entry in entries(store, Scope())]
-    assert found == [("tick", 0), ("tick", 1), ("tock", 0), ("tick", 2)]
-    insert(store, message="tick", source_pos=9)
-    assert [(entry.line, entry.ns % 1000) for entry in entries(store, Scope())] == [*found, ("tick", 3)]
-
-
-def test_streams_are_bounded(store: Store) -> None:
+def test_streams_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the bound the service is `other`, and its name is metadata."""
-    store.execute(
-        """
-        INSERT INTO events (ts, service, message, severity, source_id, source_pos, bytes)
-        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + i * INTERVAL 1 SECOND, 's' || i, 'm', 0, 1, i, 1
-        FROM range(?) AS numbers(i)
-        """,
-        [MAX_STREAMS + 5],
-    )
-    found = streams(store)
-    assert len(found) == MAX_STREAMS + 1
-    assert found[-1]["stream"] == {"service_name": "other"}
-    assert [metadata["service"] for _, _, metadata in found[-1]["values"]] == [
-        f"s{i}" for i in range(MAX_STREAMS, MAX_STREAMS + 5)
-    ]
+    monkeypatch.setattr(streams, "MAX_STREAMS", 20)
+    add(store, *({"ts": BEGIN + timedelta(seconds=i), "service": f"s{i}"} for i in range(25)))
+    found = exported(store)
+    assert len(found) == 21
+    others = [stream for stream in found if stream["stream"] == {"service_name": "other"}]
+    assert [metadata["service"] for _, _, metadata in others[0]["values"]] == [f"s{i}" for i in range(20, 25)]
+    assert all("service" not in value[2] for stream in found[:20] for value in stream["values"])
 
 
-def test_batches_are_filled_and_never_over(store: Store) -> None:
-    """The size is that of the encoded payload; a payload ends only where the next line would not fit."""
-    store.execute(
-        """
-        INSERT INTO events (ts, service, message, severity, source_id, source_pos, bytes)
-        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' + i * INTERVAL 1 SECOND, 's' || (i % 50), 'line "' || i || '"',
-            0, 1, i, 1
-        FROM range(20_000) AS numbers(i)
-        """
-    )
-    made = list(payloads(entries(store, Scope()), MIN_BATCH_BYTES))
-    assert sum(payload.lines for payload in made) == 20_000
-    sizes = [len(payload.body) for payload in made]
-    assert len(sizes) > 3
-    assert max(sizes) <= MIN_BATCH_BYTES
-    assert min(sizes[:-1]) > MIN_BATCH_BYTES - 1_000
-
-
-def test_small_batches_are_refused(store: Store) -> None:
-    """A batch must hold one entry at its largest."""
-    with pytest.raises(ValueError, match="the least is 262144"):
-        list(payloads([], 1000))
+def test_a_label_that_is_too_long_stands_whole_in_the_metadata(store: Store) -> None:
+    """And its beginning is the label."""
+    insert(store, service="s" * 300, message="hello")
+    labels, _, _, metadata = only(store)
+    assert (labels["service_name"], metadata["service"]) == ("s" * 200, "s" * 300)

@@ -1,0 +1,90 @@
+"""How a Loki is shipped to; limits are Loki's defaults, see `limits_config` of its configuration."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from logpipe.errors import SettingError
+from logpipe_shippers.delivery.receiver import Access
+from logpipe_shippers.delivery.secrets import Secret
+
+FORMATS: Final = ("protobuf", "json")
+_MOST_METADATA_ENTRIES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What Loki takes; of a Loki that was told otherwise, say the same here."""
+
+    max_age: timedelta = timedelta(days=7)
+    """An older line is refused (`reject_old_samples_max_age`)."""
+    max_ahead: timedelta = timedelta(minutes=10)
+    """A line that is further in the future is refused (`creation_grace_period`)."""
+    max_behind: timedelta = timedelta(hours=1)
+    """A line that is further behind the newest one of its stream goes to another stream (half of `max_chunk_age`)."""
+    max_line_bytes: int = 262_144
+    """A longer line is cut and says so (`max_line_size`)."""
+    max_metadata_bytes: int = 65_536
+    """Names and values of a line; what has no room is counted (`max_structured_metadata_size`)."""
+    max_metadata_entries: int = 128
+    """The same (`max_structured_metadata_entries_count`)."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("max_line_bytes", 256, 1 << 30),
+            ("max_metadata_bytes", 256, 1 << 30),
+            ("max_metadata_entries", 2, _MOST_METADATA_ENTRIES),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise SettingError(
+                    f"{name} is {getattr(self, name)}, not from {least} to {most}", reason="setting_value"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LokiSettings(Limits):
+    """A target of the kind `loki`."""
+
+    url: str
+    tenant: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    bearer_token: Secret | None = None
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    timeout_s: float = 30.0
+    format: str = "protobuf"
+    """`protobuf`, compressed with snappy, or `json`, with gzip."""
+    since: timedelta = timedelta(days=7)
+    """So far back a new target begins."""
+    services: tuple[str, ...] = ()
+    """Only theirs; of all where empty."""
+    interval: timedelta = timedelta(seconds=1)
+    """Between looks for something new."""
+    batch_events: int = 20_000
+    """Read, sent and settled together, at most."""
+    batch_bytes: int = 1_000_000
+    """Of a request before compression, at most, but for a longer line alone."""
+
+    def __post_init__(self) -> None:
+        super(LokiSettings, self).__post_init__()
+        if self.format not in FORMATS:
+            raise SettingError(f"format is {self.format!r}, not {' or '.join(FORMATS)}", reason="setting_value")
+        for name in ("batch_events", "batch_bytes"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} is {getattr(self, name)}, not 1 or more", reason="setting_value")
+
+    @property
+    def access(self) -> Access:
+        """How its receiver is spoken to."""
+        return Access(
+            self.url,
+            self.user,
+            self.password,
+            self.bearer_token,
+            self.ca_file,
+            self.client_certificate,
+            self.client_key,
+            self.timeout_s,
+        )

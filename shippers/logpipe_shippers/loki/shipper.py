@@ -1,0 +1,143 @@
+"""The target: events to a Loki, in the order in which they came into the store, each once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from logpipe.store import Store
+from logpipe_shippers.delivery import backlog, configuration, record
+from logpipe_shippers.delivery.backlog import Cursor, Slice
+from logpipe_shippers.delivery.receiver import Receiver
+from logpipe_shippers.delivery.shipper import Delivery, Refusal
+from logpipe_shippers.loki import repeats
+from logpipe_shippers.loki.lines import Lines, lines
+from logpipe_shippers.loki.push import PUSH_PATH, Push
+from logpipe_shippers.loki.rows import RAW, read
+from logpipe_shippers.loki.settings import LokiSettings
+from logpipe_shippers.loki.streams import Streams
+
+_MOST_BYTES: Final = 16 << 20
+"""Of logs that are read at a time, about."""
+_SIZES: Final = """
+SELECT first(bytes ORDER BY ledger_id), first(events ORDER BY ledger_id), sum(events) FILTER (so_far <= ?2)
+FROM (
+    SELECT ledger_id, events, to_pos - from_pos AS bytes, sum(to_pos - from_pos) OVER (ORDER BY ledger_id) AS so_far
+    FROM ledger
+    WHERE ledger_id > ?1 AND to_pos > from_pos
+    QUALIFY row_number() OVER (ORDER BY ledger_id) <= 1000
+)
+"""
+
+
+@dataclass(slots=True)
+class LokiBatch:
+    """Some of the backlog."""
+
+    lines: Lines | None
+    """None where there are no events."""
+    end: Cursor
+    push: Push | None = field(default=None)
+    """How far it was brought."""
+
+
+class LokiShipper:
+    """A `Shipper` of batches of events."""
+
+    def __init__(self, name: str, settings: LokiSettings, since: datetime | None = None) -> None:
+        """`since` is where a new target begins, if not as the settings say.
+
+        Raises:
+            Misconfigured, SettingError: the address, a certificate or the credentials are none.
+        """
+        self.name = f"loki:{name}"
+        self.interval_s = settings.interval.total_seconds()
+        self._settings = settings
+        self._since = since
+        self._beginning: Cursor | None = None
+        tenant = {"X-Scope-OrgID": settings.tenant} if settings.tenant else None
+        self._receiver = Receiver(settings.access, PUSH_PATH, tenant)
+
+    def take(self, store: Store) -> LokiBatch | None:
+        return self._after(store, self._begun(store), Streams.of(store, self.name))
+
+    def send(self, batch: LokiBatch) -> Delivery:
+        if batch.lines is None:
+            return Delivery(0)
+        if batch.push is None:
+            encoded = batch.lines.encode(self._settings, self._settings.format)
+            batch.push = Push(encoded, list(encoded.parts(self._settings.batch_bytes)))
+        batch.push.send(self._receiver)
+        order = batch.push.encoded.order
+        reasons = batch.lines.refusals | {int(order[entry]): why for entry, why in batch.push.refused.items()}
+        refusals = [batch.lines.refusal(row, why) for row, why in sorted(reasons.items())]
+        return Delivery(len(order) - len(batch.push.refused), refusals)
+
+    def settle(self, store: Store, batch: LokiBatch, delivery: Delivery) -> None:
+        after = batch.lines.assigned.after if batch.lines is not None else None
+        record.settled(
+            store,
+            self.name,
+            delivery,
+            batch.end,
+            also=None if after is None else lambda connection: after.write(connection, self.name),
+        )
+
+    def close(self) -> None:
+        self._receiver.close()
+
+    def preview(self, store: Store) -> Iterator[tuple[int, list[Refusal]]]:
+        """What would be sent and refused, batch by batch; nothing is sent, and nothing written down.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        cursor = self._begun(store)
+        streams = Streams.of(store, self.name)
+        while (batch := self._after(store, cursor, streams)) is not None:
+            if (found := batch.lines) is not None:
+                yield (
+                    len(found.rows) - len(found.refusals),
+                    [found.refusal(row, why) for row, why in sorted(found.refusals.items())],
+                )
+                streams = found.assigned.after
+            cursor = batch.end
+
+    def _begun(self, store: Store) -> Cursor:
+        """Where the target stands; the beginning of a new one is looked for once."""
+        if (stands := record.cursor(store, self.name)) is not None:
+            return stands
+        if self._beginning is None:
+            since = self._since or datetime.now(UTC) - self._settings.since
+            self._beginning = backlog.beginning(store, since)
+        return self._beginning
+
+    def _after(self, store: Store, cursor: Cursor, streams: Streams) -> LokiBatch | None:
+        part = backlog.next_slice(store, cursor, self._most(store, cursor))
+        if part is None:
+            return None
+        return LokiBatch(self._lines(store, cursor, part, streams), part.end)
+
+    def _lines(self, store: Store, cursor: Cursor, part: Slice, streams: Streams) -> Lines | None:
+        services = self._settings.services
+        rows = read(store, part.events(RAW), services, after=cursor.ledger_id) if part.ranges else None
+        if rows is None:
+            return None
+        repeated = repeats.numbers(rows, repeats.earlier(store, rows, cursor, part, services))
+        return lines(rows, repeated, streams, self._settings, now=datetime.now(UTC))
+
+    def _most(self, store: Store, cursor: Cursor) -> int:
+        """Events to read at a time: as many as the settings say, but fewer where they are large."""
+        [(first_bytes, first_events, within)] = store.execute(_SIZES, [cursor.ledger_id, _MOST_BYTES])
+        if within is None:
+            within = first_events * _MOST_BYTES / first_bytes if first_bytes else self._settings.batch_events
+        return max(1, min(self._settings.batch_events, int(within)))
+
+
+def target(name: str, table: Mapping[str, Any], where: str) -> LokiShipper:
+    """Of a table `[loki.NAME]`.
+
+    Raises:
+        SettingError: it holds what is no setting.
+    """
+    return LokiShipper(name, configuration.settings(LokiSettings, table, where))
