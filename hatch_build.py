@@ -1,4 +1,4 @@
-"""Compiles what is in C when the package is built: ingest's scanners, Loki's encoder, the emitter's extension; in place.
+"""Compiles what is in C when the package is built, in place: ingest's library, Loki's encoder, the emitter's extension.
 
 With the system's C compiler, or, where there is none, with Zig's, which comes as a wheel. The extension needs Python's
 headers; where there are none it is left out, and the emitter does in Python what it can, see docs/emit.md.

@@ -20,6 +20,8 @@ from logpipe_shippers.delivery.secrets import Secret
 
 _TIMEOUT_S: Final = 30.0
 _MAX_REASON_CHARACTERS: Final = 500
+_TAIL_CHARACTERS: Final = 150
+"""Of these for the end, where Loki says how many lines it means."""
 _REJECTS: Final = (400, 413, 422)
 
 
@@ -31,6 +33,8 @@ class Unavailable(ReceiverError):  # noqa: N818 - a state
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+        self.progressed = False
+        """Whether it took some of the batch since it was last tried, so that its trouble is a new one."""
 
 
 class Misconfigured(ReceiverError):  # noqa: N818 - a state
@@ -160,7 +164,9 @@ class Receiver:
         text = " ".join("".join(part if part.isprintable() else " " for part in text).split())
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text if len(text) <= _MAX_REASON_CHARACTERS else f"{text[:_MAX_REASON_CHARACTERS]}…"
+        if len(text) <= _MAX_REASON_CHARACTERS:
+            return text
+        return f"{text[: _MAX_REASON_CHARACTERS - _TAIL_CHARACTERS]} … {text[-_TAIL_CHARACTERS:]}"
 
 
 def _address(url: str, path: str) -> httpx.URL:

@@ -101,6 +101,8 @@ class _Worker(Generic[Batch]):
     def _failed(self, error: LogpipeError) -> float:
         """Say so; seconds to wait. A wrong setting is tried as rarely as can be: somebody has to mend it first."""
         asked = error.wait_s if isinstance(error, Unavailable) else None
+        if isinstance(error, Unavailable) and error.progressed:
+            self.backoff.succeeded()
         wait_s = self.backoff.failed(self.backoff.max_s if isinstance(error, Misconfigured) else asked)
         if self.backoff.failures % _SAID_EVERY == 1:
             _log.warning("%s: %s", self.shipper.name, error)

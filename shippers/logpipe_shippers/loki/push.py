@@ -5,12 +5,11 @@ since what is sent again is stored once; where Loki's words say it of all lines 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Final
 
-from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected
+from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected, Unavailable
 from logpipe_shippers.loki.payloads import HEADERS, Encoded, Part
 
 PUSH_PATH: Final = "/loki/api/v1/push"
@@ -31,21 +30,39 @@ class Push:
     """Sends what was encoded; if it breaks off, it goes on with the next body when it is called again."""
 
     encoded: Encoded
-    bodies: Sequence[Sequence[Part]]
-    done: int = 0
-    """Bodies that need not be sent again."""
+    todo: list[list[Part]]
+    """Bodies that are not known to be settled, the next one last."""
     refused: dict[int, str] = field(default_factory=dict)
     """Entries, as numbers into `Encoded.order`, with their reasons."""
+
+    @classmethod
+    def of(cls, encoded: Encoded, batch_bytes: int) -> "Push":
+        """All of them, in their order."""
+        return cls(encoded, list(encoded.parts(batch_bytes))[::-1])
 
     def send(self, receiver: Receiver) -> None:
         """Raises:
         Unavailable, Misconfigured: Loki takes nothing now.
         """
-        for body in self.bodies[self.done :]:
-            if (why := self._post(receiver, body)) is not None:
-                found = dict(self._found(receiver, body, why))
-                self.refused |= found
-            self.done += 1
+        progressed = False
+        try:
+            while self.todo:
+                self._step(receiver, self.todo[-1])
+                progressed = True
+        except Unavailable as error:
+            error.progressed = progressed
+            raise
+
+    def _step(self, receiver: Receiver, parts: list[Part]) -> None:
+        """Settle the next body, or put parts of it in its place."""
+        refused: list[tuple[int, str]] = []
+        rest: list[list[Part]] = []
+        if (why := self._post(receiver, parts)) is not None:
+            if why.status != _TOO_LARGE and not _known(why.said):
+                self._ask(receiver, parts[0], why)
+            refused, rest = self._judged(receiver, parts, why)
+        self.todo[-1:] = rest[::-1]
+        self.refused |= dict(refused)
 
     def _post(self, receiver: Receiver, parts: Sequence[Part]) -> Rejected | None:
         """Why it was not taken whole; None where it was."""
@@ -62,17 +79,6 @@ class Push:
             return error
         return None
 
-    def _found(self, receiver: Receiver, parts: Sequence[Part], why: Rejected) -> Iterator[tuple[int, str]]:
-        """The refused entries of a body that was not taken whole."""
-        if why.status != _TOO_LARGE and not _known(why.said):
-            self._ask(receiver, parts[0], why)
-        if len(parts) == 1:
-            yield from self._of_stream(receiver, parts[0], why)
-            return
-        for half in (parts[: len(parts) // 2], parts[len(parts) // 2 :]):
-            if (again := self._post(receiver, half)) is not None:
-                yield from self._found(receiver, half, again)
-
     def _ask(self, receiver: Receiver, part: Part, why: Rejected) -> None:
         """Whether Loki takes a request without a line; if not, it is not for the lines that it refuses them.
 
@@ -85,42 +91,42 @@ class Push:
                 remedy="check that the address is Loki's, and what is in between",
             )
 
-    def _of_stream(self, receiver: Receiver, part: Part, why: Rejected) -> Iterator[tuple[int, str]]:
-        """The refused entries of a part that was not taken whole."""
-        if len(part) == 1 or _STREAM.search(why.said) or _all_ignored(part, why):
-            yield from ((entry, str(why.said)) for entry in range(part.begin, part.end))
-            return
-        for end, pattern in ((part.end - 1, _OLD), (part.begin, _NEW)):
-            if not pattern.search(why.said):
-                continue
-            of_end = self._post(receiver, [Part(part.stream, end, end + 1)])
-            if of_end is not None and pattern.search(of_end.said):
-                yield from ((entry, of_end.said) for entry in range(part.begin, part.end))
-                return
+    def _judged(
+        self, receiver: Receiver, parts: list[Part], why: Rejected
+    ) -> tuple[list[tuple[int, str]], list[list[Part]]]:
+        """Of a body that was not taken whole: entries that are known to be refused, and bodies to send instead."""
+        if len(parts) > 1:
+            middle = len(parts) // 2
+            return [], [parts[:middle], parts[middle:]]
+        [part] = parts
+        if len(part) == 1 or _STREAM.search(_unquoted(why.said)) or _all_ignored(part, why):
+            return _each(part, why), []
+        for entry, pattern in ((part.end - 1, _OLD), (part.begin, _NEW)):
+            if pattern.search(_unquoted(why.said)):
+                of_entry = self._post(receiver, [Part(part.stream, entry, entry + 1)])
+                if of_entry is not None and pattern.search(_unquoted(of_entry.said)):
+                    return _each(part, of_entry), []
         middle = (part.begin + part.end) // 2
-        for half in (Part(part.stream, part.begin, middle), Part(part.stream, middle, part.end)):
-            if (again := self._post(receiver, [half])) is not None:
-                yield from self._of_stream(receiver, half, again)
+        return [], [[Part(part.stream, part.begin, middle)], [Part(part.stream, middle, part.end)]]
+
+
+def _each(part: Part, why: Rejected) -> list[tuple[int, str]]:
+    return [(entry, why.said) for entry in range(part.begin, part.end)]
+
+
+def _unquoted(said: str) -> str:
+    """Loki's own words, without the labels that it quotes."""
+    return re.sub(r"\{.*\}", "{}", said)
 
 
 def _known(said: str) -> bool:
     """Whether these are words about lines or streams."""
-    return any(pattern.search(said) for pattern in (_OLD, _NEW, _STREAM, _LINE))
+    return any(pattern.search(_unquoted(said)) for pattern in (_OLD, _NEW, _STREAM, _LINE))
 
 
 def _all_ignored(part: Part, why: Rejected) -> bool:
     found = _IGNORED.search(why.said)
     return found is not None and found[1] == found[2] == str(len(part))
-
-
-def by_reason(reasons: Iterable[str]) -> dict[str, int]:
-    """How often each reason is given, apart from its figures; the first of each stands for all."""
-    ordered = sorted(reasons, key=kind_of)
-    counted = {}
-    for _, same in groupby(ordered, key=kind_of):
-        found = list(same)
-        counted[found[0]] = len(found)
-    return counted
 
 
 def kind_of(reason: str) -> str:

@@ -66,7 +66,7 @@ class LokiShipper:
             return Delivery(0)
         if batch.push is None:
             encoded = batch.lines.encode(self._settings, self._settings.format)
-            batch.push = Push(encoded, list(encoded.parts(self._settings.batch_bytes)))
+            batch.push = Push.of(encoded, self._settings.batch_bytes)
         batch.push.send(self._receiver)
         order = batch.push.encoded.order
         reasons = batch.lines.refusals | {int(order[entry]): why for entry, why in batch.push.refused.items()}
