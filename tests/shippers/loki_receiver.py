@@ -44,7 +44,7 @@ class Loki:
     authorization: str | None = None
     troubles: list[str] = field(default_factory=list)
     """What to do first, one at a request: a status, a status and Retry-After as `429:2`; `drop` and `reset` the
-    connection; `take` the lines and drop it; `slow`; `hang` until `let_go`."""
+    connection; `take` the lines and drop it; `slow` answers in pieces; `hang` until `let_go`."""
     refuses_all: str | None = None
     """With 400, whatever it is."""
 
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             if trouble == "take":
                 self._break_off(reset=False)
             else:
-                self._answer(judged, text, {})
+                self._answer(judged, text, {}, slow=trouble == "slow")
 
     def _judge(self, body: bytes) -> tuple[int, str]:
         loki = self.state
@@ -259,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-    def _answer(self, status: int, text: str, headers: dict[str, str]) -> None:
+    def _answer(self, status: int, text: str, headers: dict[str, str], *, slow: bool = False) -> None:
         self.state.statuses.append(status)
         self.send_response(status)
         for name, value in headers.items():
@@ -267,6 +267,11 @@ class _Handler(BaseHTTPRequestHandler):
         encoded = text.encode()
         if status != 204:
             self.send_header("Content-Length", str(len(encoded)))
+        if slow:
+            self.wfile.write(self._headers_buffer[0][:5])  # type: ignore[attr-defined] # of the base class
+            self._headers_buffer[0] = self._headers_buffer[0][5:]  # type: ignore[attr-defined]
+            self.wfile.flush()
+            self.state.let_go.wait(0.1)
         self.end_headers()
         if status != 204:
             self.wfile.write(encoded)

@@ -163,7 +163,7 @@ def test_what_is_read_late_is_taken_though_it_is_behind(db: Path, loki: Loki) ->
 
 
 @pytest.mark.parametrize(
-    "trouble", ["429:1", "503", "500", "408", "drop", "reset", "take", "429:Thu, 01 Jan 1970 00:00:00 GMT"]
+    "trouble", ["429:1", "503", "500", "408", "drop", "reset", "take", "slow", "429:Thu, 01 Jan 1970 00:00:00 GMT"]
 )
 def test_a_server_in_trouble_is_asked_again(db: Path, loki: Loki, trouble: str) -> None:
     """Until it takes the lines; those that it has already are there once, and no body is sent again that it took."""
