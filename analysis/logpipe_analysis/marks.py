@@ -1,5 +1,9 @@
-"""What people say of findings: not to hear of one again, that one is dealt with, a note. Later runs keep to it."""
+"""What people say of findings: not to hear of one again, that one is dealt with or somebody at it, a note.
 
+Later runs keep to it.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -7,7 +11,7 @@ from typing import Literal
 from logpipe.store import Store
 from logpipe_analysis.finding import Finding
 
-Action = Literal["mute", "unmute", "resolve", "note"]
+Action = Literal["mute", "unmute", "resolve", "acknowledge", "note"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IN_FORCE = """
@@ -34,7 +38,7 @@ class Mark:
 
     action: Action
     text: str | None
-    """The reason, or the note."""
+    """The reason, the note, or who acknowledged."""
     until: datetime | None
     """The end of a mute; None where it has none."""
     made_at: datetime
@@ -61,6 +65,13 @@ def in_force(store: Store, now: datetime) -> InForce:
     muted = store.execute(_IN_FORCE, [now])
     resolved = store.execute("SELECT DISTINCT finding_id FROM finding_marks WHERE action = 'resolve'")
     return InForce(frozenset(row[0] for row in muted), frozenset(row[0] for row in resolved))
+
+
+def acknowledged(store: Store) -> Mapping[str, str | None]:
+    """The findings that somebody said to be at, with who it was, where that was said last."""
+    return dict(
+        store.execute("SELECT finding_id, text FROM finding_marks WHERE action = 'acknowledge' ORDER BY made_at")
+    )
 
 
 def of(store: Store, finding: Finding) -> tuple[Mark, ...]:
@@ -99,6 +110,14 @@ def resolve(store: Store, finding: Finding, reason: str | None, now: datetime) -
         "(SELECT max(minute) + INTERVAL 1 MINUTE FROM rollup_minute WHERE minute < '9999-01-01'))) "
         "WHERE finding_id = $finding_id",
     )  # fmt: skip
+
+
+def acknowledge(store: Store, finding: Finding, by: str | None, now: datetime) -> bool:
+    """Say that somebody is at it, so that nobody else is called; returns whether there was something to be at."""
+    if finding.status != "open":
+        return False
+    _say(store, finding, Mark("acknowledge", by, None, now), None)
+    return True
 
 
 def note(store: Store, finding: Finding, text: str, now: datetime) -> None:

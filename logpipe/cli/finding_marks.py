@@ -1,4 +1,4 @@
-"""`logpipe findings mute|unmute|resolve|note`: what people say of a finding, kept by later runs."""
+"""`logpipe findings mute|unmute|resolve|ack|note`: what people say of a finding, kept by later runs."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,6 +70,23 @@ def resolve(marked_id: MarkedId, reason: Reason = None, db: Database = DEFAULT_D
         for finding in found:
             marks.resolve(store, finding, reason, datetime.now(UTC))
     output.note(f"resolved: {_named(found, marked_id)}")
+
+
+def ack(
+    finding_id: FindingId,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who is at it, or what is done.", metavar="TEXT", show_default=False)
+    ] = None,
+    db: Database = DEFAULT_DATABASE,
+) -> None:
+    """Say that somebody is at it: channels are told, and nobody else is called. What is resolved needs none."""
+    from logpipe.cli import output
+    from logpipe_analysis import marks
+
+    with _finding(db, finding_id) as (store, finding):
+        was_open = marks.acknowledge(store, finding, by, datetime.now(UTC))
+    said = "acknowledged" if was_open else f"{finding.status}, and needs nobody"
+    output.note(f"{said}: {output.one_line(finding.title)}")
 
 
 def note(

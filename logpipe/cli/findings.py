@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from logpipe.cli.finding_marks import mute, note, resolve, unmute
+from logpipe.cli.finding_marks import ack, mute, note, resolve, unmute
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json, known_service
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ app = typer.Typer(help="What was found.")
 app.command()(mute)
 app.command()(unmute)
 app.command()(resolve)
+app.command()(ack)
 app.command()(note)
 
 

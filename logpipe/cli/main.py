@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import emit, export, findings, formats, patterns, rejects, rollup, ship
+from logpipe.cli import emit, export, findings, formats, notify, patterns, rejects, rollup, ship
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
@@ -110,6 +110,7 @@ app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
 app.add_typer(export.app, name="export")
 app.add_typer(findings.app, name="findings")
+app.add_typer(notify.app, name="notify")
 app.add_typer(patterns.app, name="patterns")
 app.add_typer(rejects.app, name="rejects")
 app.add_typer(rollup.app, name="rollup")

@@ -1,12 +1,13 @@
-"""The targets of a configuration file: tables `[KIND.NAME]`, as `[loki.main]`."""
+"""The targets of a configuration file: tables `[KIND.NAME]`, as `[loki.main]`, and routes to those that are people."""
 
 import difflib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from logpipe.errors import SettingError
-from logpipe_shippers import alertmanager, otlp
+from logpipe_shippers import alertmanager, notify, otlp
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.shipper import Shipper
 from logpipe_shippers.loki import shipper as loki
@@ -18,6 +19,7 @@ KINDS: Mapping[str, Make] = {
     "alertmanager": alertmanager.make,
     "otlp": otlp.make,
     "loki": loki.target,
+    "notify": notify.make,
 }
 """What makes a target of each kind."""
 
@@ -28,9 +30,13 @@ def load(path: str | Path) -> list[Shipper[Any]]:
     Raises:
         SettingError: the file cannot be read, names no target, or says what is no setting of one.
     """
+    found = configuration.read(path)
+    routing = notify.routing(found, path)
+    kinds: Mapping[str, Make] = {**KINDS, "notify": partial(notify.make, routing=routing)}
     made = [
-        KINDS[kind](name, table, f"{path}: [{kind}.{name}]")
-        for kind, tables in configuration.read(path).items()
+        kinds[kind](name, table, f"{path}: [{kind}.{name}]")
+        for kind, tables in found.items()
+        if kind != notify.ROUTES
         for name, table in _named(kind, tables, path).items()
     ]
     if not made:

@@ -246,8 +246,8 @@ CREATE UNIQUE INDEX rollbacks_once ON rollbacks (service, coalesce(environment, 
 CREATE TABLE finding_marks (
     finding_id VARCHAR NOT NULL,
     fingerprint VARCHAR NOT NULL,
-    action VARCHAR NOT NULL,         -- mute, unmute, resolve, note
-    text VARCHAR,                    -- the reason, or the note
+    action VARCHAR NOT NULL,         -- mute, unmute, resolve, acknowledge, note
+    text VARCHAR,                    -- the reason, the note, or who acknowledged
     until TIMESTAMPTZ,               -- the end of a mute; NULL where it has none
     made_at TIMESTAMPTZ NOT NULL
 );
@@ -319,4 +319,18 @@ CREATE TABLE loki_streams (
     stream VARCHAR,
     lane INTEGER NOT NULL,           -- 0, or more for lines that came late
     newest TIMESTAMPTZ NOT NULL      -- the time of its newest line
+);
+
+-- What people were told: a row a message, written before it is sent. Those of one problem share a thread.
+CREATE TABLE notifications (
+    target VARCHAR NOT NULL,         -- the channel, as notify:oncall
+    thread VARCHAR NOT NULL,
+    number INTEGER NOT NULL,         -- 1 for the first of its thread
+    group_key VARCHAR NOT NULL,      -- the incident, service or finding that it is of; or held, for what is beyond the limit
+    said VARCHAR NOT NULL,           -- problem, update, acknowledged, resolved
+    finding_ids VARCHAR[] NOT NULL,  -- all that the thread has told of
+    severity VARCHAR NOT NULL,       -- the worst of them
+    title VARCHAR NOT NULL,          -- of the first message
+    due_at TIMESTAMPTZ NOT NULL,
+    sent_at TIMESTAMPTZ              -- NULL where it is not known whether it was
 );

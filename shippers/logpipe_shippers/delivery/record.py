@@ -27,7 +27,7 @@ def settled(
     reached: Cursor | None = None,
     also: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> None:
-    """A batch is done: its counts, its refusals and the cursor behind it, together, and what `also` writes.
+    """A batch is done: its counts, its refusals, the cursor behind it and what `also` writes, together.
 
     Raises:
         StoreError: the store cannot be written.

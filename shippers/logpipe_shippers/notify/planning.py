@@ -1,0 +1,216 @@
+"""What a channel is to be told next, if anything."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from logpipe_analysis.finding import SEVERITIES, Finding, Severity
+from logpipe_shippers.notify.routing import Routing, Step
+from logpipe_shippers.notify.settings import Settings
+from logpipe_shippers.notify.told import HELD, Planned, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Whose turn it is."""
+
+    name: str
+    settings: Settings
+    routing: Routing
+
+    @property
+    def target(self) -> str:
+        return f"notify:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What there is to tell, and what was told."""
+
+    now: datetime
+    findings: Sequence[Finding]
+    """Those that are open."""
+    incidents: Mapping[str, str]
+    """Of each finding that is in one."""
+    threads: Sequence[Thread]
+    """Of all channels."""
+    acknowledged: frozenset[str]
+    """Findings that somebody said to be at."""
+    fingerprints: Mapping[str, frozenset[str]]
+    """Of each thread of this channel."""
+    messages_within_an_hour: int
+
+    def is_acknowledged(self, finding_id: str) -> bool:
+        """It, or another that some channel was told of in the same thread."""
+        return finding_id in self.acknowledged or any(
+            finding_id in one.finding_ids and self.acknowledged.intersection(one.finding_ids) for one in self.threads
+        )
+
+
+def due(channel: Channel, situation: Situation) -> Planned | None:
+    """The next message, the worst problem first; None where there is nothing to be said now."""
+    own = [one for one in situation.threads if one.target == channel.target and not one.resolved]
+    members = _by_thread(channel, situation, own)
+    quiet = channel.settings.is_quiet(situation.now)
+    plans = [*_of_threads(channel, situation, own, members), *_of_new(channel, situation, own, members)]
+    allowed = [one for one in plans if not quiet or one.severity == "critical"]
+    return min(allowed, key=_turn, default=None)
+
+
+def is_wanted(channel: Channel, situation: Situation, finding: Finding) -> bool:
+    """Whether routes lead a finding to a channel now: at once, or because nobody has acknowledged it."""
+    return any(
+        channel.name in route.match.to or channel.name in _escalated(situation, finding, route.match.to, route.steps)
+        for route in channel.routing.of(finding)
+    )
+
+
+def is_direct(channel: Channel, finding: Finding) -> bool:
+    """Whether it goes to the channel without escalation."""
+    return any(channel.name in route.match.to for route in channel.routing.of(finding))
+
+
+def worst(findings: Sequence[Finding]) -> Severity:
+    """The severity of the worst of them."""
+    return max((one.severity for one in findings), key=SEVERITIES.index)
+
+
+def _escalated(situation: Situation, finding: Finding, first: Sequence[str], steps: Sequence[Step]) -> set[str]:
+    targets = {f"notify:{name}" for name in first}
+    threads = [one for one in situation.threads if one.target in targets]
+    told = [one.begun_at for one in threads if finding.finding_id in one.finding_ids]
+    if not told or situation.is_acknowledged(finding.finding_id):
+        return set()
+    waited = situation.now - min(told)
+    return {name for step in steps if waited >= step.after for name in step.to}
+
+
+def _by_thread(channel: Channel, situation: Situation, own: Sequence[Thread]) -> dict[str, list[Finding]]:
+    """Open findings by the thread that tells of them or is to do so; those of no thread by the empty one."""
+    members: dict[str, list[Finding]] = {name: [] for name in ("", *(one.thread for one in own))}
+    for finding in situation.findings:
+        thread = next((one for one in own if finding.finding_id in one.finding_ids), None)
+        if thread is None and not is_wanted(channel, situation, finding):
+            continue
+        thread = thread or next((one for one in own if _joins(channel, situation, finding, one)), None)
+        members[thread.thread if thread else ""].append(finding)
+    return members
+
+
+def _joins(channel: Channel, situation: Situation, finding: Finding, thread: Thread) -> bool:
+    """Whether a finding that was not told of is of a thread's problem: of its group, or of an incident in it."""
+    if thread.group_key == _key(channel, situation, finding):
+        return True
+    incident = situation.incidents.get(finding.finding_id)
+    together = {situation.incidents.get(each) for each in thread.finding_ids}
+    return channel.settings.group == "incident" and incident is not None and incident in together
+
+
+def _key(channel: Channel, situation: Situation, finding: Finding) -> str:
+    if channel.settings.group == "finding":
+        return f"finding {finding.finding_id}"
+    incident = situation.incidents.get(finding.finding_id)
+    if channel.settings.group == "incident" and incident is not None:
+        return f"incident {incident}"
+    return " ".join(part for part in ("service", finding.service, finding.environment) if part)
+
+
+def _of_threads(
+    channel: Channel, situation: Situation, own: Sequence[Thread], members: Mapping[str, Sequence[Finding]]
+) -> Iterator[Planned]:
+    for thread in own:
+        now_open = members[thread.thread]
+        if not now_open:
+            yield _next(thread, "resolved", (), thread.severity)
+        elif not thread.acknowledged and situation.acknowledged.intersection(thread.finding_ids):
+            yield _next(thread, "acknowledged", (), thread.severity)
+        elif _has_grown(thread, now_open) and _may_say_more(channel, situation, thread, now_open):
+            severity = max(thread.severity, worst(now_open), key=SEVERITIES.index)
+            yield _next(thread, "update", now_open, severity)
+
+
+def _has_grown(thread: Thread, now_open: Sequence[Finding]) -> bool:
+    return _rises(thread, now_open) or any(one.finding_id not in thread.finding_ids for one in now_open)
+
+
+def _rises(thread: Thread, now_open: Sequence[Finding]) -> bool:
+    return SEVERITIES.index(worst(now_open)) > SEVERITIES.index(thread.severity)
+
+
+def _may_say_more(channel: Channel, situation: Situation, thread: Thread, now_open: Sequence[Finding]) -> bool:
+    if thread.group_key != HELD and _is_limited(channel, situation):
+        return False
+    urgent = _rises(thread, now_open) and worst(now_open) == "critical"
+    return urgent or situation.now - thread.last_at >= channel.settings.update_every
+
+
+def _of_new(
+    channel: Channel, situation: Situation, own: Sequence[Thread], members: Mapping[str, Sequence[Finding]]
+) -> Iterator[Planned]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in members[""]:
+        groups.setdefault(_key(channel, situation, finding), []).append(finding)
+    groups = {key: group for key, group in groups.items() if not _cools(channel, situation, group)}
+    if channel.settings.is_quiet(situation.now):
+        groups = {key: group for key, group in groups.items() if worst(group) == "critical"}
+    if groups and _is_limited(channel, situation):
+        yield from _held(channel, situation, own, members, [one for group in groups.values() for one in group])
+    else:
+        for key, group in groups.items():
+            yield _first(channel, situation, key, group)
+
+
+def _held(
+    channel: Channel,
+    situation: Situation,
+    own: Sequence[Thread],
+    members: Mapping[str, Sequence[Finding]],
+    beyond: Sequence[Finding],
+) -> Iterator[Planned]:
+    """What the limit lets pass no more is one problem, which counts them."""
+    thread = next((one for one in own if one.group_key == HELD), None)
+    if thread is None:
+        yield _first(channel, situation, HELD, beyond)
+    elif members[thread.thread]:
+        everything = [*members[thread.thread], *beyond]
+        if _may_say_more(channel, situation, thread, everything):
+            yield _next(thread, "update", everything, max(thread.severity, worst(everything), key=SEVERITIES.index))
+
+
+def _cools(channel: Channel, situation: Situation, group: Sequence[Finding]) -> bool:
+    """Whether the channel has just heard the end of all this, and of nothing less severe."""
+    return all(any(_is_past(channel, situation, one, thread) for thread in situation.threads) for one in group)
+
+
+def _is_past(channel: Channel, situation: Situation, finding: Finding, thread: Thread) -> bool:
+    return (
+        thread.resolved
+        and thread.target == channel.target
+        and situation.now - thread.last_at < channel.settings.cool_down
+        and finding.fingerprint in situation.fingerprints.get(thread.thread, frozenset())
+        and SEVERITIES.index(finding.severity) <= SEVERITIES.index(thread.severity)
+    )
+
+
+def _is_limited(channel: Channel, situation: Situation) -> bool:
+    return situation.messages_within_an_hour >= channel.settings.messages_per_hour
+
+
+def _first(channel: Channel, situation: Situation, key: str, group: Sequence[Finding]) -> Planned:
+    begun = f"{channel.target} {key} {situation.now.isoformat()}".encode()
+    thread = hashlib.blake2b(begun, digest_size=8).hexdigest()
+    return Planned(thread, 1, key, "problem", tuple(one.finding_id for one in group), worst(group))
+
+
+def _next(
+    thread: Thread, said: Literal["update", "acknowledged", "resolved"], group: Sequence[Finding], severity: Severity
+) -> Planned:
+    ids = dict.fromkeys((*thread.finding_ids, *(one.finding_id for one in group)))
+    return Planned(thread.thread, thread.messages + 1, thread.group_key, said, tuple(ids), severity, thread.title)
+
+
+def _turn(planned: Planned) -> tuple[bool, int]:
+    """Problems before all else, the worst first; findings come in the order of their onsets."""
+    return planned.said not in ("problem", "update"), -SEVERITIES.index(planned.severity)
