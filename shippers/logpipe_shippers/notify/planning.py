@@ -1,6 +1,6 @@
 """What a channel is to be told next, if anything."""
 
-import hashlib
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,7 +159,7 @@ def _of_new(
         yield from _held(channel, situation, own, members, [one for group in groups.values() for one in group])
     else:
         for key, group in groups.items():
-            yield _first(channel, situation, key, group)
+            yield _first(key, group)
 
 
 def _held(
@@ -172,7 +172,7 @@ def _held(
     """What the limit lets pass no more is one problem, which counts them."""
     thread = next((one for one in own if one.group_key == HELD), None)
     if thread is None:
-        yield _first(channel, situation, HELD, beyond)
+        yield _first(HELD, beyond)
     elif members[thread.thread]:
         everything = [*members[thread.thread], *beyond]
         if _may_say_more(channel, situation, thread, everything):
@@ -198,10 +198,8 @@ def _is_limited(channel: Channel, situation: Situation) -> bool:
     return situation.messages_within_an_hour >= channel.settings.messages_per_hour
 
 
-def _first(channel: Channel, situation: Situation, key: str, group: Sequence[Finding]) -> Planned:
-    begun = f"{channel.target} {key} {situation.now.isoformat()}".encode()
-    thread = hashlib.blake2b(begun, digest_size=8).hexdigest()
-    return Planned(thread, 1, key, "problem", tuple(one.finding_id for one in group), worst(group))
+def _first(key: str, group: Sequence[Finding]) -> Planned:
+    return Planned(secrets.token_hex(8), 1, key, "problem", tuple(one.finding_id for one in group), worst(group))
 
 
 def _next(

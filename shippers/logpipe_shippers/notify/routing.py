@@ -118,7 +118,9 @@ def _route(table: Mapping[str, Any], names: Collection[str], where: str) -> Rout
         )
     plain = {name: _listed(name, value) for name, value in table.items() if name not in (_GOES_ON, _STEPS)}
     match = _made(Match, plain, where)
-    made = tuple(_made(Step, one, f"{where} {_STEPS}") for one in steps)
+    made = tuple(
+        _made(Step, {name: _listed(name, value) for name, value in one.items()}, f"{where} {_STEPS}") for one in steps
+    )
     _check_names([*match.to, *(name for step in made for name in step.to)], names, where)
     return Route(match, made, goes_on)
 
@@ -134,7 +136,7 @@ def _made(kind: Any, table: Mapping[str, Any], where: str) -> Any:
 
 def _listed(name: str, value: Any) -> Any:
     """One pattern, or one channel, may stand without its brackets."""
-    return [value] if isinstance(value, str) and name != "severity" else value
+    return [value] if isinstance(value, str) and name not in ("severity", "after") else value
 
 
 def _check_names(used: Sequence[str], names: Collection[str], where: str) -> None:
