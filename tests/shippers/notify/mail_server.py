@@ -27,13 +27,15 @@ class Mails:
     unknown: tuple[str, ...] = ()
     """Recipients that it refuses."""
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_RCPT(  # noqa: N802 - its name in aiosmtpd
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
         if address in self.unknown:
             return "550 no such user here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
         if self.answers:
             return self.answers.pop(0)
         mail = message_from_bytes(envelope.content, policy=policy.default)
@@ -44,7 +46,7 @@ class Mails:
 
 
 class _Implicit(Controller):
-    """TLS from the start; the usual controller tries its own port with the context of a server, which is no client's."""
+    """TLS from the start; the usual controller tries its port with the context of a server, which is no client's."""
 
     def _trigger_server(self) -> None:
         with socket.create_connection((self.hostname, self.port), 5):

@@ -41,7 +41,7 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 def test_a_problem_is_one_thread(people: People) -> None:
-    """By its subject, and by references to its first message; as text and as HTML, in which nothing of a log is markup."""
+    """By its subject, and by references to its first message; as text and as HTML, where nothing of a log is markup."""
     with mail_server() as mails:
         people.configure(
             to("smtp+plain", mails.port, query="from=logpipe@example.org&to=ada@example.org,bob@example.org")

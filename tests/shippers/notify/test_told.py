@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from logpipe_analysis import findings, marks
+from logpipe_analysis.finding import Finding
 from logpipe_shippers.delivery.receiver import Unavailable
 from tests.shippers.http_server import Answers
 from tests.shippers.notify.people import START, People, a_finding, posted
@@ -37,7 +38,7 @@ def test_a_problem_is_told_once_and_its_end_once(people: People, server: Answers
 
 
 def test_a_message_says_what_a_person_needs_at_three(people: People, server: Answers) -> None:
-    """What, since when, how much against usual, where, the first line, the next command; in the zone that is asked for."""
+    """What, since when, how much against usual, where, the first line, the next command; in the zone of the channel."""
     people.configure(team(server, 'time_zone = "Europe/Berlin"\nlink = "https://logs.example.org/"'))
     people.find(a_finding("aaaa2222", "critical"))
     people.tell()
@@ -228,7 +229,7 @@ to = ["team", "pager"]
     ],
 )
 def test_the_first_route_that_matches_wins(
-    people: People, server: Answers, finding: findings.Finding, pager: int, chat: int
+    people: People, server: Answers, finding: Finding, pager: int, chat: int
 ) -> None:
     """Unless it goes on; what no route matches goes to nobody."""
     people.configure(team(server) + team(server, name="pager") + ROUTES)
@@ -296,7 +297,7 @@ def test_a_channel_that_is_down_escalates_all_the_same(people: People, server: A
 
 
 def test_a_kill_between_sending_and_writing_repeats_one_message_as_what_it_was(people: People, server: Answers) -> None:
-    """Same thread, same number, same key; nothing else is told again, and what has come to it meanwhile is told next."""
+    """Same thread, same number, same key; nothing else is told again, and what has come meanwhile is told next."""
     people.configure(team(server, 'update_every = "0s"'))
     people.find(a_finding("aaaa2222"), a_finding("bbbb2222", service="worker"))
     channel = people.channels["team"]

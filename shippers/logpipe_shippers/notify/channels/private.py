@@ -6,6 +6,7 @@ import httpx
 
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.receiver import Access, Receiver
+from logpipe_shippers.notify.channels.unlogged import unlogged
 from logpipe_shippers.notify.settings import Settings
 
 
@@ -32,5 +33,10 @@ class PrivateReceiver(Receiver):
         super().__init__(Access(url, ca_file=settings.ca_file, timeout_s=settings.timeout_s), "", headers)
         path, query = parsed.path.strip("/"), parsed.query.decode()
         self.shown = f"{parsed.scheme}://{parsed.netloc.decode()}{'/***' if path or query else ''}"
-        pieces = (url, parsed.raw_path.decode(), path, query, parsed.password, *path.split("/"), *secrets)
+        values = (value for _, value in parsed.params.multi_items())
+        pieces = (url, parsed.raw_path.decode(), path, query, parsed.password, *values, *path.split("/"), *secrets)
         self._secrets = sorted({piece for piece in pieces if len(piece) > 3}, key=len, reverse=True)
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        with unlogged():
+            return super().post(body, headers)

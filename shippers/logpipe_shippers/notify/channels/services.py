@@ -1,15 +1,12 @@
 """Whatever Apprise reaches, by its URLs: https://github.com/caronc/apprise/wiki"""
 
-import logging
 import re
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.receiver import Unavailable
+from logpipe_shippers.notify.channels.unlogged import unlogged
 from logpipe_shippers.notify.message import Message
 from logpipe_shippers.notify.settings import Settings
 
@@ -33,7 +30,7 @@ class Service:
             reverse=True,
         )
         self._service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, secure_logging=True))
-        with _quietly():
+        with unlogged():
             known = self._service.add(settings.url.text)
         if not known:
             raise SettingError(
@@ -45,7 +42,7 @@ class Service:
     def send(self, message: Message) -> None:
         """Apprise says only that it failed, so whatever it was is tried again; why, where it logs that."""
         kind = "success" if message.said == "resolved" else _KINDS[message.severity]
-        with _quietly() as said:
+        with unlogged() as said:
             taken = self._service.notify(body=message.text, title=message.title, notify_type=kind, body_format="text")
         if not taken:
             raise Unavailable(f"Apprise could not reach {self._scheme}:// ({self._reason(said)})")
@@ -58,27 +55,6 @@ class Service:
         for secret in self._secrets:
             reason = reason.replace(secret, "***")
         return reason[:_MAX_REASON]
-
-
-@contextmanager
-def _quietly() -> Iterator[list[str]]:
-    """Takes what Apprise logs in this thread, which may hold the URL, out of the log of the program."""
-    said: list[str] = []
-    thread = threading.get_ident()
-
-    def keep(record: logging.LogRecord) -> bool:
-        if record.thread != thread:
-            return True
-        if record.levelno >= logging.WARNING:
-            said.append(" ".join(record.getMessage().split()))
-        return False
-
-    logger = logging.getLogger("apprise")
-    logger.addFilter(keep)
-    try:
-        yield said
-    finally:
-        logger.removeFilter(keep)
 
 
 def _apprise() -> Any:
