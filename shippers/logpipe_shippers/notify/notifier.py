@@ -65,8 +65,11 @@ class Notifier:
         """The next message, written down before it is sent; first of all one that may not have been sent."""
         now = self._clock()
         planned = told.unsent(store, self.name)
-        if planned is not None:
+        if planned is not None and _still_holds(store, planned):
             return Batch(planned, self._composed(store, planned, now))
+        if planned is not None:
+            with store.transaction() as connection:
+                told.sent(connection, self.name, planned, now)
         situation = self._situation(store, now)
         planned = due(self.channel, situation)
         if planned is None:
@@ -132,6 +135,11 @@ class Notifier:
             escalated=escalated,
         )
         return message.compose(planned, about, self.channel.settings, known)
+
+
+def _still_holds(store: Store, planned: Planned) -> bool:
+    """Whether a message that was kept up is to be sent: nobody is called for what is over, its end is told instead."""
+    return planned.said in ("acknowledged", "resolved") or any(one.status == "open" for one in _about(store, planned))
 
 
 def _about(store: Store, planned: Planned) -> Sequence[Finding]:

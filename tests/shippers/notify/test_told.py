@@ -316,6 +316,17 @@ def test_a_kill_between_sending_and_writing_repeats_one_message_as_what_it_was(p
     assert bodies[0]["thread"] == bodies[1]["thread"]
 
 
+def test_nobody_is_called_for_what_ended_while_nothing_ran(people: People, server: Answers) -> None:
+    """It may have been told of before the kill, so its end is told."""
+    people.configure(team(server))
+    people.find(one := a_finding("aaaa2222"))
+    assert people.channels["team"].take(people.store) is not None
+    people.clock.forward(days=3)
+    people.end(one)
+    assert (people.tell(), people.tell()) == (1, 0)
+    assert said(server) == [("resolved", ["aaaa2222"])]
+
+
 def test_what_a_service_refuses_is_recorded_and_passed_over(people: People, server: Answers) -> None:
     """With its reason; the next message goes its way."""
     people.configure(team(server))
