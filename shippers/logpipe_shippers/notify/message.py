@@ -108,7 +108,7 @@ def _state(planned: Planned, ordered: Sequence[Finding]) -> str:
 def _of_finding(finding: Finding, settings: Settings, known: Known) -> dict[str, str]:
     begun, end = finding.started_at.astimezone(settings.zone), finding.ended_at or known.now
     fields = {
-        "title": clean(finding.title, 80),
+        "title": _what(finding),
         "explanation": clean(finding.explanation, _MAX_EXPLANATION),
         "service": clean(finding.service, 80),
         "environment": clean(finding.environment or "", 80),
@@ -123,13 +123,19 @@ def _of_finding(finding: Finding, settings: Settings, known: Known) -> dict[str,
         "acknowledge": f"logpipe findings ack {finding.finding_id}",
         "link": f"{settings.link.rstrip('/')}/findings/{finding.finding_id}" if settings.link else "",
     }
-    if finding.observed is not None and finding.baseline:
+    if finding.observed is not None and finding.baseline and finding.observed > finding.baseline:
         fields["times"] = phrases.times(finding.observed, finding.baseline)
     if finding.evidence:
         first = finding.evidence[0]
         path = known.paths.get(first.source_id, f"source {first.source_id}")
         fields |= {"place": f"{clean(path, 200)}:{first.source_pos}", "evidence": clean(first.text, _MAX_EVIDENCE)}
     return fields
+
+
+def _what(finding: Finding) -> str:
+    """Its title, and where it is, if that does not say so."""
+    where = "" if finding.service in finding.title else f"{finding.service}: "
+    return clean(where + finding.title, 100)
 
 
 def _figure(value: float | None, unit: str | None) -> str:
@@ -142,7 +148,7 @@ def _others(findings: Sequence[Finding], before: frozenset[str]) -> list[str]:
     lines = []
     for one in findings[:_MOST_OTHERS]:
         new = "+ " if before and one.finding_id not in before else ""
-        lines.append(f"{new}{one.severity}: {clean(one.title, 80)} ({one.finding_id})")
+        lines.append(f"{new}{one.severity}: {_what(one)} ({one.finding_id})")
     more = len(findings) - len(lines)
     return [*lines, f"and {more} more: logpipe findings --status open"] if more > 0 else lines
 

@@ -1,7 +1,7 @@
 """A store with findings, a clock that is set by hand, and channels that are told."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,6 @@ class People:
                 findings.put(connection, one, START)
 
     def end(self, *found: Finding) -> None:
-        from dataclasses import replace
-
         self.find(*(replace(one, status="resolved", ended_at=self.clock.now) for one in found))
 
     def put_together(self, incident_id: str, *finding_ids: str) -> None:

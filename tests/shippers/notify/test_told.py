@@ -1,5 +1,6 @@
 """Who is told of what, when, and how often: once, whatever happens between."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_message_says_what_a_person_needs_at_three(people: People, server: Ans
         "on it  logpipe findings ack aaaa2222",
         "see    https://logs.example.org/findings/aaaa2222",
     ]
+
+
+def test_a_message_names_the_service_and_no_factor_of_less(people: People, server: Answers) -> None:
+    """Though a title does not; and a service that fell silent is no multiple of anything."""
+    people.configure(team(server))
+    silent = replace(a_finding("aaaa2222", title="nothing since 02:00"), observed=0.0, evidence=())
+    people.find(silent, a_finding("bbbb2222", title="new error: TypeError"))
+    people.tell()
+    [problem] = posted(server)
+    assert problem["title"] == "[warning] web: nothing since 02:00 (+1)"
+    assert "now    0 errors/min, usually 3 errors/min\n" in problem["text"]
+    assert "also   warning: web: new error: TypeError (bbbb2222)" in problem["text"]
+    assert "line " not in problem["text"]
 
 
 def test_what_a_log_says_cannot_steer_a_message(people: People, server: Answers) -> None:
