@@ -1,5 +1,8 @@
 """`logpipe notify` and `logpipe findings ack`, as they are called."""
 
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +96,33 @@ def test_ship_tells_people_as_it_ships(config: str, db: str, server: Answers) ->
     assert [one["finding_ids"] for one in posted(server)] == [["aaaa2222"]]
     assert call("ship", "all", "--config", config, "--db", db).returncode == 0
     assert server.got == []
+
+
+def test_a_kill_repeats_the_message_that_was_under_way_and_no_other(config: str, db: str, server: Answers) -> None:
+    """Killed after the server has it and before that is known: the next run sends it once more, with the same key."""
+    reached, release = threading.Event(), threading.Event()
+
+    class Held(list[tuple[int, str, dict[str, str]]]):
+        def __bool__(self) -> bool:
+            reached.set()
+            assert release.wait(60)
+            return False
+
+    server.next = Held()
+    command = [sys.executable, "-m", "logpipe", "ship", "all", "--config", config, "--db", db]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        assert reached.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        server.next = []
+        release.set()
+    for _ in range(2):
+        assert call("ship", "all", "--config", config, "--db", db).returncode == 0
+    first, again = server.got
+    assert first.headers["Idempotency-Key"] == again.headers["Idempotency-Key"]
+    assert orjson.loads(first.body)["finding_ids"] == orjson.loads(again.body)["finding_ids"] == ["aaaa2222"]
 
 
 def test_a_finding_is_acknowledged(config: str, db: str, server: Answers) -> None:

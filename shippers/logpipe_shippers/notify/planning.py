@@ -187,7 +187,6 @@ def _cools(channel: Channel, situation: Situation, group: Sequence[Finding]) -> 
 def _is_past(channel: Channel, situation: Situation, finding: Finding, thread: Thread) -> bool:
     return (
         thread.resolved
-        and thread.target == channel.target
         and situation.now - thread.last_at < channel.settings.cool_down
         and finding.fingerprint in situation.fingerprints.get(thread.thread, frozenset())
         and SEVERITIES.index(finding.severity) <= SEVERITIES.index(thread.severity)
