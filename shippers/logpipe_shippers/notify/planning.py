@@ -45,8 +45,12 @@ class Situation:
     def is_acknowledged(self, finding_id: str) -> bool:
         """It, or another that some channel was told of in the same thread."""
         return finding_id in self.acknowledged or any(
-            finding_id in one.finding_ids and self.acknowledged.intersection(one.finding_ids) for one in self.threads
+            self.acknowledged.intersection(one.finding_ids) for one in self.telling_of(finding_id)
         )
+
+    def telling_of(self, finding_id: str) -> list[Thread]:
+        """The threads that tell of a finding, of all channels."""
+        return [one for one in self.threads if finding_id in one.finding_ids and not one.resolved]
 
 
 def due(channel: Channel, situation: Situation) -> Planned | None:
@@ -79,8 +83,7 @@ def worst(findings: Sequence[Finding]) -> Severity:
 
 def _escalated(situation: Situation, finding: Finding, first: Sequence[str], steps: Sequence[Step]) -> set[str]:
     targets = {f"notify:{name}" for name in first}
-    threads = [one for one in situation.threads if one.target in targets]
-    told = [one.begun_at for one in threads if finding.finding_id in one.finding_ids]
+    told = [one.begun_at for one in situation.telling_of(finding.finding_id) if one.target in targets]
     if not told or situation.is_acknowledged(finding.finding_id):
         return set()
     waited = situation.now - min(told)

@@ -96,7 +96,6 @@ def test_a_webhook_is_signed(people: People, server: Answers) -> None:
 
 def test_apprise_reaches_the_rest(people: People, server: Answers) -> None:
     """By its own URLs."""
-    pytest.importorskip("apprise")
     people.configure(channel(server.url.replace("http://", "json://ada:s3cretpass@") + "/hook"))
     people.find(a_finding("aaaa2222", "critical"))
     people.tell()
@@ -109,7 +108,6 @@ def test_apprise_fails_without_a_word_of_the_url(
     people: People, server: Answers, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither in the error nor in the log; and what it does not know is refused at once."""
-    pytest.importorskip("apprise")
     caplog.set_level(logging.DEBUG)
     people.configure(channel(server.url.replace("http://", "json://ada:s3cretpass@") + "/h00kpath"))
     server.say(500, "s3cretpass")

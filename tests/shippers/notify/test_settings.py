@@ -98,7 +98,6 @@ def test_quiet_hours_follow_the_clock_of_their_zone() -> None:
 
 def test_the_example_of_the_page_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all that it names set, it makes its five channels."""
-    pytest.importorskip("apprise")
     [example] = re.findall(r"```toml\n(\[notify\.oncall\].*?)```", PAGE, re.DOTALL)
     secret = tmp_path / "secret"
     secret.write_text("https://hooks.slack.com/services/T/B/x")

@@ -296,6 +296,23 @@ def test_what_is_acknowledged_goes_no_further(people: People, server: Answers) -
     assert not marks.acknowledge(people.store, findings.load_one(people.store, "aaaa2222"), None, people.clock.now)
 
 
+def test_what_comes_back_escalates_anew(people: People, server: Answers) -> None:
+    """From when it was told of again; that the last time somebody was at another finding says nothing."""
+    people.configure(escalating(server))
+    people.find(one := a_finding("aaaa2222"), two := a_finding("bbbb2222"))
+    people.tell()
+    marks.acknowledge(people.store, two, "Ada", people.clock.now)
+    people.end(one, two)
+    people.tell()
+    people.clock.forward(minutes=30)
+    people.find(one)
+    assert [people.tell(name) for name in ("team", "lead")] == [1, 0]
+    people.clock.forward(minutes=14)
+    assert people.tell("lead") == 0
+    people.clock.forward(minutes=1)
+    assert people.tell("lead") == 1
+
+
 def test_a_channel_that_is_down_escalates_all_the_same(people: People, server: Answers) -> None:
     """Time counts from when it was to be told."""
     people.configure(escalating(server))
