@@ -189,6 +189,20 @@ def test_beyond_the_limit_one_message_counts_the_rest(people: People, server: An
     assert people.tell() == 1
 
 
+def test_what_counts_the_rest_takes_no_room(people: People, server: Answers) -> None:
+    """However often it grows: an hour after the last that counts the next problem has a message of its own."""
+    people.configure(team(server, "messages_per_hour = 1"))
+    people.find(a_finding("aaaa2222", service="first"), a_finding("bbbb2222", service="second"))
+    assert people.tell() == 2
+    people.clock.forward(minutes=50)
+    people.find(a_finding("cccc2222", service="third"))
+    assert people.tell() == 1
+    people.clock.forward(minutes=11)
+    people.find(a_finding("dddd2222", service="fourth"))
+    assert people.tell() == 1
+    assert said(server)[2:] == [("update", ["bbbb2222", "cccc2222"]), ("problem", ["dddd2222"])]
+
+
 def test_quiet_hours_let_only_what_is_critical_pass(people: People, server: Answers) -> None:
     """By the clock of the channel's zone; what still lasts in the morning is told then."""
     people.configure(team(server, 'quiet_hours = "22:00-07:00"\ntime_zone = "America/New_York"'))
