@@ -254,6 +254,7 @@ to = ["team", "pager"]
         (a_finding("aaaa2222", "warning", service="billing"), 0, 0),
         (a_finding("aaaa2222", "warning", service="billing", kind="silence"), 1, 1),
         (a_finding("aaaa2222", "info", service="billing", kind="silence"), 0, 0),
+        (a_finding("aaaa2222", "warning", kind="silence"), 0, 1),
     ],
 )
 def test_the_first_route_that_matches_wins(
