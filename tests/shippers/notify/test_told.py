@@ -171,17 +171,18 @@ def test_what_comes_back_is_let_cool(people: People, server: Answers) -> None:
 def test_beyond_the_limit_one_message_counts_the_rest(people: People, server: Answers) -> None:
     """It grows and ends as any other, and when the hour is over there is room again."""
     people.configure(team(server, 'messages_per_hour = 2\nupdate_every = "10m"'))
-    many = [a_finding(f"aaaa222{each}", service=f"service-{each}") for each in range(7)]
+    many = [a_finding(f"aaaa222{each}", service=f"service-{each}") for each in range(2, 10)]
     people.find(*many)
     assert people.tell() == 3
     bodies = posted(server)
-    assert bodies[2]["title"] == "[warning] 5 more findings held back by the limit of messages"
-    assert bodies[2]["text"].startswith("5 more findings held back by the limit of messages; the worst of them:")
+    assert bodies[2]["title"] == "[warning] 6 more findings held back by the limit of messages"
+    assert bodies[2]["text"].startswith("6 more findings held back by the limit of messages; the worst of them:")
+    assert "\n       and 1 more: logpipe findings --status open" in bodies[2]["text"]
     people.find(late := a_finding("bbbb2222", "critical", service="late"))
     people.clock.forward(minutes=10)
     assert people.tell() == 1
     [more] = posted(server)
-    assert (more["message"], more["severity"], len(more["finding_ids"])) == ("update", "critical", 6)
+    assert (more["message"], more["severity"], len(more["finding_ids"])) == ("update", "critical", 7)
     people.end(late, *many)
     assert people.tell() == 3
     people.clock.forward(hours=1)
