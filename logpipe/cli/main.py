@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import emit, export, findings, formats, notify, patterns, rejects, rollup, ship
+from logpipe.cli import emit, findings, formats, notify, patterns, rejects, rollup, ship
 from logpipe.cli.analyze import analyze
 from logpipe.cli.backtest import backtest
 from logpipe.cli.compact import compact
@@ -108,7 +108,6 @@ app.command()(gate)
 app.command()(backtest)
 app.add_typer(formats.app, name="formats")
 app.add_typer(emit.app, name="emit")
-app.add_typer(export.app, name="export")
 app.add_typer(findings.app, name="findings")
 app.add_typer(notify.app, name="notify")
 app.add_typer(patterns.app, name="patterns")

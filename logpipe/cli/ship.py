@@ -4,14 +4,18 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli import ship_loki
 from logpipe.cli.options import DEFAULT_DATABASE, Database
 from logpipe.cli.ship_alertmanager import alertmanager
+from logpipe.cli.ship_loki import loki
 from logpipe.cli.ship_otlp import otlp
+from logpipe.cli.ship_prometheus import prometheus
 from logpipe.cli.shipping import Follow
 
 app = typer.Typer(no_args_is_help=True, help="Events and findings to receivers: each with its own cursor and retries.")
-app.command(name="loki")(ship_loki.loki)
+app.command()(prometheus)
+app.command()(loki)
+app.command()(otlp)
+app.command()(alertmanager)
 
 
 @app.command(name="all")
@@ -30,7 +34,3 @@ def everything(
     from logpipe_shippers.targets import load
 
     ship(load(config), db, follow=follow)
-
-
-app.command()(alertmanager)
-app.command()(otlp)

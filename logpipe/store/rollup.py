@@ -25,8 +25,7 @@ MINUTE = f"make_timestamptz(epoch_us(ts) // {MINUTE_US} * {MINUTE_US})"
 """SQL for the minute by which an event of time `ts` is counted."""
 
 # Names are put together after the grouping, of the few rows that are left; so a name may stand in several rows.
-_NAMES = """
-    make_timestamptz(bucket_number * {bucket_us}) AS minute, service, environment, version,
+_OPERATION = """
     CASE WHEN statement IS NOT NULL THEN 'db' WHEN is_http THEN 'http' WHEN event IS NOT NULL THEN 'event' END
         AS operation_kind,
     CASE
@@ -34,6 +33,9 @@ _NAMES = """
         WHEN is_http THEN concat_ws(' ', http_method, coalesce(http_route, '*'))
         ELSE event
     END AS operation
+"""
+_NAMES = f"""
+    make_timestamptz(bucket_number * {{bucket_us}}) AS minute, service, environment, version, {_OPERATION}
 """
 _KEYS = {
     "bucket_number": "epoch_us(ts) // {bucket_us}",
@@ -262,6 +264,15 @@ def roll_up_briefly(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {counts} AS {counted}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {latencies} AS {_UNLISTED.format(histograms=timed)}")
     _forget(connection)
+
+
+def named_operations(relation: str) -> str:
+    """SQL of the rows of `relation`, shaped as `events`, with the `operation_kind` and `operation` they are counted by.
+
+    What is past the cap of its service has its own name here.
+    """
+    keys = ", ".join(f"{_KEYS[key]} AS {key}" for key in ("statement", "is_http"))
+    return f"SELECT *, {_OPERATION} FROM (SELECT *, {keys} FROM {relation})"
 
 
 def histograms(latencies: str) -> str:

@@ -4,24 +4,27 @@ import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from logpipe.errors import SettingError
 from logpipe_shippers import alertmanager, notify, otlp
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.shipper import Shipper
 from logpipe_shippers.loki import shipper as loki
+from logpipe_shippers.prometheus import objectives, pushgateway
 
 Make = Callable[[str, Mapping[str, Any], str], Shipper[Any]]
 """Of the name of a target, its table and how errors call that."""
 
 KINDS: Mapping[str, Make] = {
     "alertmanager": alertmanager.make,
-    "otlp": otlp.make,
     "loki": loki.target,
     "notify": notify.make,
+    "otlp": otlp.make,
+    "pushgateway": pushgateway.target,
 }
 """What makes a target of each kind."""
+_NO_TARGETS: Final = (notify.ROUTES, objectives.TABLE)
 
 
 def load(path: str | Path) -> list[Shipper[Any]]:
@@ -36,7 +39,7 @@ def load(path: str | Path) -> list[Shipper[Any]]:
     made = [
         kinds[kind](name, table, f"{path}: [{kind}.{name}]")
         for kind, tables in found.items()
-        if kind != notify.ROUTES
+        if kind not in _NO_TARGETS
         for name, table in _named(kind, tables, path).items()
     ]
     if not made:

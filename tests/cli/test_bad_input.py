@@ -229,7 +229,7 @@ def test_what_is_no_database_is_told_without_asking_the_network(folder: Path) ->
     )
 
 
-@pytest.mark.parametrize("words", [["verify"], ["findings"], ["sources", "--json"], ["export", "prometheus"]])
+@pytest.mark.parametrize("words", [["verify"], ["findings"], ["sources", "--json"], ["ship", "prometheus", "-o", "-"]])
 def test_a_full_output_is_one_sentence(folder: Path, words: list[str]) -> None:
     """Not a traceback."""
     good(folder / "app.jsonl")

@@ -36,7 +36,7 @@ COMMANDS = [
     ("rejects", "--json"),
     ("sources", "--json"),
     ("verify",),
-    ("export", "prometheus"),
+    ("ship", "prometheus", "-o", "-"),
     ("ship", "loki", "-o", "-"),
     ("ship", "loki", "-o", "-", "--since", "2h", "--service", "shop"),
 ]

@@ -241,7 +241,7 @@ def exported(tmp_path: Path) -> Path:
         )
     (tmp_path / "collected").mkdir()
     target = tmp_path / "collected" / "logpipe.prom"
-    done = call("export", "prometheus", "--db", str(db), "-o", str(target))
+    done = call("ship", "prometheus", "--db", str(db), "-o", str(target))
     assert (done.returncode, done.stdout) == (0, "")
     assert "samples" in done.stderr
     return target
@@ -257,14 +257,14 @@ def test_the_command_writes_the_file_whole_and_readable_by_all(exported: Path) -
 def test_without_a_file_it_writes_to_standard_output(exported: Path) -> None:
     """The same text, for a pipe."""
     db = exported.parent.parent / "logs.duckdb"
-    done = subprocess.run([LOGPIPE, "export", "prometheus", "--db", db], capture_output=True)
+    done = subprocess.run([LOGPIPE, "ship", "prometheus", "--db", db, "-o", "-"], capture_output=True)
     assert done.stdout == exported.read_bytes()
 
 
 def test_a_missing_database_is_one_sentence(tmp_path: Path) -> None:
     """Nothing is created, and the remedy is named."""
     db = tmp_path / "none.duckdb"
-    done = call("export", "prometheus", "--db", str(db))
+    done = call("ship", "prometheus", "--db", str(db), "-o", "-")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: there is no database at")
     assert not db.exists()

@@ -121,8 +121,15 @@ class Receiver:
         Raises:
             Unavailable, Misconfigured, Rejected: it was not taken, or not whole.
         """
+        return self._sent("POST", body, headers)
+
+    def put(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """The same, in place of what is there."""
+        return self._sent("PUT", body, headers)
+
+    def _sent(self, method: str, body: bytes, headers: Mapping[str, str] | None) -> httpx.Response:
         try:
-            answer = self._client.post(self.url, content=body, headers=headers)
+            answer = self._client.request(method, self.url, content=body, headers=headers)
         except httpx.RequestError as error:
             raise self._unreachable(error) from error
         if answer.is_success:

@@ -1,7 +1,8 @@
 """The metric families: their names, what they mean, and the statement that returns their series.
 
 Names follow https://prometheus.io/docs/practices/naming/. All values come from roll-ups and from the small tables,
-never from `events`, so that a scrape costs the same after ten million events as after ten thousand in the same minutes.
+never from `events` (only exemplars do, of its latest rows), so that a scrape costs the same after ten million events as
+after ten thousand in the same minutes.
 """
 
 from collections.abc import Mapping
@@ -139,4 +140,37 @@ HEALTH: Final = (
     ),
 )
 
-FAMILIES: Final = (EVENTS, *HTTP, *LATENCIES, FINDINGS, *HEALTH)
+SHIPPING: Final = (
+    Family(
+        "logpipe_ship_accepted",
+        "Events, findings or samples that a target's receiver took.",
+        "counter",
+        ("target",),
+        "ship_accepted",
+    ),
+    Family("logpipe_ship_refused", "Those that it will never take.", "counter", ("target",), "ship_refused"),
+    Family("logpipe_ship_retries", "Attempts that failed and are made again.", "counter", ("target",), "ship_retries"),
+    Family(
+        "logpipe_ship_behind_events",
+        "Events in the store that are not shipped, at most.",
+        "gauge",
+        ("target",),
+        "ship_behind",
+    ),
+    Family(
+        "logpipe_ship_failing_seconds",
+        "For how long nothing has been taken; 0 while it works.",
+        "gauge",
+        ("target",),
+        "ship_failing",
+    ),
+    Family(
+        "logpipe_ship_last_success_timestamp_seconds",
+        "When something was last taken.",
+        "gauge",
+        ("target",),
+        "ship_last_success",
+    ),
+)
+
+FAMILIES: Final = (EVENTS, *HTTP, *LATENCIES, FINDINGS, *HEALTH, *SHIPPING)

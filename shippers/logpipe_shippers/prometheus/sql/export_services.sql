@@ -3,6 +3,6 @@
 CREATE OR REPLACE TEMP TABLE export_services AS
 SELECT
     service,
-    CASE WHEN row_number() OVER (ORDER BY min(rowid)) > $services THEN 'other' ELSE label_value(service) END AS label
-FROM rollup_minute
+    CASE WHEN row_number() OVER (ORDER BY min(first_row)) > $services THEN 'other' ELSE label_value(service) END AS label
+FROM export_counts
 GROUP BY service

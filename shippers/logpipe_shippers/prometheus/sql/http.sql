@@ -3,7 +3,7 @@ SELECT
     regexp_extract(coalesce(named.label, 'other'), '^([A-Za-z-]{1,20}) ', 1) AS method,
     regexp_replace(coalesce(named.label, 'other'), '^[A-Za-z-]{1,20} ', '') AS route,
     sum(CASE WHEN $only_errors THEN server_errors ELSE events END)
-FROM rollup_minute AS counts
+FROM export_counts AS counts
 LEFT JOIN export_services AS services USING (service)
 LEFT JOIN export_operations AS named USING (service, operation_kind, operation)
 WHERE operation_kind = 'http'

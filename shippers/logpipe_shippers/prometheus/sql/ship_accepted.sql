@@ -1,0 +1,1 @@
+SELECT label_value(target), sum(accepted) FROM shipping GROUP BY ALL ORDER BY ALL
