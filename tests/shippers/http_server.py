@@ -16,6 +16,7 @@ class Got:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass
@@ -40,7 +41,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Answers]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answers.got.append(Got(self.path, dict(self.headers), body))
+            answers.got.append(Got(self.path, dict(self.headers), body, self.command))
             status, text, headers = answers.next.pop(0) if answers.next else (200, "", {})
             if status == 0:
                 self.close_connection = True
@@ -51,6 +52,8 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Answers]:
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())
+
+        do_PUT = do_POST  # noqa: N815 - the name it is called by
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -27,6 +27,8 @@ WINDOWS: Final[Mapping[str, timedelta]] = {
 }
 """Those that the Workbook's alerts compare."""
 
+_OWN: Final = ""
+"""The window of the objective itself."""
 _LABELS: Final = ("objective", "service", "indicator")
 
 
@@ -50,9 +52,14 @@ def metrics(store: Store, objectives: Sequence[Objective], now: datetime | None 
     """
     if not objectives:
         return
+    labels = [_labels(store, objective) for objective in objectives]
     counted = _counted(store, objectives, now or datetime.now(UTC))
-    yield _objective_ratio(objectives)
-    yield _bounds(objectives)
+    asked = GaugeMetricFamily("logpipe_slo_objective_ratio", "The share that is to be good.", labels=_LABELS)
+    bounds = GaugeMetricFamily(
+        "logpipe_slo_latency_bound_seconds",
+        "Durations up to this are known to be good: the bound of a bucket, at most the objective's.",
+        labels=_LABELS,
+    )
     burning = GaugeMetricFamily(
         "logpipe_slo_burn_rate",
         "How many times faster than the objective allows errors came in the window.",
@@ -66,46 +73,35 @@ def metrics(store: Store, objectives: Sequence[Objective], now: datetime | None 
     events = GaugeMetricFamily(
         "logpipe_slo_window_events", "Events that count, in the objective's window.", labels=_LABELS
     )
-    for objective, windows in zip(objectives, counted, strict=True):
-        for name in WINDOWS:
-            burning.add_metric([*_labels(objective), name], windows[name].rate(objective))
-        left.add_metric(_labels(objective), 1 - windows[""].rate(objective))
-        events.add_metric(_labels(objective), windows[""].events)
-    yield from (burning, left, events)
-
-
-def _objective_ratio(objectives: Sequence[Objective]) -> Metric:
-    metric = GaugeMetricFamily("logpipe_slo_objective_ratio", "The share that is to be good.", labels=_LABELS)
-    for objective in objectives:
-        metric.add_metric(_labels(objective), objective.ratio)
-    return metric
-
-
-def _bounds(objectives: Sequence[Objective]) -> Metric:
-    metric = GaugeMetricFamily(
-        "logpipe_slo_latency_bound_seconds",
-        "Durations up to this are known to be good: the bound of a bucket, at most the objective's.",
-        labels=_LABELS,
-    )
-    for objective in objectives:
+    for objective, of, windows in zip(objectives, labels, counted, strict=True):
+        asked.add_metric(of, objective.ratio)
         if objective.bound_s is not None:
-            metric.add_metric(_labels(objective), objective.bound_s)
-    return metric
+            bounds.add_metric(of, objective.bound_s)
+        for name in WINDOWS:
+            burning.add_metric([*of, name], windows[name].rate(objective))
+        left.add_metric(of, 1 - windows[_OWN].rate(objective))
+        events.add_metric(of, windows[_OWN].events)
+    yield from (asked, bounds, burning, left, events)
 
 
-def _labels(objective: Objective) -> list[str]:
-    return [objective.name, objective.service, objective.indicator]
+def _labels(store: Store, objective: Objective) -> list[str]:
+    """The service as other families call it."""
+    [(service,)] = store.execute("SELECT label_value(?)", [objective.service])
+    return [objective.name, service, objective.indicator]
 
 
 def _counted(store: Store, objectives: Sequence[Objective], now: datetime) -> list[dict[str, _Counts]]:
-    """Of each objective its windows by name; its own is called nothing."""
-    store.execute(statement("slo"))
-    for number, one in enumerate(objectives):
-        store.execute(
-            "INSERT INTO slo VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [number, one.service, one.operation, one.route, one.latency_ms, one.last_bucket, now - one.window],
-        )
-    counted = [{name: _Counts() for name in (*WINDOWS, "")} for _ in objectives]
+    """Of each objective its windows by name; its own is `_OWN`."""
+    columns = {
+        "services": [one.service for one in objectives],
+        "operations": [one.operation for one in objectives],
+        "routes": [one.route for one in objectives],
+        "latencies": [one.latency_ms for one in objectives],
+        "buckets": [one.last_bucket for one in objectives],
+        "since": [now - one.window for one in objectives],
+    }
+    store.execute(statement("slo"), columns)
+    counted = [{name: _Counts() for name in (*WINDOWS, _OWN)} for _ in objectives]
     longest = max(*WINDOWS.values(), *(one.window for one in objectives))
     parameters = {
         "now": now,
@@ -114,7 +110,7 @@ def _counted(store: Store, objectives: Sequence[Objective], now: datetime) -> li
         "error": ERROR_SEVERITY,
     }
     for number, windows, within, events, bad in store.execute(statement("slo_counts"), parameters):
-        for name in (*list(WINDOWS)[windows:], *([""] if within else [])):
+        for name in (*list(WINDOWS)[windows:], *([_OWN] if within else [])):
             counted[number][name].events += int(events)
             counted[number][name].bad += int(bad)
     return counted

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +18,8 @@ KEPT_S: Final = 2.0
 """So long an outcome serves others."""
 DEFAULT_TIMEOUT_S: Final = 10.0
 """What Prometheus waits where it is not told otherwise."""
+
+_AGAIN_S: Final = 0.02
 
 
 @dataclass
@@ -60,19 +63,12 @@ class Scrapes:
         Store.open(self.url, read_only=True).close()
 
     def _read(self, end: float, timeout_s: float) -> Sequence[Metric] | StoreError:
-        expired = threading.Event()
         try:
-            with Store.open(self.url, read_only=True) as store:
-                timer = threading.Timer(max(0.0, end - time.monotonic()), _interrupt, (store, expired))
-                timer.daemon = True
-                timer.start()
-                try:
-                    return list(StoreCollector(store, self.limits, self.objectives, traced=True).collect())
-                finally:
-                    timer.cancel()
-                    timer.join()
+            with Store.open(self.url, read_only=True) as store, _ending(store, end) as ended:
+                metrics = list(StoreCollector(store, self.limits, self.objectives, traced=True).collect())
+                return self._late(timeout_s) if ended.is_set() else metrics
         except StoreError as error:
-            return self._late(timeout_s) if expired.is_set() else error
+            return self._late(timeout_s) if time.monotonic() >= end else error
 
     def _late(self, timeout_s: float) -> StoreError:
         return StoreError(
@@ -82,6 +78,22 @@ class Scrapes:
         )
 
 
-def _interrupt(store: Store, expired: threading.Event) -> None:
-    expired.set()
-    store.connection.interrupt()
+@contextmanager
+def _ending(store: Store, end: float) -> Iterator[threading.Event]:
+    """Interrupt the statements of a store from `end` on, which is told by what is given, until the block ends."""
+    done, ended = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        wait_s = max(0.0, end - time.monotonic())
+        while not done.wait(wait_s):
+            ended.set()
+            store.connection.interrupt()
+            wait_s = _AGAIN_S  # between two statements nobody hears it
+
+    watcher = threading.Thread(target=watch, name="ship-scrape-end", daemon=True)
+    watcher.start()
+    try:
+        yield ended
+    finally:
+        done.set()
+        watcher.join()

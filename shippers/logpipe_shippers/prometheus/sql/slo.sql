@@ -1,4 +1,10 @@
-CREATE OR REPLACE TEMP TABLE slo (
-    number INTEGER, service VARCHAR, operation VARCHAR, route VARCHAR, latency_ms DOUBLE, last_bucket SMALLINT,
-    since TIMESTAMPTZ
-)
+-- The objectives, numbered from 0. Made by SELECT: of a database that another process owns nothing else may be made.
+CREATE OR REPLACE TEMP TABLE slo AS
+SELECT
+    unnest(range(len($services))) AS number,
+    unnest($services::VARCHAR[]) AS service,
+    unnest($operations::VARCHAR[]) AS operation,
+    unnest($routes::VARCHAR[]) AS route,
+    unnest($latencies::DOUBLE[]) AS latency_ms,
+    unnest($buckets::INTEGER[]) AS last_bucket,
+    unnest($since::TIMESTAMPTZ[]) AS since
