@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logpipe("report", "business-events", "--db", database)
     logpipe("query", DEAREST_MINUTES, "--db", database)
     heading("To Prometheus and Loki")
-    logpipe("export", "prometheus", "-o", f"{folder}/prometheus.prom", "--db", database)
+    logpipe("ship", "prometheus", "-o", f"{folder}/prometheus.prom", "--db", database)
     logpipe("ship", "loki", "--since", "1h", "-o", f"{folder}/loki.jsonl", "--db", database)
     for name in ("prometheus.prom", "loki.jsonl"):
         path = folder / name

@@ -1,9 +1,7 @@
 """The real Prometheus, promtool and Pushgateway, and the commands that they are fed by."""
 
 import json
-import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -28,6 +26,7 @@ from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.prometheus import exposition
 from logpipe_shippers.prometheus.objectives import Objective
 from tests.commands import call
+from tests.deploy.debian import program
 from tests.shippers.test_prometheus import add, key, read
 from tests.store.owners import LOGPIPE, following, process
 from tests.stores import new_store
@@ -40,16 +39,6 @@ BCRYPT = "$2b$04$abcdefghijklmnopqrstuuWDWzeoIYoKHaOtPwucCs2H/ubg5RJne"
 PASSWORD = "battery-staple"
 
 pytestmark = pytest.mark.real
-
-
-def tool(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found:
-        return found
-    message = f"{name} is missing: apt-get install {package}"
-    if "CI" in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 def free_port() -> int:
@@ -92,7 +81,7 @@ scrape_configs:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)["data"]
 
-    command = [tool("prometheus", "prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
+    command = [program("prometheus", "prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
     with (folder / "prometheus.log").open("wb") as log:
         server = subprocess.Popen(
             [*command, f"--web.listen-address={api}", *arguments], cwd=folder, stdout=log, stderr=log
@@ -188,7 +177,7 @@ def test_promtool_accepts_objectives_and_targets(tmp_path: Path) -> None:
             Objective(HOSTILE, "fast", latency_ms=300, share=0.9),
         ]
         text = exposition(store, objectives=objectives)
-    command = [tool("promtool", "prometheus"), "check", "metrics"]
+    command = [program("promtool", "prometheus"), "check", "metrics"]
     checked = subprocess.run(command, input=text, capture_output=True)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
@@ -196,7 +185,7 @@ def test_promtool_accepts_objectives_and_targets(tmp_path: Path) -> None:
 @pytest.fixture
 def pushgateway(tmp_path: Path) -> Iterator[str]:
     """A real one, by TLS and for those who know its password alone; gives its address."""
-    found = tool("prometheus-pushgateway", "prometheus-pushgateway")
+    found = program("prometheus-pushgateway", "prometheus-pushgateway")
     authority = trustme.CA()
     own = authority.issue_cert("localhost", "127.0.0.1")
     own.private_key_pem.write_to_path(tmp_path / "key.pem")
