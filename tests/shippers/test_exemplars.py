@@ -44,7 +44,7 @@ def event(seconds_ago: float, **fields: object) -> dict[str, object]:
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0.0, 0.7, 1.0, 1.5, 2.0, 70_000.0])), max_size=20))
 def test_each_bucket_has_the_newest_trace_of_the_last_minutes(rows: list[tuple[int, float]]) -> None:
     """With its own duration, in its own bucket and in no other, and none from longer ago."""
-    rows = [(0, 9.0), *rows]
+    rows = [(0, 9.0), (350, 40.0), *rows]
     with passing_store() as store:
         add(store, [event(ago, duration_ms=ms, trace_id=f"t-{ago}-{round(ms * 10)}") for ago, ms in rows])
         found = traced(store)

@@ -18,7 +18,7 @@ from logpipe_shippers.prometheus.objectives import Objective, load
 from tests.shippers.test_prometheus import Series, add, key, named, read
 from tests.stores import passing_store
 
-NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BUCKET_MS = [2.0 ** (number / 8) for number in range(120)]
 ROUTES = ("/a", "/b")
 
@@ -47,6 +47,7 @@ class Request:
         }
 
 
+EDGES = [minutes - before for minutes in (5, 30, 60, 120, 360, 1440, 4320) for before in (1, 0)]
 REQUESTS = st.lists(
     st.builds(
         Request,
@@ -68,12 +69,14 @@ def test_burn_rates_are_those_of_the_events(requests: list[Request], bound_ms: f
     """At the bound of a bucket exactly, in every window: errors and slow requests, of a service and of a route."""
     up = Objective("web", "up", route=route, availability=0.99, window=timedelta(days=7))
     fast = Objective("web", "fast", route=route, latency_ms=bound_ms, share=0.9, window=timedelta(days=7))
+    edges = [Request(ago, 500 if number % 2 else 200, bound_ms, "/a", "web") for number, ago in enumerate(EDGES)]
+    requests = [*requests, *edges]
     with passing_store() as store:
         add(store, [request.row for request in requests])
         found = series(store, up, fast)
     counted = [one for one in requests if one.service == "web" and route in (None, one.route) and one.minutes_ago >= 0]
     for name, span in {**WINDOWS, "": up.window}.items():
-        within = [one for one in counted if timedelta(minutes=one.minutes_ago, seconds=30) < span]
+        within = [one for one in counted if timedelta(minutes=one.minutes_ago) < span]
         for objective, bad in (
             (up, sum(one.status >= 500 for one in within)),
             (fast, sum(one.duration_ms > bound_ms for one in within)),

@@ -97,7 +97,6 @@ def _counted(store: Store, objectives: Sequence[Objective], now: datetime) -> li
         "operations": [one.operation for one in objectives],
         "routes": [one.route for one in objectives],
         "latencies": [one.latency_ms for one in objectives],
-        "buckets": [one.last_bucket for one in objectives],
         "since": [now - one.window for one in objectives],
     }
     store.execute(statement("slo"), columns)

@@ -19,6 +19,7 @@ MOST: Final = 100
 _MAX_CHARACTERS: Final = 200
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _A_BUCKET_OCTAVE: Final = 8
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,11 @@ class Objective:
         return ratio
 
     @property
-    def last_bucket(self) -> int | None:
-        """The last bucket of the histograms that is wholly good."""
+    def bound_s(self) -> float | None:
+        """Up to this, the bound of a bucket, no duration is bad; from there to `latency_ms` some may be."""
         if self.latency_ms is None:
             return None
-        return floor(_A_BUCKET_OCTAVE * log2(self.latency_ms) + 1e-9) - 1
-
-    @property
-    def bound_s(self) -> float | None:
-        """Its upper bound: where this is less than `latency_ms`, durations between the two may count as bad."""
-        last = self.last_bucket
-        return None if last is None else 2.0 ** ((last + 1) / _A_BUCKET_OCTAVE) / 1000
+        return float(2.0 ** (floor(_A_BUCKET_OCTAVE * log2(self.latency_ms) + _ROUNDING) / _A_BUCKET_OCTAVE)) / 1000
 
 
 def load(path: str | Path) -> list[Objective]:

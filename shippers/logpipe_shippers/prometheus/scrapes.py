@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,8 @@ DEFAULT_TIMEOUT_S: Final = 10.0
 """What Prometheus waits where it is not told otherwise."""
 
 _AGAIN_S: Final = 0.02
+_GRACE_S: Final = 0.2
+"""For a reading that is interrupted to end, so that the next scraper does not wait for it."""
 
 
 @dataclass
@@ -30,8 +33,9 @@ class Scrapes:
     limits: Limits = field(default_factory=Limits)
     objectives: Sequence[Objective] = ()
     kept_s: float = KEPT_S
-    _turn: threading.Lock = field(default_factory=threading.Lock)
-    _outcome: Sequence[Metric] | StoreError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _reading: Future[Sequence[Metric]] | None = None
+    """The last one, or the one that is made."""
     _read_at: float = 0.0
 
     def metrics(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> Sequence[Metric]:
@@ -40,19 +44,20 @@ class Scrapes:
         Raises:
             StoreError: the store is missing, is another's, or could not be read in time.
         """
-        end = time.monotonic() + timeout_s
-        if not self._turn.acquire(timeout=timeout_s):
-            raise self._late(timeout_s)
         try:
-            if self._outcome is None or time.monotonic() - self._read_at > self.kept_s:
-                self._outcome = self._read(end, timeout_s)
-                self._read_at = time.monotonic()
-            outcome = self._outcome
-        finally:
-            self._turn.release()
-        if isinstance(outcome, StoreError):
-            raise outcome.with_traceback(None)
-        return outcome
+            return self._current(timeout_s).result(timeout_s + _GRACE_S)
+        except TimeoutError:
+            raise self._late(timeout_s) from None
+
+    def _current(self, timeout_s: float) -> Future[Sequence[Metric]]:
+        """The reading that is made, or the last one while it is fresh; else a new one."""
+        with self._lock:
+            last = self._reading
+            if last is None or (last.done() and time.monotonic() - self._read_at > self.kept_s):
+                last = self._reading = Future()
+                reading = threading.Thread(target=self._read, args=(last, timeout_s), name="ship-scrape", daemon=True)
+                reading.start()
+            return last
 
     def reachable(self) -> None:
         """Open the store, and nothing else.
@@ -62,13 +67,18 @@ class Scrapes:
         """
         Store.open(self.url, read_only=True).close()
 
-    def _read(self, end: float, timeout_s: float) -> Sequence[Metric] | StoreError:
+    def _read(self, reading: Future[Sequence[Metric]], timeout_s: float) -> None:
+        """On a thread of its own: a statement that the owner of a store computes cannot be interrupted."""
+        end = time.monotonic() + timeout_s
         try:
-            with Store.open(self.url, read_only=True) as store, _ending(store, end) as ended:
+            with Store.open(self.url, read_only=True) as store, _interrupted(store, end):
                 metrics = list(StoreCollector(store, self.limits, self.objectives, traced=True).collect())
-                return self._late(timeout_s) if ended.is_set() else metrics
-        except StoreError as error:
-            return self._late(timeout_s) if time.monotonic() >= end else error
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told, and raises it
+            self._read_at = time.monotonic()
+            reading.set_exception(self._late(timeout_s) if self._read_at >= end else error)
+        else:
+            self._read_at = time.monotonic()
+            reading.set_result(metrics)
 
     def _late(self, timeout_s: float) -> StoreError:
         return StoreError(
@@ -79,21 +89,20 @@ class Scrapes:
 
 
 @contextmanager
-def _ending(store: Store, end: float) -> Iterator[threading.Event]:
-    """Interrupt the statements of a store from `end` on, which is told by what is given, until the block ends."""
-    done, ended = threading.Event(), threading.Event()
+def _interrupted(store: Store, end: float) -> Iterator[None]:
+    """Interrupt the statements of a store from `end` on, until the block ends."""
+    done = threading.Event()
 
     def watch() -> None:
         wait_s = max(0.0, end - time.monotonic())
         while not done.wait(wait_s):
-            ended.set()
             store.connection.interrupt()
             wait_s = _AGAIN_S  # between two statements nobody hears it
 
     watcher = threading.Thread(target=watch, name="ship-scrape-end", daemon=True)
     watcher.start()
     try:
-        yield ended
+        yield
     finally:
         done.set()
         watcher.join()

@@ -6,5 +6,4 @@ SELECT
     unnest($operations::VARCHAR[]) AS operation,
     unnest($routes::VARCHAR[]) AS route,
     unnest($latencies::DOUBLE[]) AS latency_ms,
-    unnest($buckets::INTEGER[]) AS last_bucket,
     unnest($since::TIMESTAMPTZ[]) AS since

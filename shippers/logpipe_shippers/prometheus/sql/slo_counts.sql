@@ -1,5 +1,5 @@
--- Events that count for each objective, and the bad ones, by the number of windows that end before their minute begins. A
--- latency is bad where its bucket is not wholly within the objective, unless the bucket's maximum is.
+-- Events that count for each objective, and the bad ones, by the number of windows that end before their minute begins. The
+-- latencies of a bucket are good together, or bad together: by the longest of them.
 WITH matched AS (
     SELECT number, minute, slo.since, events, CASE WHEN operation_kind = 'http' THEN server_errors WHEN severity >= $error THEN events ELSE 0 END AS bad
     FROM rollup_minute AS counts
@@ -10,9 +10,9 @@ WITH matched AS (
     END
     WHERE latency_ms IS NULL AND minute > $since AND minute <= $now
     UNION ALL BY NAME
-    SELECT number, minute, since, bucket.events, CASE WHEN bucket.bucket <= last_bucket OR bucket.max_ms <= latency_ms THEN 0 ELSE bucket.events END AS bad
+    SELECT number, minute, since, bucket.events, CASE WHEN bucket.max_ms <= latency_ms THEN 0 ELSE bucket.events END AS bad
     FROM (
-        SELECT number, minute, slo.since, latency_ms, last_bucket, unnest(buckets) AS bucket
+        SELECT number, minute, slo.since, latency_ms, unnest(buckets) AS bucket
         FROM latency_histogram AS counts
         JOIN slo ON counts.service = slo.service AND CASE
             WHEN slo.operation IS NOT NULL THEN counts.operation = slo.operation
