@@ -1,6 +1,7 @@
 """A Pushgateway: what it is sent, how its answers are taken, and what the store and its metrics know of that."""
 
 import base64
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,36 @@ def test_the_group_is_in_the_path(db: Path, gateway: Answers, table: dict[str, o
     for below in ("", "/logpipe", "/logpipe/"):
         assert run([target("main", {"url": gateway.url + below, **table}, "[t]")], str(db), follow=False) == []
         assert gateway.got[-1].path == below.rstrip("/") + path
+
+
+def test_it_is_pushed_again_each_interval(db: Path, gateway: Answers) -> None:
+    """With --follow, what is new in between with it."""
+    stop = threading.Event()
+
+    def told(_: str, __: Delivery) -> None:
+        with Store.open(db) as store:
+            add(store, [{"level": "INFO"}])
+        if len(gateway.got) == 3:
+            stop.set()
+
+    one = target("main", {"url": gateway.url, "interval": "20ms"}, "[t]")
+    assert run([one], str(db), follow=True, stop=stop, told=told) == []
+    counts = [named(read(got.body), "logpipe_events_total") for got in gateway.got]
+    assert [sum(each.values()) for each in counts] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "-", "--pushgateway", "http://localhost:9091"], "exclude each other"),
+        (["-o", "-", "--follow"], "needs a file"),
+    ],
+)
+def test_ways_that_exclude_each_other_are_refused(db: Path, words: list[str], said: str) -> None:
+    """As wrong usage, before anything is read."""
+    done = call("ship", "prometheus", "--db", str(db), *words)
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 def test_what_is_refused_waits_for_a_person(db: Path, gateway: Answers) -> None:
