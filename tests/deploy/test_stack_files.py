@@ -185,7 +185,6 @@ def test_blackbox_exporter_accepts_its_modules() -> None:
     run("prometheus-blackbox-exporter", "prometheus-blackbox-exporter", "--config.check", f"--config.file={path}")
 
 
-@pytest.mark.skipif("loki" not in targets.KINDS, reason="there is no such target yet")
 def test_logpipe_ships_to_the_loki_of_the_stack() -> None:
     """The file is taken as it stands."""
     assert [one.name for one in targets.load(DEPLOY / "logpipe" / "ship.toml")] == ["loki:main"]
