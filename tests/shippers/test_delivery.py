@@ -1,13 +1,15 @@
 """Delivering: every event reaches each receiver, in the order of arrival, whatever the receiver does."""
 
+import subprocess
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpipe.errors import LogpipeError
@@ -18,27 +20,16 @@ from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
+from tests.shippers.ledger import START, add
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-LINE = 10
-
-
-def add(store: Store, source_id: int, count: int, at: datetime = START) -> None:
-    """An entry of the ledger with so many events, behind what the source has."""
-    [(begin,)] = store.execute("SELECT coalesce(max(to_pos), 0) FROM ledger WHERE source_id = ?", [source_id])
-    with store.transaction() as connection:
-        connection.execute(
-            "INSERT INTO events (ts, severity, service, message, source_id, source_pos, bytes) "
-            "SELECT $at + to_seconds(n), 9, 'shop', 'event ' || n, $source, $begin + n * $line, $line "
-            "FROM range($count) AS numbers (n)",
-            {"at": at, "source": source_id, "begin": begin, "count": count, "line": LINE},
-        )
-        connection.execute(
-            "INSERT INTO ledger VALUES (nextval('ledger_ids'), ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, '', '', now())",
-            [source_id, begin, begin + count * LINE, count, count],
-        )
-
-
+ROOT = Path(__file__).parents[2]
+ANOTHER_PROCESS = """
+import sys
+from logpipe.store import Store
+from tests.shippers.ledger import add
+with Store.open(sys.argv[1]) as store:
+    add(store, 3, 4)
+"""
 Place = tuple[int, int]
 
 
@@ -112,22 +103,31 @@ def test_everything_is_shipped_once(db: Path) -> None:
     assert again.attempts == 0
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), max_size=12), st.integers(1, 40))
-def test_slices_hold_each_event_once_in_order(entries: list[tuple[int, int]], most: int) -> None:
-    """Whatever entries the ledger has, and none holds many more than are wanted."""
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Store]:
+    """A store for many examples, which costs more to make than to empty."""
     with Store.open(":memory:") as store:
-        for source_id, count in entries:
-            add(store, source_id, count)
-        cursor, found = Cursor(), []
-        while (part := backlog.next_slice(store, cursor, most)) is not None:
-            if part.ranges:
-                rows = store.execute(part.events("source_id, source_pos"))
-                assert len(rows) <= most
-                found += rows
-            assert (part.end.ledger_id, part.end.next_pos) > (cursor.ledger_id, cursor.next_pos)
-            cursor = part.end
-        assert sorted(found) == sorted(places(store))
-        assert backlog.behind(store, cursor) == 0
+        yield store
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), max_size=12), st.integers(1, 40))
+def test_slices_hold_each_event_once_in_order(memory: Store, entries: list[tuple[int, int]], most: int) -> None:
+    """Whatever entries the ledger has, and none holds many more than are wanted."""
+    memory.execute("DELETE FROM events")
+    memory.execute("DELETE FROM ledger")
+    for source_id, count in entries:
+        add(memory, source_id, count)
+    cursor, found = Cursor(), []
+    while (part := backlog.next_slice(memory, cursor, most)) is not None:
+        if part.ranges:
+            rows = memory.execute(part.events("source_id, source_pos"))
+            assert len(rows) <= most
+            found += rows
+        assert (part.end.ledger_id, part.end.next_pos) > (cursor.ledger_id, cursor.next_pos)
+        cursor = part.end
+    assert sorted(found) == sorted(places(memory))
+    assert backlog.behind(memory, cursor) == 0
 
 
 def test_events_of_one_line_stay_together() -> None:
@@ -176,6 +176,17 @@ def test_a_receiver_that_is_not_there_is_given_up_without_follow(db: Path) -> No
     assert len(later.got) == 51
 
 
+def test_a_target_that_has_not_begun_has_no_cursor(db: Path) -> None:
+    """However often it has failed, so that the next run begins where it is wanted, and not with all that there is."""
+    run([Shipped(troubles=[Misconfigured("401")])], str(db), follow=False)
+    with Store.open(db) as store:
+        assert record.cursor(store, "kept:main") is None
+        assert store.execute("SELECT retries, error FROM shipping") == [(1, "401")]
+    run([Shipped()], str(db), follow=False)
+    with Store.open(db) as store:
+        assert record.cursor(store, "kept:main") == Cursor(5)
+
+
 def test_a_wrong_setting_ends_a_target_and_no_other(db: Path) -> None:
     """At once: it would be the same for every batch."""
     wrong = Shipped(name="wrong:main", troubles=[Misconfigured("401")])
@@ -191,18 +202,23 @@ def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(db: Path) -> None:
     class Hanging(Shipped):
         def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
             reached.set()
-            assert release.wait(30)
+            assert release.wait(120)
             return super().send(batch)
 
-    hanging, quick_one, stop = Hanging(name="hanging:main"), Shipped(interval_s=0.01), threading.Event()
+    class Quick(Shipped):
+        def settle(self, store: Store, batch: tuple[Sequence[Place], Cursor], delivery: Delivery) -> None:
+            super().settle(store, batch, delivery)
+            if len(self.got) == 55:
+                everything.set()
+
+    everything, stop = threading.Event(), threading.Event()
+    hanging, quick_one = Hanging(name="hanging:main"), Quick(interval_s=0.05)
     thread = threading.Thread(target=run, args=([hanging, quick_one], str(db)), kwargs={"follow": True, "stop": stop})
     thread.start()
     try:
         assert reached.wait(30)
-        with Store.open(db) as store:
-            add(store, 3, 4)
-        while len(quick_one.got) < 55:
-            assert thread.is_alive()
+        subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, str(db)], cwd=ROOT, check=True, timeout=60)
+        assert everything.wait(30)
         assert hanging.got == []
     finally:
         stop.set()

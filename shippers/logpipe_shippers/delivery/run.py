@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic
 
@@ -18,6 +18,8 @@ ATTEMPTS: Final = 8
 """For a batch, where no end without it is meant."""
 _SAID_EVERY: Final = 20
 """Failures in a row, of which one is logged."""
+_TURN: Final = threading.Lock()
+"""Of the target that has a store open: DuckDB may refuse a file that another thread opens or closes."""
 
 _log = logging.getLogger("logpipe.ship")
 
@@ -111,5 +113,7 @@ class _Worker(Generic[Batch]):
                 record.failing(store, self.shipper.name, str(error))
         return wait_s
 
-    def _store(self) -> Store:
-        return Store.open(self.url, create=False, through_owner=True)
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        with _TURN, Store.open(self.url, create=False, through_owner=True) as store:
+            yield store
