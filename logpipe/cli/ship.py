@@ -6,6 +6,7 @@ import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database
 from logpipe.cli.ship_alertmanager import alertmanager
+from logpipe.cli.ship_forget import forget
 from logpipe.cli.ship_loki import loki
 from logpipe.cli.ship_otlp import otlp
 from logpipe.cli.ship_prometheus import prometheus
@@ -34,3 +35,6 @@ def everything(
     from logpipe_shippers.targets import load
 
     ship(load(config), db, follow=follow)
+
+
+app.command()(forget)

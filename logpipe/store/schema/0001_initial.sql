@@ -281,8 +281,8 @@ CREATE TABLE analyses (
 -- The targets of `logpipe ship`: how far each has come, and how it fares.
 CREATE TABLE shipping (
     target VARCHAR NOT NULL,         -- kind and name, as loki:main
-    ledger_id BIGINT NOT NULL,       -- what came with the ledger's entries up to this one is shipped,
-    next_pos UBIGINT NOT NULL,       -- and of the next entry what lies before this byte
+    ledger_id BIGINT,                -- what came with the ledger's entries up to this one is shipped,
+    next_pos UBIGINT,                -- and of the next entry what lies before this byte; NULL where nothing is yet
     accepted UBIGINT NOT NULL,       -- events, or findings, that the receiver took
     refused UBIGINT NOT NULL,        -- and those that it will never take
     retries UBIGINT NOT NULL,

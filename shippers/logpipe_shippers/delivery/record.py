@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import duckdb
 
 from logpipe.store import Store
 from logpipe_shippers.delivery.backlog import Cursor
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
+
+TABLES: Final = ("shipping", "refusals", "alerts_sent", "loki_streams", "notifications")
+"""Those that know of targets."""
 
 
 def cursor(store: Store, target: str) -> Cursor | None:
@@ -16,7 +20,9 @@ def cursor(store: Store, target: str) -> Cursor | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    rows = store.execute("SELECT ledger_id, next_pos FROM shipping WHERE target = ?", [target])
+    rows = store.execute(
+        "SELECT ledger_id, next_pos FROM shipping WHERE target = ? AND ledger_id IS NOT NULL", [target]
+    )
     return Cursor(*map(int, rows[0])) if rows else None
 
 
@@ -69,10 +75,30 @@ def failing(store: Store, target: str, error: str, retries: int = 1) -> None:
         )
 
 
+def targets(store: Store) -> list[str]:
+    """Those that the store knows of, by name.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return [target for (target,) in store.execute("SELECT target FROM shipping ORDER BY target")]
+
+
+def forget(store: Store, target: str) -> None:
+    """Nothing was ever shipped to this target.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    with store.transaction() as connection:
+        for table in TABLES:
+            connection.execute(f"DELETE FROM {table} WHERE target = ?", [target])
+
+
 def _begin(connection: duckdb.DuckDBPyConnection, target: str) -> None:
     connection.execute(
-        "INSERT INTO shipping BY NAME SELECT ? AS target, 0 AS ledger_id, 0 AS next_pos, 0 AS accepted, 0 AS refused, "
-        "0 AS retries WHERE NOT EXISTS (FROM shipping WHERE target = ?)",
+        "INSERT INTO shipping BY NAME SELECT ? AS target, 0 AS accepted, 0 AS refused, 0 AS retries "
+        "WHERE NOT EXISTS (FROM shipping WHERE target = ?)",
         [target, target],
     )
 
