@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench bench-emit eval eval-formats fuzz-formats chaos chaos-emit docs clean
+.PHONY: help setup demo demo-real test lint type bench bench-emit eval eval-formats fuzz-formats chaos chaos-emit chaos-ship docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, 
 
 chaos-emit: $(STAMP) ## the emitter's probes at full size, and servers that log under load, killed and reloaded (long)
 	LOGPIPE_CHAOS_SECONDS=$${LOGPIPE_CHAOS_SECONDS:-60} $(BIN)/pytest -m long -p no:randomly tests/emit
+
+chaos-ship: $(STAMP) ## shippers that are killed at random moments beside receivers in trouble, at full size (long)
+	$(BIN)/pytest -n 2 -m long -p no:randomly tests/shippers tests/deploy
 
 clean: ## remove what the targets made
 	rm -rf .venv logpipe/ingest/scanning/_scanner.so logpipe/emit/_native.so shippers/logpipe_shippers/loki/_encoder.so demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,7 @@ from logpipe_shippers.delivery.receiver import Access, Unavailable
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.targets import KINDS
 from tests.shippers.http_server import Answers, serving
+from tests.stores import passing_store
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FOUND = Finding(
@@ -83,7 +84,7 @@ class Try:
 
 @pytest.fixture
 def one() -> Iterator[Try]:
-    with serving() as server, Store.open(":memory:") as store:
+    with serving() as server, passing_store() as store:
         trial = Try(server, store)
         yield trial
         trial.shipper().close()

@@ -21,6 +21,7 @@ from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from tests.shippers.ledger import START, add
+from tests.stores import new_store, passing_store
 
 ROOT = Path(__file__).parents[2]
 ANOTHER_PROCESS = """
@@ -77,7 +78,7 @@ class Shipped:
 def db(tmp_path: Path) -> Path:
     """Two sources in turn, one entry with more events than a batch holds."""
     path = tmp_path / "logs.duckdb"
-    with Store.open(path) as store:
+    with new_store(path) as store:
         for source_id, count in ((1, 3), (1, 2), (2, 40), (1, 5), (2, 1)):
             add(store, source_id, count)
     return path
@@ -106,7 +107,7 @@ def test_everything_is_shipped_once(db: Path) -> None:
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Store]:
     """A store for many examples, which costs more to make than to empty."""
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         yield store
 
 
@@ -132,7 +133,7 @@ def test_slices_hold_each_event_once_in_order(memory: Store, entries: list[tuple
 
 def test_events_of_one_line_stay_together() -> None:
     """Several records of one line have one position, and a cursor cannot stand between them."""
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         add(store, 1, 10)
         store.execute("UPDATE events SET source_pos = 0 WHERE source_pos < 50")
         part = backlog.next_slice(store, Cursor(), 3)
@@ -145,7 +146,7 @@ def test_events_of_one_line_stay_together() -> None:
 
 def test_a_new_target_begins_where_it_is_wanted() -> None:
     """At the first entry that has an event of that time, and behind all where none has."""
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         add(store, 1, 5)
         add(store, 2, 5, START + timedelta(days=2))
         add(store, 1, 5, START + timedelta(days=1))

@@ -21,7 +21,7 @@ from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.loki import LokiSettings, LokiShipper, lines, streams
 from tests.shippers.loki_receiver import Loki, serving
 from tests.shippers.loki_stores import NOW, add, add_many
-from tests.stores import new_store
+from tests.stores import new_store, passing_store
 
 HOUR = timedelta(hours=1)
 
@@ -475,7 +475,7 @@ _rows = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Store]:
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         yield store
 
 

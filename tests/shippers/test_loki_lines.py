@@ -13,13 +13,14 @@ from logpipe.store.rollup import roll_up
 from logpipe_shippers.loki import Limits, export, streams
 from logpipe_shippers.loki.export import Scope, bodies, stock
 from tests.shippers.loki_stores import add, add_many
+from tests.stores import passing_store
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    with Store.open(":memory:") as store:
+    with passing_store() as store:
         yield store
 
 

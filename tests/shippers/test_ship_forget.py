@@ -11,13 +11,14 @@ from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from logpipe_shippers.prometheus import exposition
 from tests.commands import call
 from tests.shippers.ledger import START, add
+from tests.stores import new_store
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     """Two targets, of which one has shipped less; both were refused something."""
     path = tmp_path / "logs.duckdb"
-    with Store.open(path) as store:
+    with new_store(path) as store:
         for reached, target in ((1, "loki:old"), (2, "loki:new")):
             add(store, 1, 5)
             record.settled(store, target, Delivery(4, [Refusal(1, 0, START, "too old")]), Cursor(reached))
@@ -57,5 +58,5 @@ def test_a_target_that_is_none_is_not_forgotten(db: Path, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "there are loki:new, loki:old" in " ".join(done.stderr.split())
     empty = tmp_path / "empty.duckdb"
-    Store.open(empty).close()
+    new_store(empty).close()
     assert "there are none yet" in " ".join(call("ship", "forget", "loki:old", "--db", str(empty)).stderr.split())
