@@ -74,7 +74,7 @@ def named(series: Series, name: str) -> dict[Labels, float]:
     return {labels: value for (found, labels), value in series.items() if found == name}
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.one_of(
@@ -122,7 +122,7 @@ def test_requests_have_a_method_and_a_route(store: Store) -> None:
     assert series[key("logpipe_db_query_duration_seconds_sum", **of_query)] == pytest.approx(0.003)
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.text(min_size=1, max_size=8) | st.text(min_size=1).map(lambda text: text * 99), max_size=6, unique=True)
 )
