@@ -73,7 +73,7 @@ def resolve(marked_id: MarkedId, reason: Reason = None, db: Database = DEFAULT_D
 
 
 def ack(
-    finding_id: FindingId,
+    marked_id: MarkedId,
     by: Annotated[
         str | None, typer.Option("--by", help="Who is at it, or what is done.", metavar="TEXT", show_default=False)
     ] = None,
@@ -83,10 +83,10 @@ def ack(
     from logpipe.cli import output
     from logpipe_analysis import marks
 
-    with _finding(db, finding_id) as (store, finding):
-        was_open = marks.acknowledge(store, finding, by, datetime.now(UTC))
-    said = "acknowledged" if was_open else f"{finding.status}, and needs nobody"
-    output.note(f"{said}: {output.one_line(finding.title)}")
+    with _marked(db, marked_id) as (store, found):
+        were_open = [marks.acknowledge(store, finding, by, datetime.now(UTC)) for finding in found]
+    said = "acknowledged" if any(were_open) else f"{found[0].status}, and needs nobody"
+    output.note(f"{said}: {_named(found, marked_id)}")
 
 
 def note(
