@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard logpipe/ingest/scanni
 
 setup: $(STAMP) ## make the virtual environment with the locked dependencies
 
-demo: $(STAMP) ## a day of a small shop: generate, ingest, analyze, report, export
+demo: $(STAMP) ## a day of a small shop: generate, ingest, analyze, report, ship
 	$(BIN)/python sample_logs/demo.py
 
 demo-real: $(STAMP) ## the same on real servers under load, about ten minutes (needs nginx, PostgreSQL, Redis)
