@@ -65,9 +65,7 @@ def _judged(
     with Store.open(":memory:") as store:
         with store.transaction() as connection:
             connection.register("counted", pd.concat(frames))
-            connection.execute(
-                "INSERT INTO rollup_minute BY NAME SELECT *, 9 AS severity, 0 AS server_errors, 0 AS bytes FROM counted"
-            )
+            connection.execute("INSERT INTO rollup_minute BY NAME SELECT *, 9 AS severity, 0 AS bytes FROM counted")
             connection.unregister("counted")
         buckets = Buckets(store, TimeRange(START, START + timedelta(days=DAYS), timedelta(minutes=1)))
         return truth, volume.detect(buckets, Settings().volume, Settings().gauges)

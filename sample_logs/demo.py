@@ -23,7 +23,7 @@ COLOURED: Final = not os.environ.get("NO_COLOR") and (bool(os.environ.get("FORCE
 BOLD, GREEN, RED = "1", "32", "31"
 
 DEAREST_MINUTES: Final = """\
-SELECT minute, service, sum(server_errors) AS server_errors, sum(events) AS requests
+SELECT minute, service, sum(events) FILTER (http_status >= 500) AS server_errors, sum(events) AS requests
 FROM rollup_minute WHERE operation = 'POST /checkout'
 GROUP BY ALL ORDER BY server_errors DESC LIMIT 5"""
 

@@ -50,7 +50,7 @@ class Cells:
         events = _counts(codes, relation, "events")
         # Failures are few: apart from the rest they cost less than a column of zeros.
         errors = _counts(codes, f"{relation} WHERE severity >= {ERROR_SEVERITY}", "events")
-        served = _counts(codes, f"{relation} WHERE server_errors > 0", "server_errors")
+        served = _counts(codes, f"{relation} WHERE http_status >= 500", "events")
         return cls(codes.keys, events, errors, served, buckets)
 
     def by(self, names: Sequence[str], keys: Numbers | None = None) -> dict[Name, Numbers]:

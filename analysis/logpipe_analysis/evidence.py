@@ -18,7 +18,7 @@ ERRORS = "(severity >= 17 OR http_status >= 500)"
 LOGGED = "coalesce(sum(events) FILTER (severity >= 17), 0)"
 """Error records, as SQL over the roll-up."""
 
-SERVED = "coalesce(sum(server_errors), 0)"
+SERVED = "coalesce(sum(events) FILTER (http_status >= 500), 0)"
 """Responses of status 500 and above, as SQL over the roll-up."""
 
 EVENT_TEMPLATE = "event_template(stream, http_method, http_route, template, message, exception_type, event)"

@@ -67,6 +67,9 @@ def prometheus(
     max_sources: Annotated[
         int, typer.Option(min=0, help="Log files that keep their names; the rest is 'other'.")
     ] = 100,
+    max_patterns: Annotated[
+        int, typer.Option(min=0, help="Patterns of errors of a service that keep their names; the rest is 'other'.")
+    ] = 100,
     db: Database = DEFAULT_DATABASE,
 ) -> None:
     """Metrics for Prometheus: to be scraped, as a file for node_exporter, or pushed to a Pushgateway.
@@ -80,7 +83,7 @@ def prometheus(
 
     if (output is not None) + (pushgateway is not None) > 1:
         raise typer.BadParameter("--output and --pushgateway exclude each other")
-    limits = Limits(operations=max_operations, sources=max_sources)
+    limits = Limits(operations=max_operations, sources=max_sources, patterns=max_patterns)
     slos = load(objectives) if objectives else []
     every_s = parse_span(interval).total_seconds()
     if output is not None:
@@ -156,5 +159,6 @@ def _push(
         objectives=objectives,
         max_operations=limits.operations,
         max_sources=limits.sources,
+        max_patterns=limits.patterns,
     )
     ship([Pushgateway("cli", access, settings)], db, follow=follow)

@@ -55,12 +55,12 @@ class _Histograms(_Summed):
         """
 
 
-_EVENTS: Final = ("events", "server_errors", "bytes")
+_EVENTS: Final = ("events", "bytes")
 TABLES: Final = {
     "rollup_minute": _Summed(
         (
             *("minute", "service", "environment", "version", "stream", "level", "severity"),
-            *("operation_kind", "operation"),
+            *("http_status", "operation_kind", "operation"),
         ),
         {name: f"sum({name})::UBIGINT" for name in _EVENTS},
     ),

@@ -122,13 +122,17 @@ _NEW: Final = (
     "INSERT INTO patterns BY NAME FROM mined_patterns WHERE pattern_id NOT IN (SELECT pattern_id FROM patterns)"
 )
 # Kinds that are one pattern are one series, and leave several rows of a minute, which are summed when read, or merged.
+# Numbers grow, and in a run the most frequent come first: readers that take but some series choose by this order.
 _SERIES: Final = """
 INSERT INTO pattern_series
-SELECT (SELECT coalesce(max(series_id), 0) FROM pattern_series) + row_number() OVER (), *
+SELECT (SELECT coalesce(max(series_id), 0) FROM pattern_series)
+    + row_number() OVER (ORDER BY events DESC, service, severity, pattern_id, source_id),
+    service, severity, pattern_id, source_id
 FROM (
-    SELECT service, severity, pattern_id_of(template) AS pattern_id, source_id FROM named
-    EXCEPT SELECT service, severity, pattern_id, source_id FROM pattern_series
+    SELECT service, severity, pattern_id_of(template) AS pattern_id, source_id, sum(events) AS events
+    FROM named GROUP BY ALL
 )
+ANTI JOIN pattern_series USING (service, severity, pattern_id, source_id)
 """
 _SERIES_OF: Final = """
 CREATE OR REPLACE TEMP TABLE series_of AS

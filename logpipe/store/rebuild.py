@@ -46,14 +46,13 @@ WHERE minute >= $first::TIMESTAMPTZ AND minute <= $last::TIMESTAMPTZ
 # What the roll-ups hold beyond the events that stand: maxima cannot be taken apart, and stay.
 _OUTLIVED_COUNTS = """
 CREATE OR REPLACE TEMP TABLE outlived_counts AS
-SELECT minute, service, environment, version, stream, level, severity, operation_kind, operation,
-    sum(events)::UBIGINT AS events, greatest(0, sum(server_errors))::UBIGINT AS server_errors,
-    greatest(0, sum(bytes))::UBIGINT AS bytes
+SELECT minute, service, environment, version, stream, level, severity, http_status, operation_kind, operation,
+    sum(events)::UBIGINT AS events, greatest(0, sum(bytes))::UBIGINT AS bytes
 FROM (
-    SELECT * REPLACE (events::HUGEINT AS events, server_errors::HUGEINT AS server_errors, bytes::HUGEINT AS bytes)
+    SELECT * REPLACE (events::HUGEINT AS events, bytes::HUGEINT AS bytes)
     FROM rollup_minute WHERE minute IN (FROM partial_minutes)
     UNION ALL BY NAME
-    SELECT * REPLACE (-events::HUGEINT AS events, -server_errors::HUGEINT AS server_errors, -bytes::HUGEINT AS bytes)
+    SELECT * REPLACE (-events::HUGEINT AS events, -bytes::HUGEINT AS bytes)
     FROM standing_counts
 )
 GROUP BY ALL HAVING sum(events) > 0

@@ -56,14 +56,17 @@ READ = (
 _READ_FROM = {"statement": "db_statement"}
 """The column that a key is made of, where it has another name."""
 
+# Other numbers are no statuses (RFC 9110, section 15), and whoever writes them is given no rows by them.
+_STATUS = "CASE WHEN http_status BETWEEN 100 AND 599 THEN http_status END"
+
 _COUNTS = f"""
-SELECT {_NAMES}, stream, level, severity, events, server_errors, bytes
+SELECT {_NAMES}, stream, level, severity, http_status, events, bytes
 FROM (
     SELECT {{nulls}}, *
     FROM (
-        SELECT {{keys}}, stream, level, severity,
-            sum(events)::UBIGINT AS events, sum(server_errors)::UBIGINT AS server_errors, sum(bytes)::UBIGINT AS bytes
-        FROM ({{relation}})
+        SELECT {{keys}}, stream, level, severity, {_STATUS} AS http_status,
+            count(*)::UBIGINT AS events, sum(bytes)::UBIGINT AS bytes
+        FROM {{relation}}
         GROUP BY ALL
     )
 )
@@ -89,8 +92,6 @@ SELECT "group", {_NAMES} FROM (SELECT {{nulls}}, {{keys}}, "group" FROM {{relati
 """
 _OF_GROUPS = 'SELECT * EXCLUDE ("group") FROM {relation} JOIN named_groups USING ("group")'
 
-# What each event counts for by itself.
-_EACH = "SELECT *, 1 AS events, coalesce(http_status >= 500, false)::INTEGER AS server_errors FROM {relation}"
 _EACH_TIMED = """
 SELECT *, latency_bucket(duration_ms) AS bucket, 1 AS events, duration_ms AS sum_ms, duration_ms AS max_ms
 FROM {relation}
@@ -133,8 +134,7 @@ UNION ALL BY NAME
 _BOUNDED_COUNTS = _BOUNDED.format(
     cells=COUNTS,
     others=f"""
-        SELECT * EXCLUDE (operation, events, server_errors, bytes), 'other' AS operation, sum(events) AS events,
-            sum(server_errors) AS server_errors, sum(bytes) AS bytes
+        SELECT * EXCLUDE (operation, events, bytes), 'other' AS operation, sum(events) AS events, sum(bytes) AS bytes
         FROM ({_PAST_THE_CAP.format(cells=COUNTS)})
         GROUP BY ALL
     """,
@@ -165,7 +165,7 @@ class GroupedEvents:
     groups: str
     """`READ` of an event of each group."""
     counts: str
-    """`stream`, `level`, `severity`, `events`, `server_errors` and `bytes`."""
+    """`stream`, `level`, `severity`, `http_status`, `events` and `bytes`."""
     latencies: str
     """`buckets`, as they stand in `latency_histogram`."""
 
@@ -282,7 +282,7 @@ def histograms(latencies: str) -> str:
 
 def _of_each(relation: str, bucket_us: int, empty: Container[str] = ()) -> tuple[str, str]:
     """The SELECTs of what single events add, counts and latencies."""
-    counts = _grouped(_COUNTS, _EACH.format(relation=relation), bucket_us, empty)
+    counts = _grouped(_COUNTS, relation, bucket_us, empty)
     return counts, _grouped(_LATENCIES, _EACH_TIMED.format(relation=relation), bucket_us, empty)
 
 

@@ -106,7 +106,7 @@ def counted() -> Iterator[Callable[..., Buckets]]:
             connection.register("counted", rows)
             connection.execute(
                 "INSERT INTO rollup_minute BY NAME "
-                "SELECT *, 9 AS severity, 0 AS server_errors, 0 AS bytes, ?::VARCHAR AS operation, "
+                "SELECT *, 9 AS severity, 0 AS bytes, ?::VARCHAR AS operation, "
                 "CASE WHEN operation IS NOT NULL THEN 'event' END AS operation_kind FROM counted",
                 [event],
             )

@@ -29,7 +29,7 @@ def database(tmp_path: Path) -> Path:
         )
         connection.execute(
             "INSERT INTO rollup_minute BY NAME SELECT date_trunc('minute', ts) AS minute, service, severity, "
-            "count(*) AS events, 0 AS server_errors, 0 AS bytes FROM events GROUP BY ALL"
+            "count(*) AS events, 0 AS bytes FROM events GROUP BY ALL"
         )
         connection.execute("INSERT INTO ledger VALUES (1, 7, 0, 360000, 3600, 3600, 0, 0, 0, 0, 0, '', '', now())")
     return path

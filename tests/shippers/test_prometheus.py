@@ -122,6 +122,31 @@ def test_requests_have_a_method_and_a_route(store: Store) -> None:
     assert series[key("logpipe_db_query_duration_seconds_sum", **of_query)] == pytest.approx(0.003)
 
 
+def test_requests_are_counted_by_status(store: Store) -> None:
+    """Of a service all of its requests; what is no status is unknown, whatever it is."""
+    statuses = (200, 200, 404, 503, 600, 65535, 99, None)
+    add(store, [{"http_route": f"/{n}", "http_status": status} for n, status in enumerate(statuses)])
+    add(store, [{"event": "job"}, {"db_statement": "SELECT 1", "http_status": 200}])
+    series = read(exposition(store))
+    by_status = named(series, "logpipe_http_responses_total")
+    assert {dict(labels)["status"]: count for labels, count in by_status.items()} == {
+        "200": 2,
+        "404": 1,
+        "503": 1,
+        "unknown": 4,
+    }
+    assert sum(named(series, "logpipe_http_requests_total").values()) == sum(by_status.values())
+    assert sum(named(series, "logpipe_http_server_errors_total").values()) == 1
+
+
+def test_business_events_have_a_name(store: Store) -> None:
+    """Those of the stream alone, as many by name as other operations."""
+    add(store, [{"stream": "business", "event": f"e{i % 3}", "level": "INFO"} for i in range(9)])
+    add(store, [{"stream": "app", "event": "e0"}, {"stream": "business", "event": "e0", "http_route": "/"}])
+    events = named(read(exposition(store, Limits(operations=2))), "logpipe_business_events_total")
+    assert {dict(labels)["event"]: count for labels, count in events.items()} == {"e0": 3, "e1": 3, "other": 3}
+
+
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.text(min_size=1, max_size=8) | st.text(min_size=1).map(lambda text: text * 99), max_size=6, unique=True)
@@ -146,13 +171,13 @@ def test_long_names_that_differ_at_the_end_stay_apart(store: Store) -> None:
 
 def test_what_is_past_a_limit_is_counted_as_other(store: Store) -> None:
     """The number of series is bounded, nothing goes uncounted, and what was folded is told."""
-    add(store, [{"service": f"s{i}", "event": f"e{j}", "duration_ms": 1.0} for i in range(4) for j in range(5)])
+    add(store, [{"service": f"s{i}", "event": f"e{i}{j}", "duration_ms": 1.0} for i in range(5) for j in range(5)])
     series = read(exposition(store, Limits(operations=2, services=3)))
     counts = named(series, "logpipe_event_duration_seconds_count")
-    assert len(counts) <= 4 * 3
-    assert sum(counts.values()) == 20
-    assert series[key("logpipe_events_total", service="other", stream="unknown", level="unknown")] == 5
-    assert sum(named(series, "logpipe_export_operations_folded").values()) == 4 * 3
+    assert len(counts) == 3 * 3 + 1
+    assert sum(counts.values()) == 25
+    assert series[key("logpipe_events_total", service="other", stream="unknown", level="unknown")] == 10
+    assert sum(named(series, "logpipe_export_operations_folded").values()) == 3 * 3 + 2 * 5
     assert series[key("logpipe_export_operations_limit")] == 2
 
 

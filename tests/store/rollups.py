@@ -8,8 +8,8 @@ from logpipe.store import Store
 def sums(store: Store) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Counts and latencies by key, in order; sums of floating-point numbers to nine digits."""
     counts = store.execute(
-        "SELECT * EXCLUDE (events, server_errors, bytes), sum(events)::BIGINT, sum(server_errors)::BIGINT, "
-        "sum(bytes)::BIGINT FROM rollup_minute GROUP BY ALL ORDER BY ALL"
+        "SELECT * EXCLUDE (events, bytes), sum(events)::BIGINT, sum(bytes)::BIGINT FROM rollup_minute "
+        "GROUP BY ALL ORDER BY ALL"
     )
     latencies = store.execute(
         "SELECT * EXCLUDE (events, sum_ms, max_ms), sum(events)::BIGINT, format('{:.9e}', sum(sum_ms)), max(max_ms) "

@@ -80,7 +80,7 @@ def test_merging_keeps_the_sums(store: Store) -> None:
     assert sums(store) == before
     assert store.execute(services) == order
     for table, keys in (
-        ("rollup_minute", "events, server_errors, bytes"),
+        ("rollup_minute", "events, bytes"),
         ("latency_histogram", "buckets"),
         ("latency_minute", "events, sum_ms, max_ms"),
     ):

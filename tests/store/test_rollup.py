@@ -40,6 +40,23 @@ def test_operations_past_the_cap_are_counted_as_other(store: Store, monkeypatch:
     assert store.execute("SELECT count(*) FROM operations") == [(3,)]
 
 
+def test_requests_are_counted_by_status(store: Store) -> None:
+    """What is no status adds no row: it is counted with those that have none."""
+    store.execute("DELETE FROM events")
+    store.execute(
+        """
+        INSERT INTO events (ts, service, http_route, http_status, severity, source_id, source_pos, bytes)
+        SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z', 'web', '/', unnest([200, 200, 100, 599, NULL, 0, 99, 600, 65535]),
+            9, 1, 0, 100
+        """
+    )
+    with store.transaction() as connection:
+        rollup.roll_up(connection, "events")
+    rows = store.execute("SELECT http_status, operation_kind, events FROM rollup_minute ORDER BY ALL")
+    assert rows == [(100, "http", 1), (200, "http", 2), (599, "http", 1), (None, "http", 5)]
+    assert store.execute("SELECT requests, server_errors FROM slow_endpoints") == [(9, 1)]
+
+
 def test_a_bucket_holds_its_upper_bound(store: Store) -> None:
     """Bucket i holds (2^(i/8), 2^((i+1)/8)]; zero has a bucket of its own."""
     for value in (0.001, 0.5, 1.0, 7.99, 8.0, 8.01, 12345.6):

@@ -284,7 +284,8 @@ def _finding(verdict: Verdict) -> Finding:
 def by_version_sql(service: str, baseline: str, candidate: str) -> str:
     """Errors and volume of both versions by the minute, for people."""
     return (
-        "SELECT minute AS bucket, version, sum(events) AS events, sum(server_errors) AS server_errors,\n"
+        "SELECT minute AS bucket, version, sum(events) AS events,\n"
+        "    coalesce(sum(events) FILTER (http_status >= 500), 0) AS server_errors,\n"
         "    coalesce(sum(events) FILTER (severity >= 17), 0) AS logged_errors\nFROM rollup_minute\n"
         f"WHERE service = {literal(service)} AND version IN ({literal(baseline)}, {literal(candidate)})\n"
         "GROUP BY 1, 2\nORDER BY 1, 2"

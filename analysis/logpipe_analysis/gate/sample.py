@@ -17,7 +17,8 @@ Name = tuple[str, str]
 """Kind and name of an operation."""
 
 COUNTS = (
-    "operation_kind, operation, sum(events)::DOUBLE AS events, sum(server_errors)::DOUBLE AS server_errors, "
+    "operation_kind, operation, sum(events)::DOUBLE AS events, "
+    "coalesce(sum(events) FILTER (http_status >= 500), 0)::DOUBLE AS server_errors, "
     "coalesce(sum(events) FILTER (severity >= 17), 0)::DOUBLE AS logged_errors, sum(bytes)::DOUBLE AS bytes"
 )
 """The columns of the first frame beside `i`, as SQL over a roll-up."""

@@ -13,7 +13,7 @@
 #include "views.h"
 
 enum { STATEMENT = 3, METHOD, ROUTE, EVENT, TEXTS };
-enum { MINUTE_US = 60000000, SERVER_ERROR = 500, ZERO_BUCKET = -32768, AHEAD = 16 };
+enum { MINUTE_US = 60000000, LEAST_STATUS = 100, MOST_STATUS = 599, ZERO_BUCKET = -32768, AHEAD = 16 };
 
 typedef struct {
     const View *values;
@@ -47,7 +47,8 @@ typedef struct {
 typedef struct {
     int64_t *group;
     int64_t *row; /* one of those counted, which tells their stream and level */
-    uint64_t *events, *server_errors, *bytes;
+    uint16_t *status; /* 0 for none */
+    uint64_t *events, *bytes;
 } Counts;
 
 typedef struct {
@@ -117,6 +118,13 @@ static bool alike(const Rows *rows, int64_t group, int64_t groups) {
 static int64_t minute_of(const Rows *rows, int64_t row) { return rows->times[row] / MINUTE_US; }
 
 static bool has_status(const Rows *rows, int64_t row) { return is_valid(rows->statuses_valid, row); }
+
+/* The HTTP status that a row is counted by; 0 where it has none, or a number that is none. */
+static uint16_t status_of(const Rows *rows, int64_t row) {
+    if (!has_status(rows, row)) return 0;
+    uint16_t status = rows->statuses[row];
+    return status >= LEAST_STATUS && status <= MOST_STATUS ? status : 0;
+}
 
 /* An event's name counts only where nothing else names the operation. */
 static bool is_named_otherwise(const Rows *rows, int64_t row) {
@@ -189,10 +197,10 @@ static void count(const Rows *rows, int64_t row, int32_t group, const Counts *co
     if (is_new) {
         counts->group[cell] = group;
         counts->row[cell] = row;
-        counts->events[cell] = counts->server_errors[cell] = counts->bytes[cell] = 0;
+        counts->status[cell] = status_of(rows, row);
+        counts->events[cell] = counts->bytes[cell] = 0;
     }
     counts->events[cell]++;
-    counts->server_errors[cell] += has_status(rows, row) && rows->statuses[row] >= SERVER_ERROR;
     counts->bytes[cell] += rows->bytes[row];
 }
 
@@ -225,7 +233,8 @@ void logpipe_count(
         int32_t group = group_of(&groups, firsts, rows, row, seed);
         bool is_new;
         /* A level goes with its severity, and each stream has a length of its own. */
-        uint64_t key = (uint64_t)group << 16 | (uint64_t)rows->severities[row] << 8 | (uint64_t)rows->streams.values[row].length;
+        uint64_t key = (uint64_t)group << 32 | (uint64_t)status_of(rows, row) << 16
+                       | (uint64_t)rows->severities[row] << 8 | (uint64_t)rows->streams.values[row].length;
         int32_t cell = cell_of(&cells, keys, key, seed, &is_new);
         count(rows, row, group, counts, cell, is_new);
         if (!is_valid(rows->durations_valid, row) || !(rows->durations[row] >= 0) || !isfinite(rows->durations[row]))

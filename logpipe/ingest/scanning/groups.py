@@ -28,7 +28,7 @@ class Grouped:
     groups: pa.Table
     """`group`, and of a row of each the columns that its names are made of."""
     counts: pa.Table
-    """`group`, `stream`, `level`, `severity`, `events`, `server_errors` and `bytes`."""
+    """`group`, `stream`, `level`, `severity`, `http_status`, `events` and `bytes`."""
     latencies: pa.Table
     """`group`, and `buckets`: lists of structs of `bucket`, `events`, `sum_ms` and `max_ms`."""
 
@@ -72,7 +72,7 @@ class _Rows(ctypes.Structure):
 
 
 class _Cells(ctypes.Structure):
-    """Of counts: group, row, events, server_errors, bytes. Of latencies: group, bucket, events, sum_ms, max_ms."""
+    """Of counts: group, row, status, events, bytes. Of latencies: group, bucket, events, sum_ms, max_ms."""
 
     _fields_ = tuple((f"column_{number}", ctypes.c_void_p) for number in range(5))
 
@@ -105,7 +105,8 @@ def group(
     slots = np.full(3 * slots_each, -1, np.int32)
     firsts, keys = np.empty(size, np.int64), np.empty(2 * size, np.uint64)
     counts: _Arrays = {name: np.empty(size, np.int64) for name in ("group", "row")}
-    counts |= {name: np.empty(size, np.uint64) for name in ("events", "server_errors", "bytes")}
+    counts |= {"status": np.empty(size, np.uint16)}
+    counts |= {name: np.empty(size, np.uint64) for name in ("events", "bytes")}
     latencies: _Arrays = {
         "group": np.empty(size, np.int64),
         "bucket": np.empty(size, np.int16),
@@ -124,10 +125,13 @@ def group(
         return {name: _copied(taken(name, rows)) for name in names if name in columns}
 
     groups, cells, buckets = (int(number) for number in found)
-    told = counts.pop("row")[:cells].astype(np.int64)
+    told, status = counts.pop("row")[:cells].astype(np.int64), counts.pop("status")[:cells]
+    statuses = {"http_status": pa.array(status, mask=status == 0)}
     return Grouped(
         pa.table({"group": pa.array(np.arange(groups))} | columns_of(_NAMES, firsts[:groups])),
-        pa.table({name: pa.array(values[:cells]) for name, values in counts.items()} | columns_of(_LABELS, told)),
+        pa.table(
+            {name: pa.array(values[:cells]) for name, values in counts.items()} | columns_of(_LABELS, told) | statuses
+        ),
         _histograms({name: values[:buckets] for name, values in latencies.items()}),
     )
 

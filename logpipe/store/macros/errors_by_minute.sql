@@ -5,7 +5,7 @@ SELECT
     service,
     sum(events)::BIGINT AS events,
     coalesce(sum(events) FILTER (severity >= 17), 0)::BIGINT AS errors,
-    sum(server_errors)::BIGINT AS server_errors
+    coalesce(sum(events) FILTER (http_status >= 500), 0)::BIGINT AS server_errors
 FROM rollup_since(span, since, until, of_service)
 GROUP BY minute, service
 ORDER BY minute, service;

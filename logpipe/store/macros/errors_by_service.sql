@@ -5,9 +5,9 @@ SELECT
     sum(events)::BIGINT AS events,
     coalesce(sum(events) FILTER (severity >= 17), 0)::BIGINT AS errors,
     coalesce(sum(events) FILTER (severity >= 17), 0) / sum(events) AS error_share,
-    sum(server_errors)::BIGINT AS server_errors,
-    min(minute) FILTER (severity >= 17 OR server_errors > 0) AS first_error_at,
-    max(minute) FILTER (severity >= 17 OR server_errors > 0) AS last_error_at
+    coalesce(sum(events) FILTER (http_status >= 500), 0)::BIGINT AS server_errors,
+    min(minute) FILTER (severity >= 17 OR http_status >= 500) AS first_error_at,
+    max(minute) FILTER (severity >= 17 OR http_status >= 500) AS last_error_at
 FROM rollup_since(span, since, until, of_service)
 GROUP BY service
-ORDER BY errors + sum(server_errors) DESC, service;
+ORDER BY errors + server_errors DESC, service;

@@ -1,7 +1,11 @@
 -- Endpoints by the time they cost: counts from the roll-up, latencies from the histograms.
 CREATE OR REPLACE MACRO slow_endpoints(span := NULL, since := NULL, until := NULL, of_service := NULL) AS TABLE
 WITH counts AS (
-    SELECT service, operation, sum(events)::BIGINT AS requests, sum(server_errors)::BIGINT AS server_errors
+    SELECT
+        service,
+        operation,
+        sum(events)::BIGINT AS requests,
+        coalesce(sum(events) FILTER (http_status >= 500), 0)::BIGINT AS server_errors
     FROM rollup_since(span, since, until, of_service)
     WHERE operation_kind = 'http'
     GROUP BY service, operation

@@ -125,10 +125,10 @@ CREATE TABLE rollup_minute (
     stream VARCHAR,
     level VARCHAR,
     severity UTINYINT NOT NULL,
+    http_status USMALLINT,           -- NULL where the record has none, or one outside 100 to 599
     operation_kind VARCHAR,          -- http, db, event; NULL where the record has no operation
     operation VARCHAR,               -- method and route, query fingerprint, or event name; 'other' past the cap
     events UBIGINT NOT NULL,
-    server_errors UBIGINT NOT NULL,  -- records whose http_status is 500 or above
     bytes UBIGINT NOT NULL
 );
 

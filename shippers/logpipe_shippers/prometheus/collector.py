@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from logpipe.record import ERROR_SEVERITY
 from logpipe.store import Store
 from logpipe.store.lag import lags
 from logpipe_shippers.prometheus import burn
@@ -20,6 +21,7 @@ from logpipe_shippers.prometheus.statements import statement
 
 MOST_OPERATIONS: Final = 100
 MOST_SOURCES: Final = 100
+MOST_PATTERNS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Limits:
     """The first ones seen."""
     sources: int = MOST_SOURCES
     """Log files, with all that they were rotated to; the first ones seen."""
+    patterns: int = MOST_PATTERNS
+    """Of the errors of a service, the first ones mined."""
 
 
 class StoreCollector(Collector):
@@ -79,6 +83,7 @@ class StoreCollector(Collector):
         self._store.execute(statement("export_services"), {"services": self._limits.services})
         self._store.execute(statement("export_operations"), {"operations": self._limits.operations})
         self._store.execute(statement("export_sources"), {"sources": self._limits.sources})
+        self._store.execute(statement("export_patterns"), {"patterns": self._limits.patterns, "error": ERROR_SEVERITY})
 
     def _about_the_export(self) -> Iterator[Metric]:
         yield up(1)
@@ -89,6 +94,11 @@ class StoreCollector(Collector):
         )
         yield GaugeMetricFamily(
             "logpipe_export_sources_limit", "Log files that are exported by name.", self._limits.sources
+        )
+        yield GaugeMetricFamily(
+            "logpipe_export_patterns_limit",
+            "Patterns of errors of a service that are exported by name.",
+            self._limits.patterns,
         )
         size = _size(self._store.url)
         if size is not None:

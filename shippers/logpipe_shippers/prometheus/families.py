@@ -63,6 +63,29 @@ HTTP: Final = (
         "http",
         {"only_errors": True},
     ),
+    Family(
+        "logpipe_http_responses",
+        "Logged HTTP requests, by the status that they were answered with.",
+        "counter",
+        ("service", "status"),
+        "http_responses",
+    ),
+)
+
+BUSINESS: Final = Family(
+    "logpipe_business_events",
+    "Events of the stream 'business' that are neither requests nor queries, by name.",
+    "counter",
+    ("service", "event"),
+    "business_events",
+)
+
+ERROR_PATTERNS: Final = Family(
+    "logpipe_error_pattern_events",
+    "Events of level ERROR and above that the analysis has counted, by the pattern of what they say.",
+    "counter",
+    ("service", "pattern", "template"),
+    "error_patterns",
 )
 
 LATENCIES: Final = (
@@ -138,6 +161,13 @@ HEALTH: Final = (
         ("service", "operation_kind"),
         "folded_operations",
     ),
+    Family(
+        "logpipe_export_patterns_folded",
+        "Patterns of errors past the limit, which are exported together as pattern 'other'.",
+        "gauge",
+        ("service",),
+        "folded_patterns",
+    ),
 )
 
 SHIPPING: Final = (
@@ -173,4 +203,4 @@ SHIPPING: Final = (
     ),
 )
 
-FAMILIES: Final = (EVENTS, *HTTP, *LATENCIES, FINDINGS, *HEALTH, *SHIPPING)
+FAMILIES: Final = (EVENTS, *HTTP, BUSINESS, ERROR_PATTERNS, *LATENCIES, FINDINGS, *HEALTH, *SHIPPING)

@@ -15,7 +15,7 @@ from logpipe_shippers.delivery.receiver import Access, Misconfigured, Receiver, 
 from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.prometheus import objectives
-from logpipe_shippers.prometheus.collector import MOST_OPERATIONS, MOST_SOURCES, Limits, exposition
+from logpipe_shippers.prometheus.collector import MOST_OPERATIONS, MOST_PATTERNS, MOST_SOURCES, Limits, exposition
 
 _HEADERS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
@@ -33,6 +33,7 @@ class Settings:
     """A file with tables `[[objective]]`."""
     max_operations: int = MOST_OPERATIONS
     max_sources: int = MOST_SOURCES
+    max_patterns: int = MOST_PATTERNS
     user: str | None = None
     password: Secret | None = None
     bearer_token: Secret | None = None
@@ -53,7 +54,9 @@ class Pushgateway:
         """
         self.name = f"pushgateway:{name}"
         self.interval_s = settings.interval.total_seconds()
-        self._limits = Limits(operations=settings.max_operations, sources=settings.max_sources)
+        self._limits = Limits(
+            operations=settings.max_operations, sources=settings.max_sources, patterns=settings.max_patterns
+        )
         self._objectives = objectives.load(settings.objectives) if settings.objectives else []
         whole = access.url.rstrip("/") + _path(settings.job, settings.grouping)
         self._receiver = Receiver(replace(access, url=whole), "/")

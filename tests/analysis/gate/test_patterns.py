@@ -25,8 +25,8 @@ def told() -> Iterator[Told]:
                 {"version": version, "texts": [text for text, _ in came], "minutes": [minute for _, minute in came]},
             )
             store.execute(
-                "INSERT INTO rollup_minute (minute, service, version, severity, events, server_errors, bytes) "
-                "VALUES ('2026-01-05', 'shop', ?, 9, 100, 0, 100)",
+                "INSERT INTO rollup_minute (minute, service, version, severity, events, bytes) "
+                "VALUES ('2026-01-05', 'shop', ?, 9, 100, 100)",
                 [version],
             )
             return Side(store, version, "service = 'shop'", version)

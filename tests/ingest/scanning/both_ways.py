@@ -57,7 +57,7 @@ def _column(table: pa.Table, name: str) -> list[object]:
     return cast("list[object]", values.to_pylist())
 
 
-_SUMS = {"events": "sum", "server_errors": "sum", "bytes": "sum", "sum_ms": "sum", "max_ms": "max"}
+_SUMS = {"events": "sum", "bytes": "sum", "sum_ms": "sum", "max_ms": "max"}
 
 
 def _flat(histograms: pa.Table) -> pa.Table:

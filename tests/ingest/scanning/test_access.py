@@ -65,6 +65,13 @@ def _lines(draw: st.DrawFn) -> bytes:
     return b"\n".join(made)
 
 
+def test_both_ways_count_by_the_same_statuses() -> None:
+    """Those at the bounds, and numbers that are none."""
+    statuses = ("-", "000", "099", "100", "200", "404", "499", "500", "599", "600", "999") * 2
+    lines = (f'::1 - - [14/Mar/2026:09:00:00 +0100] "GET / HTTP/1.1" {status} 5 0.5' for status in statuses)
+    assert_same(ACCESS_LOG, "\n".join(lines).encode())
+
+
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(_lines())
 def test_the_fast_way_says_the_same_as_the_full_one(log: bytes) -> None:

@@ -1,7 +1,7 @@
 -- Events that count for each objective, and the bad ones, by the number of windows that end before their minute begins. The
 -- latencies of a bucket are good together, or bad together: by the longest of them.
 WITH matched AS (
-    SELECT number, minute, slo.since, events, CASE WHEN operation_kind = 'http' THEN server_errors WHEN severity >= $error THEN events ELSE 0 END AS bad
+    SELECT number, minute, slo.since, events, CASE WHEN if(operation_kind = 'http', coalesce(http_status >= 500, false), severity >= $error) THEN events ELSE 0 END AS bad
     FROM rollup_minute AS counts
     JOIN slo ON counts.service = slo.service AND CASE
         WHEN slo.operation IS NOT NULL THEN counts.operation = slo.operation
