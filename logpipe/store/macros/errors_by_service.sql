@@ -1,4 +1,4 @@
--- Errors are records of level ERROR and above; server errors are records with an HTTP status of 500 and above.
+-- Errors are records of level ERROR and above; server errors are records with an HTTP status of 500 to 599.
 CREATE OR REPLACE MACRO errors_by_service(span := NULL, since := NULL, until := NULL, of_service := NULL) AS TABLE
 SELECT
     service,

@@ -57,7 +57,7 @@ HTTP: Final = (
     ),
     Family(
         "logpipe_http_server_errors",
-        "Logged HTTP requests that were answered with a status of 500 or above.",
+        "Logged HTTP requests that were answered with a status of 500 to 599.",
         "counter",
         ("service", "method", "route"),
         "http",
