@@ -1,5 +1,6 @@
 """The exposition tells what errors say, by a bounded number of patterns whose counts never fall."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -68,7 +69,7 @@ def test_errors_are_counted_by_what_they_say(store: Store) -> None:
     assert patterns(store) == {}
     mine(store)
     assert patterns(store) == {("web", "no stock of <*>"): 3, ("web", "disk is full"): 1}
-    [pattern_id] = [id for (id,) in store.execute("SELECT pattern_id FROM patterns WHERE template = 'disk is full'")]
+    [(pattern_id,)] = store.execute("SELECT pattern_id FROM patterns WHERE template = 'disk is full'")
     assert read(exposition(store))[key(FAMILY, service="web", pattern=pattern_id, template="disk is full")] == 1
 
 
@@ -113,6 +114,6 @@ def test_counts_never_fall(store: Store) -> None:
     list(retain(store, Policy(default=timedelta(days=1)), datetime.now(UTC)))
     list(merge(store))
     seen.append(read(exposition(store, limits)))
-    assert all(grown(before, after) for before, after in zip(seen, seen[1:], strict=False))
+    assert all(grown(before, after) for before, after in itertools.pairwise(seen))
     assert named(seen[3], FAMILY) == named(seen[2], FAMILY)
     assert sum(named(seen[3], FAMILY).values()) == 4 + 36 + 9
