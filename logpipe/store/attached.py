@@ -1,11 +1,13 @@
 """A database that another process owns, used through that process."""
 
 import fcntl
+import logging
 import os
 import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import lru_cache
 from itertools import count
 from typing import Any, Final, cast
 
@@ -19,16 +21,20 @@ from logpipe.store.sharing import marker
 
 _NAMES = count()
 _POLL_S: Final = 0.05
+_SAID_AFTER_S: Final = 2.0
 _WRAPPING: Final = re.compile(r"\n+LINE \d+: FROM owner_\d+\.query\(.*", re.DOTALL)
 _CLASS: Final = re.compile(r"\A(?:Invalid Input Error: )+")
 
+_log = logging.getLogger(__name__)
 
-def attach(database: str, *, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection | None:
+
+def attach(database: str, *, read_only: bool, turn_s: float | None) -> duckdb.DuckDBPyConnection | None:
     """A connection to the process that owns a database; None where there is none that answers, or that lets us write.
 
+    Who writes waits `turn_s` seconds for a turn, or takes none.
+
     Raises:
-        StoreLocked: it is a process of another host; or a third process went on writing through the owner until
-            `deadline`, a reading of `time.monotonic`.
+        StoreLocked: it is a process of another host; or a third process went on writing through the owner for so long.
         StoreError: Quack is not installed.
     """
     owner = RunFile.read(database)
@@ -44,14 +50,12 @@ def attach(database: str, *, read_only: bool, deadline: float) -> duckdb.DuckDBP
         return None
     with ExitStack() as undo:
         turn = None
-        if not read_only:
-            turn = _take_turn(database, deadline)
+        if not read_only and turn_s is not None:
+            turn = _take_turn(database, turn_s)
             if turn is None:
                 return None
             undo.callback(os.close, turn)
-        local = undo.enter_context(duckdb.connect(":memory:", config={"autoinstall_known_extensions": False}))
-        quack.load(local)
-        local.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, too
+        local = undo.enter_context(_client(os.getpid()).cursor())
         try:
             connection = AttachedConnection(local, uri, token, turn)
         except duckdb.Error:  # not told: its text may hold the token
@@ -122,12 +126,27 @@ class AttachedConnection:
         return getattr(self._local, name)
 
 
+@lru_cache(maxsize=1)
+def _client(process: int) -> duckdb.DuckDBPyConnection:
+    """The engine by which this process speaks to owners; one that was forked needs its own.
+
+    To load the extension takes a hundred times as long as to ask something, so it stays.
+
+    Raises:
+        StoreError: Quack is not installed.
+    """
+    engine = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    quack.load(engine)
+    engine.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, too
+    return engine
+
+
 def own_words(message: str) -> str:
     """An error of the owner without what the way through it added."""
     return _CLASS.sub("", _WRAPPING.sub("", message))
 
 
-def _take_turn(database: str, deadline: float) -> int | None:
+def _take_turn(database: str, patience_s: float) -> int | None:
     """Lock the run file: one process at a time writes through the owner. The system lets it go with its process.
 
     None where the owner has ended since.
@@ -136,15 +155,25 @@ def _take_turn(database: str, deadline: float) -> int | None:
         descriptor = os.open(run_file.path_of(database), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise StoreLocked(
-                    f"another process is writing to {database}, through its owner", remedy="run the command again"
-                ) from None
-            time.sleep(_POLL_S)
-        else:
-            return descriptor
+    begun = time.monotonic()
+    said = False
+    while not _locked(descriptor):
+        waited_s = time.monotonic() - begun
+        if waited_s > patience_s:
+            os.close(descriptor)
+            raise StoreLocked(
+                f"another process is writing to {database}, through its owner", remedy="run the command again"
+            )
+        if not said and waited_s > _SAID_AFTER_S:
+            said = True
+            _log.warning("another process is writing to %s, through its owner: waiting for it", database)
+        time.sleep(_POLL_S)
+    return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

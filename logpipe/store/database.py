@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -26,6 +27,13 @@ def _sql_files(folder: str) -> list[Traversable]:
     return sorted((file for file in files if file.name.endswith(".sql")), key=lambda file: file.name)
 
 
+@cache
+def _definitions() -> tuple[list[str], str]:
+    """Macros and views, and a digest of them."""
+    texts = [file.read_text() for file in (*_sql_files("macros"), *_sql_files("views"))]
+    return texts, sha256("\0".join(texts).encode()).hexdigest()
+
+
 SCHEMA_VERSION = len(_sql_files("schema"))
 """The schema version of this release; migration file N brings a database from version N-1 to N."""
 
@@ -38,6 +46,9 @@ would be copied together with its neighbours later."""
 
 WAIT_S: Final = 5.0
 """How long to wait for a database that another process has and does not share, or not yet."""
+
+TURN_S: Final = 60.0
+"""How long to wait for another process that writes through the same owner: an analysis, most often, which ends."""
 
 MOST_CACHE_BYTES: Final = 32 << 20
 """So much of the file DuckDB may keep in memory while it is loaded."""
@@ -76,16 +87,23 @@ class Store:
 
     @classmethod
     def open(
-        cls, url: str | Path, *, read_only: bool = False, create: bool = True, through_owner: bool = False
+        cls,
+        url: str | Path,
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        through_owner: bool = False,
+        beside: bool = False,
     ) -> Self:
         """Open the database at `url`, a path or `:memory:`; a missing file is made if `create`, and not `read_only`.
 
         Where another process owns and shares it, a store that only reads, or may write `through_owner`, is attached to
-        that process: there is no file and no Arrow table of ours that its statements could read.
+        that process: there is no file and no Arrow table of ours that its statements could read. One process at a time
+        writes through an owner, and others wait for a minute; not who writes `beside` them, to rows of its own alone.
 
         Raises:
             StoreLocked: another process has it, and does not share it, not even after some seconds; or it shares it,
-                and this store is to write on its own.
+                and this store is to write on its own; or the one that writes through it takes too long.
             StoreError: the file is missing and not to be made, is not a database, is no store of ours, or was written
                 by a newer release.
         """
@@ -98,7 +116,8 @@ class Store:
                 remedy=f"make it with: logpipe ingest PATH --db {url}",
                 reason="store_missing",
             )
-        connection, attached = _reach(url, read_only=read_only, alone=not (read_only or through_owner))
+        turn_s = None if beside else TURN_S
+        connection, attached = _reach(url, read_only=read_only, alone=not (read_only or through_owner), turn_s=turn_s)
         store = cls(connection, url, read_only=read_only, attached=attached)
         try:
             store._bring_up_to_date()
@@ -234,8 +253,7 @@ class Store:
                 remedy="use the logpipe release that wrote it, or a newer one",
                 reason="store_newer",
             )
-        definitions = [file.read_text() for file in (*_sql_files("macros"), *_sql_files("views"))]
-        digest = sha256("\0".join(definitions).encode()).hexdigest()
+        definitions, digest = _definitions()
         if version == SCHEMA_VERSION and self._meta("definitions") == digest:
             return
         if (self.read_only or self.attached) and not version:
@@ -294,7 +312,7 @@ class _PerThread:
         return getattr(self._own.cursor, name)
 
 
-def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyConnection, bool]:
+def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> tuple[duckdb.DuckDBPyConnection, bool]:
     """A connection, and whether it leads to another process. The lock on the file says whether there is one."""
     _refuse_folder(url)
     deadline = time.monotonic() + WAIT_S
@@ -302,7 +320,7 @@ def _reach(url: str, *, read_only: bool, alone: bool) -> tuple[duckdb.DuckDBPyCo
         try:
             connection = _connect(url, read_only=read_only)
         except StoreLocked:
-            shared = None if alone else attach(url, read_only=read_only, deadline=deadline)
+            shared = None if alone else attach(url, read_only=read_only, turn_s=turn_s)
             if shared is not None:
                 return shared, True
             if time.monotonic() > deadline or (alone and RunFile.read(url) is not None):

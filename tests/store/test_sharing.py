@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from logpipe.errors import StoreError, StoreLocked
-from logpipe.store import Store, database, quack, reading, run_file
+from logpipe.store import Store, attached, database, quack, reading, run_file
 from logpipe.store.run_file import RunFile
 from tests.ingest.logs import line
 from tests.store.owners import LOGPIPE, following, is_shared, owner_of, process, until
@@ -396,14 +396,32 @@ def test_a_reader_that_dies_lets_go_of_its_snapshot(owner: object, path: Path) -
 
 
 def test_one_process_at_a_time_writes_through_the_owner(
-    owner: object, path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: object, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The second waits a while, and is told."""
-    monkeypatch.setattr(database, "WAIT_S", 0.2)
+    """The second waits a while, says so, and is told."""
+    monkeypatch.setattr(database, "TURN_S", 0.2)
+    monkeypatch.setattr(attached, "_SAID_AFTER_S", 0)
     with Store.open(path, through_owner=True), pytest.raises(StoreLocked, match="another process is writing"):
         Store.open(path, through_owner=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"another process is writing to {path}, through its owner: waiting for it"
+    ]
     with Store.open(path, through_owner=True) as store:
         assert store.attached
+
+
+def test_who_writes_beside_others_waits_for_no_turn(owner: object, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shipper does not wait for an analysis, whose transaction is open."""
+    monkeypatch.setattr(database, "TURN_S", 0)
+    with (
+        Store.open(path, through_owner=True) as analysis,
+        analysis.transaction() as connection,
+        Store.open(path, through_owner=True, beside=True) as shipper,
+    ):
+        connection.execute("INSERT INTO meta VALUES ('of the analysis', '1')")
+        shipper.execute("INSERT INTO meta VALUES ('of the shipper', '1')")
+    with Store.open(path, read_only=True) as store:
+        assert store.execute("SELECT count(*) FROM meta WHERE key LIKE 'of the %'") == [(2,)]
 
 
 def test_a_command_that_takes_long_shares_as_well(path: Path) -> None:

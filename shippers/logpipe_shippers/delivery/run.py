@@ -115,5 +115,5 @@ class _Worker(Generic[Batch]):
 
     @contextmanager
     def _store(self) -> Iterator[Store]:
-        with _TURN, Store.open(self.url, create=False, through_owner=True) as store:
+        with _TURN, Store.open(self.url, create=False, through_owner=True, beside=True) as store:
             yield store
