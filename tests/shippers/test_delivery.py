@@ -144,6 +144,19 @@ def test_events_of_one_line_stay_together() -> None:
         assert len(store.execute(rest.events("source_pos"))) == 5
 
 
+def test_a_reparse_within_a_batch_loses_no_other_source() -> None:
+    """The byte at which a cursor stands is one of the entry that it stands in, and of none that takes its place."""
+    with passing_store() as store:
+        add(store, 1, 10)
+        add(store, 2, 10)
+        part = backlog.next_slice(store, Cursor(), 4)
+        assert part is not None
+        store.execute("UPDATE ledger SET ledger_id = nextval('ledger_ids') WHERE source_id = 1")
+        rest = backlog.next_slice(store, part.end, 100)
+        assert rest is not None
+        assert sorted(store.execute(rest.events("source_id, source_pos"))) == sorted(places(store))
+
+
 def test_a_new_target_begins_where_it_is_wanted() -> None:
     """At the first entry that has an event of that time, and behind all where none has."""
     with passing_store() as store:

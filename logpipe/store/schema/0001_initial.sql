@@ -283,6 +283,7 @@ CREATE TABLE shipping (
     target VARCHAR NOT NULL,         -- kind and name, as loki:main
     ledger_id BIGINT,                -- what came with the ledger's entries up to this one is shipped,
     next_pos UBIGINT,                -- and of the next entry what lies before this byte; NULL where nothing is yet
+    next_id BIGINT,                  -- that entry; 0 where none is begun
     accepted UBIGINT NOT NULL,       -- events, or findings, that the receiver took
     refused UBIGINT NOT NULL,        -- and those that it will never take
     retries UBIGINT NOT NULL,

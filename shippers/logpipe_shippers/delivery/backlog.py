@@ -15,21 +15,31 @@ _ENTRIES: Final = """
 SELECT ledger_id, source_id, from_pos, to_pos, events
 FROM (
     SELECT *, sum(events) OVER (ORDER BY ledger_id) - events AS before
-    FROM ledger
-    WHERE ledger_id > $ledger_id AND to_pos > from_pos
+    FROM (
+        FROM ledger
+        WHERE ledger_id > $ledger_id AND to_pos > from_pos
+        ORDER BY ledger_id
+        LIMIT $entries
+    )
 )
 WHERE before < $most
 ORDER BY ledger_id
 """
+_MOST_ENTRIES: Final = 1_000
+"""That are looked at at a time, so that a long backlog costs no more than a short one."""
 _WITHIN: Final = "source_id = {source_id} AND source_pos >= {from_pos} AND source_pos < {to_pos}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """All is shipped up to a ledger entry, and of the next one what lies before a byte."""
+    """All is shipped up to a ledger entry, and of the next one, `next_id`, what lies before a byte.
+
+    A reparse gives the entries of a source new numbers, behind all others: then the byte means nothing any more.
+    """
 
     ledger_id: int = 0
     next_pos: int = 0
+    next_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +99,14 @@ def next_slice(store: Store, cursor: Cursor, most: int) -> Slice | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    entries = store.execute(_ENTRIES, {"ledger_id": cursor.ledger_id, "most": most})
+    entries = store.execute(_ENTRIES, {"ledger_id": cursor.ledger_id, "most": most, "entries": _MOST_ENTRIES})
     if not entries:
         return None
     first_id, source_id, from_pos, to_pos, events = entries[0]
-    from_pos = max(from_pos, cursor.next_pos)
+    if first_id == cursor.next_id:
+        from_pos = max(from_pos, cursor.next_pos)
     if events > most and (cut := _cut(store, Range(source_id, from_pos, to_pos), most)) is not None:
-        return Slice([Range(source_id, from_pos, cut)], Cursor(cursor.ledger_id, cut))
+        return Slice([Range(source_id, from_pos, cut)], Cursor(cursor.ledger_id, cut, int(first_id)))
     whole = [(first_id, source_id, from_pos, to_pos, events), *entries[1:]]
     if events <= most < sum(entry[4] for entry in whole) and len(whole) > 1:
         whole = whole[:-1]

@@ -21,7 +21,7 @@ def cursor(store: Store, target: str) -> Cursor | None:
         StoreError: the store cannot be read.
     """
     rows = store.execute(
-        "SELECT ledger_id, next_pos FROM shipping WHERE target = ? AND ledger_id IS NOT NULL", [target]
+        "SELECT ledger_id, next_pos, next_id FROM shipping WHERE target = ? AND ledger_id IS NOT NULL", [target]
     )
     return Cursor(*map(int, rows[0])) if rows else None
 
@@ -52,8 +52,8 @@ def settled(
         )
         if reached is not None:
             connection.execute(
-                "UPDATE shipping SET ledger_id = ?, next_pos = ? WHERE target = ?",
-                [reached.ledger_id, reached.next_pos, target],
+                "UPDATE shipping SET ledger_id = ?, next_pos = ?, next_id = ? WHERE target = ?",
+                [reached.ledger_id, reached.next_pos, reached.next_id, target],
             )
         _refused(connection, target, delivery.refusals)
         if also is not None:

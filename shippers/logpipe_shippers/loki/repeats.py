@@ -25,8 +25,7 @@ FROM (
 ) AS same
 ASOF JOIN (SELECT source_id, from_pos, ledger_id FROM ledger WHERE to_pos > from_pos) AS entries
     ON same.source_id = entries.source_id AND same.source_pos >= entries.from_pos
-WHERE ledger_id <= $shipped OR (source_pos < $next_pos AND ledger_id = (
-    SELECT min(ledger_id) FROM ledger WHERE ledger_id > $shipped AND to_pos > from_pos))
+WHERE ledger_id <= $shipped OR (source_pos < $next_pos AND ledger_id = $next_id)
 GROUP BY ALL
 """
 
@@ -61,7 +60,12 @@ def earlier(
     [(same,)] = store.execute(_SAME_TIME.format(source=source))
     if same <= np.count_nonzero(rows.us >= 0):
         return {}
-    values = {"shipped": begun.ledger_id, "next_pos": begun.next_pos, "services": list(services)}
+    values = {
+        "shipped": begun.ledger_id,
+        "next_pos": begun.next_pos,
+        "next_id": begun.next_id,
+        "services": list(services),
+    }
     with store.rows(_EARLIER.format(source=source), values) as result:
         us, key, events = (column.to_pylist() for column in to_arrow(result).columns)
     return dict(zip(zip(us, key, strict=True), events, strict=True))
