@@ -50,11 +50,13 @@ class Shipped:
     interval_s: float = 0.0
     got: list[Place] = field(default_factory=list)
     attempts: int = 0
+    is_of_now: bool = False
+    begun: Cursor | None = None
     closed: bool = False
 
     def take(self, store: Store) -> tuple[Sequence[Place], Cursor] | None:
-        begun = record.cursor(store, self.name) or Cursor()
-        found = backlog.next_slice(store, begun, self.most)
+        self.begun = record.cursor(store, self.name)
+        found = backlog.next_slice(store, self.begun or Cursor(), self.most)
         if found is None:
             return None
         return store.execute(found.events("source_id, source_pos")), found.end
@@ -68,7 +70,7 @@ class Shipped:
         return Delivery(len(taken), [Refusal(*place, START, "too old") for place in batch[0] if place not in taken])
 
     def settle(self, store: Store, batch: tuple[Sequence[Place], Cursor], delivery: Delivery) -> None:
-        record.settled(store, self.name, delivery, batch[1])
+        record.settled(store, self.name, delivery, self.begun, batch[1])
 
     def close(self) -> None:
         self.closed = True
@@ -209,6 +211,52 @@ def test_a_wrong_setting_ends_a_target_and_no_other(db: Path) -> None:
     assert (wrong.attempts, len(right.got)) == (1, 51)
 
 
+def test_a_fault_of_ours_ends_a_target_and_no_other(db: Path) -> None:
+    """It is an error as any other, in the store, too; its words, which may hold anything, are not repeated."""
+
+    class Faulty(Shipped):
+        def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
+            raise ValueError("horse")
+
+    right = Shipped()
+    [error] = run([Faulty(name="faulty:main"), right], str(db), follow=False)
+    assert error.message.startswith("an unexpected ValueError at test_delivery.py:")
+    assert len(right.got) == 51
+    with Store.open(db) as store:
+        assert store.execute("SELECT error FROM shipping WHERE target = 'faulty:main'") == [(str(error),)]
+
+
+def test_a_second_shipper_of_the_same_target_gives_up(db: Path) -> None:
+    """With the batch that both have sent; the cursor goes on as the first one moves it."""
+
+    class Overtaken(Shipped):
+        def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
+            run([Shipped(most=7)], str(db), follow=False)
+            return super().send(batch)
+
+    late = Overtaken(most=7, refuses=10)
+    [error] = run([late], str(db), follow=False)
+    assert "another process ships to kept:main as well" in str(error)
+    assert len(late.got) < 7
+    with Store.open(db) as store:
+        assert store.execute("SELECT ledger_id, accepted, refused FROM shipping") == [(5, 51, 0)]
+        assert store.execute("SELECT count(*) FROM refusals") == [(0,)]
+
+
+@pytest.mark.parametrize("is_of_now", [False, True])
+def test_what_tells_how_things_are_is_taken_anew_for_each_attempt(db: Path, is_of_now: bool) -> None:
+    """And what is shipped in order is not."""
+    taken: list[Cursor | None] = []
+
+    class Counting(Shipped):
+        def take(self, store: Store) -> tuple[Sequence[Place], Cursor] | None:
+            taken.append(record.cursor(store, self.name))
+            return super().take(store)
+
+    run([Counting(most=100, troubles=[Unavailable("busy")] * 3, is_of_now=is_of_now)], str(db), follow=False)
+    assert taken == [None] * (4 if is_of_now else 1) + [Cursor(5)]
+
+
 def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(db: Path) -> None:
     """While it is waited for, another target goes on, and another process may have the database."""
     reached, release = threading.Event(), threading.Event()
@@ -258,5 +306,6 @@ def test_waits_double_up_to_a_limit_and_follow_the_receiver() -> None:
         assert 0 <= backoff.failed() * 1000 <= longest
     assert backoff.failed(3) * 1000 == 3
     assert backoff.failed(300) * 1000 == 10
+    assert 0 < backoff.failed(0) * 1000 <= 10
     backoff.succeeded()
     assert backoff.failed() * 1000 <= 1

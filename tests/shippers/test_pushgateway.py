@@ -156,9 +156,9 @@ def test_each_target_tells_how_it_fares(db: Path) -> None:
             """
         )
         before = datetime.now(UTC).timestamp()
-        record.settled(store, "loki:main", Delivery(18, [Refusal(1, 0, None, "too old")] * 2), Cursor(2, 0))
+        record.settled(store, "loki:main", Delivery(18, [Refusal(1, 0, None, "too old")] * 2), None, Cursor(2, 0))
         record.failing(store, "loki:main", "down", retries=3)
-        record.settled(store, "loki:ok\n", Delivery(50), Cursor(5, 0))
+        record.settled(store, "loki:ok\n", Delivery(50), None, Cursor(5, 0))
         record.settled(store, "alertmanager:main", Delivery(1))
     known = metrics(db)
     main, fine = {"target": "loki:main"}, {"target": "loki:ok�"}

@@ -21,7 +21,7 @@ def db(tmp_path: Path) -> Path:
     with new_store(path) as store:
         for reached, target in ((1, "loki:old"), (2, "loki:new")):
             add(store, 1, 5)
-            record.settled(store, target, Delivery(4, [Refusal(1, 0, START, "too old")]), Cursor(reached))
+            record.settled(store, target, Delivery(4, [Refusal(1, 0, START, "too old")]), None, Cursor(reached))
     return path
 
 

@@ -55,6 +55,8 @@ class Batch:
 class Alertmanager:
     """One Alertmanager. Of several that share their silences each is a target of its own."""
 
+    is_of_now = True
+
     def __init__(
         self, name: str, settings: Settings, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:

@@ -21,7 +21,7 @@ class Backoff:
     def failed(self, asked_s: float | None = None) -> float:
         """Count a failure; seconds to wait, `asked_s` where the receiver named them."""
         self.failures += 1
-        if asked_s is not None:
+        if asked_s:  # "at once", or a date that has passed, would be without end
             return min(asked_s, self.max_s)
         longest = min(self.max_s, self.base_s * 2 ** min(self.failures - 1, 30))
         # Jitter keeps shippers that failed together from coming back together; it needs no secrecy.

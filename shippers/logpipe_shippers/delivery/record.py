@@ -6,12 +6,19 @@ from typing import Final
 
 import duckdb
 
+from logpipe.errors import ReceiverError
 from logpipe.store import Store
 from logpipe_shippers.delivery.backlog import Cursor
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 
 TABLES: Final = ("shipping", "refusals", "alerts_sent", "loki_streams", "notifications")
 """Those that know of targets."""
+
+
+class Overtaken(ReceiverError):  # noqa: N818 - a state
+    """Another process ships to the same target."""
+
+    reason = "target_shared"
 
 
 def cursor(store: Store, target: str) -> Cursor | None:
@@ -30,15 +37,24 @@ def settled(
     store: Store,
     target: str,
     delivery: Delivery,
+    begun: Cursor | None = None,
     reached: Cursor | None = None,
     also: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
 ) -> None:
     """A batch is done: its counts, its refusals, the cursor behind it and what `also` writes, together.
 
+    `begun` is what `cursor` said when the batch was taken.
+
     Raises:
         StoreError: the store cannot be written.
+        Overtaken: the cursor is not there any more; nothing is written.
     """
     with store.transaction() as connection:
+        if reached is not None and cursor(store, target) != begun:
+            raise Overtaken(
+                f"another process ships to {target} as well, or it was forgotten",
+                remedy="run one of them, or give the target another name",
+            )
         _begin(connection, target)
         connection.execute(
             "UPDATE shipping SET accepted = accepted + $accepted, refused = refused + $refused, "

@@ -2,9 +2,11 @@
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Generic
 
 from logpipe.errors import LogpipeError, StoreError
@@ -75,12 +77,32 @@ class _Worker(Generic[Batch]):
         """One batch, or the next attempt at what it lacks; whether to go on."""
         try:
             return self._advance()
-        except (Unavailable, Misconfigured, StoreError) as error:
-            wait_s = self._failed(error)
-            if not self.follow and (isinstance(error, Misconfigured) or self.backoff.failures >= ATTEMPTS):
-                raise
-            self.stop.wait(wait_s)
-            return True
+        except (Unavailable, StoreError) as error:
+            return self._tried(error, for_good=False)
+        except Misconfigured as error:
+            return self._tried(error, for_good=True)
+        except record.Overtaken as error:
+            self.batch = self.delivery = None
+            return self._tried(error, for_good=True)
+        except Exception as error:
+            said = _unexpected(error)
+            _log.debug("%s: %s", self.shipper.name, said, exc_info=error)
+            self.batch = self.delivery = None
+            return self._tried(said, for_good=True)
+
+    def _tried(self, error: LogpipeError, *, for_good: bool) -> bool:
+        """Wait before the next attempt, if there is to be one.
+
+        Raises:
+            LogpipeError: there is none.
+        """
+        wait_s = self._failed(error, for_good=for_good)
+        if not self.follow and (for_good or self.backoff.failures >= ATTEMPTS):
+            raise error
+        if self.shipper.is_of_now and self.delivery is None:
+            self.batch = None
+        self.stop.wait(wait_s)
+        return True
 
     def _advance(self) -> bool:
         if self.batch is None:
@@ -100,12 +122,12 @@ class _Worker(Generic[Batch]):
         self.batch = self.delivery = None
         return True
 
-    def _failed(self, error: LogpipeError) -> float:
-        """Say so; seconds to wait. A wrong setting is tried as rarely as can be: somebody has to mend it first."""
+    def _failed(self, error: LogpipeError, *, for_good: bool) -> float:
+        """Say so; seconds to wait. What is wrong `for_good` is tried as rarely as can be: somebody has to mend it."""
         asked = error.wait_s if isinstance(error, Unavailable) else None
         if isinstance(error, Unavailable) and error.progressed:
             self.backoff.succeeded()
-        wait_s = self.backoff.failed(self.backoff.max_s if isinstance(error, Misconfigured) else asked)
+        wait_s = self.backoff.failed(self.backoff.max_s if for_good else asked)
         if self.backoff.failures % _SAID_EVERY == 1:
             _log.warning("%s: %s", self.shipper.name, error)
         if not isinstance(error, StoreError):
@@ -117,3 +139,10 @@ class _Worker(Generic[Batch]):
     def _store(self) -> Iterator[Store]:
         with _TURN, Store.open(self.url, create=False, through_owner=True, beside=True) as store:
             yield store
+
+
+def _unexpected(error: Exception) -> LogpipeError:
+    """What is a fault of ours ends no other target. Its own words may hold what is secret, or anything of a log."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return LogpipeError(f"an unexpected {type(error).__name__}{at}", remedy="please report it", reason="unexpected")

@@ -51,6 +51,10 @@ class Shipper(Protocol[Batch]):
     def interval_s(self) -> float:
         """Seconds between looks for something new."""
 
+    @property
+    def is_of_now(self) -> bool:
+        """Whether it tells how things are: what could not be sent is then taken anew, and not sent when it is old."""
+
     def take(self, store: Store) -> Batch | None:
         """What comes next, in bounded memory; None where there is nothing."""
 

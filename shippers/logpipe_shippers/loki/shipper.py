@@ -37,12 +37,16 @@ class LokiBatch:
     lines: Lines | None
     """None where there are no events."""
     end: Cursor
+    begun: Cursor | None = None
+    """The target's cursor when it was taken."""
     push: Push | None = field(default=None)
     """How far it was brought."""
 
 
 class LokiShipper:
     """A `Shipper` of batches of events."""
+
+    is_of_now = False
 
     def __init__(self, name: str, settings: LokiSettings, since: datetime | None = None) -> None:
         """`since` is where a new target begins, if not as the settings say.
@@ -59,7 +63,10 @@ class LokiShipper:
         self._receiver = Receiver(settings.access, PUSH_PATH, tenant)
 
     def take(self, store: Store) -> LokiBatch | None:
-        return self._after(store, self._begun(store), Streams.of(store, self.name))
+        batch = self._after(store, self._begun(store), Streams.of(store, self.name))
+        if batch is not None:
+            batch.begun = record.cursor(store, self.name)
+        return batch
 
     def send(self, batch: LokiBatch) -> Delivery:
         if batch.lines is None:
@@ -79,6 +86,7 @@ class LokiShipper:
             store,
             self.name,
             delivery,
+            batch.begun,
             batch.end,
             also=None if after is None else lambda connection: after.write(connection, self.name),
         )

@@ -44,6 +44,8 @@ class Batch:
 class Notifier:
     """One channel."""
 
+    is_of_now = True
+
     def __init__(self, name: str, settings: Settings, routing: Routing, *, clock: Clock = _now) -> None:
         """
         Raises:

@@ -66,6 +66,8 @@ class Batch:
 
     rows: Sequence[Sequence[Any]]
     sources: Mapping[int, Source]
+    begun: Cursor | None
+    """The target's cursor when it was taken."""
     end: Cursor
     waiting: deque[Sequence[Record]] | None = None
     """Requests; None before they are made."""
@@ -77,6 +79,8 @@ class Batch:
 
 class Otlp:
     """One receiver."""
+
+    is_of_now = False
 
     def __init__(self, name: str, settings: Settings) -> None:
         """
@@ -101,11 +105,12 @@ class Otlp:
         return self._settings.interval.total_seconds()
 
     def take(self, store: Store) -> Batch | None:
-        part = _next_slice(store, record.cursor(store, self._name) or self._beginning(store))
+        begun = record.cursor(store, self._name)
+        part = _next_slice(store, begun or self._beginning(store))
         if part is None:
             return None
         rows = store.execute(f"FROM ({part.events(COLUMNS)}) ORDER BY source_id, source_pos")
-        return Batch(rows, _sources(store, part), part.end)
+        return Batch(rows, _sources(store, part), begun, part.end)
 
     def send(self, batch: Batch) -> Delivery:
         if batch.waiting is None:
@@ -115,7 +120,7 @@ class Otlp:
         return Delivery(batch.accepted, batch.refusals, batch.unnamed)
 
     def settle(self, store: Store, batch: Batch, delivery: Delivery) -> None:
-        record.settled(store, self._name, delivery, batch.end)
+        record.settled(store, self._name, delivery, batch.begun, batch.end)
 
     def close(self) -> None:
         self._receiver.close()

@@ -46,6 +46,8 @@ class Settings:
 class Pushgateway:
     """The target: all metrics of the store, which replace those of the last push (PUT) under the same job."""
 
+    is_of_now = True
+
     def __init__(self, name: str, access: Access, settings: Settings) -> None:
         """`access` is what `settings` say of it.
 
@@ -66,9 +68,7 @@ class Pushgateway:
         """The metrics, if it is time for them."""
         if time.monotonic() < self._due_at:
             return None
-        text = exposition(store, self._limits, self._objectives)
-        self._due_at = time.monotonic() + self.interval_s
-        return text
+        return exposition(store, self._limits, self._objectives)
 
     def send(self, batch: bytes) -> Delivery:
         """Put them in the place of the last ones.
@@ -85,6 +85,7 @@ class Pushgateway:
 
     def settle(self, store: Store, _batch: bytes, delivery: Delivery) -> None:
         record.settled(store, self.name, delivery)
+        self._due_at = time.monotonic() + self.interval_s
 
     def close(self) -> None:
         self._receiver.close()
