@@ -85,6 +85,10 @@ def test_a_table_of_secrets_has_each_from_where_it_is(tmp_path: Path, monkeypatc
         ('url = "u"\nservices = [1]', "[target] services is 1, not a text"),
         ('url = "u"\nheaders = { X = 1 }', "not a table of texts"),
         ("url = ", "is not TOML"),
+        ('url = "u"\nevery = -5', "[target] every is -5, not a time"),
+        ('url = "u"\nevery = inf', "[target] every is inf, not a time"),
+        ('url = "u"\nevery = nan', "[target] every is nan, not a time"),
+        ('url = "u"\nevery = "99999999999999d"', "not a time"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
@@ -92,6 +96,21 @@ def test_what_is_wrong_is_refused_by_name(tmp_path: Path, text: str, said: str) 
     with pytest.raises(SettingError) as wrong:
         made(tmp_path, text)
     assert said in str(wrong.value)
+
+
+@pytest.mark.parametrize("text", ['keys = "horse"', 'keys = { A = "horse", B = 1 }', 'keys = ["horse"]'])
+def test_a_table_of_secrets_that_is_none_is_not_repeated(tmp_path: Path, text: str) -> None:
+    """An error is printed, and sent to whoever is asked for help."""
+    with pytest.raises(SettingError, match=r"keys is not a table of texts") as wrong:
+        made(tmp_path, f'url = "u"\n{text}')
+    assert "horse" not in str(wrong.value)
+
+
+def test_a_variable_may_end_as_files_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Kubernetes makes of a file has its line break, which no header may have."""
+    monkeypatch.setenv("LOGPIPE_TEST_SECRET", "battery\n")
+    target = made(tmp_path, 'url = "u"\npassword_env = "LOGPIPE_TEST_SECRET"')
+    assert target.password == Secret("battery")
 
 
 def test_an_empty_secret_is_none(tmp_path: Path) -> None:

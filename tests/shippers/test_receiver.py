@@ -1,6 +1,7 @@
 """What a receiver answers, and what is told of it: never a secret."""
 
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -123,6 +124,68 @@ def test_a_password_in_the_address_is_not_shown(server: Answers) -> None:
     with pytest.raises(Misconfigured) as none:
         Receiver(Access(f"ftp://shop:{PASSWORD}@host"), "/push")
     assert PASSWORD not in str(none.value)
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://shop:{PASSWORD}/x@host", f"ftp://shop:{PASSWORD}@{PASSWORD}@host", f"http://:{PASSWORD}\n@:x"]
+)
+def test_a_password_in_an_address_that_is_none_is_not_shown(url: str) -> None:
+    """Whatever it holds, that makes the address none."""
+    with pytest.raises(Misconfigured) as none:
+        Receiver(Access(url), "/push")
+    assert PASSWORD not in str(none.value)
+
+
+def test_a_key_in_the_query_is_sent_and_not_shown(server: Answers) -> None:
+    """Some services take it there."""
+    with Receiver(Access(f"{server.url}/push?key={PASSWORD}"), "/push") as one:
+        server.say(401, f"key={PASSWORD} is wrong")
+        with pytest.raises(Misconfigured) as wrong:
+            one.post(b"")
+    assert server.got[0].path == f"/push?key={PASSWORD}"
+    assert PASSWORD not in str(wrong.value)
+
+
+def test_a_receiver_that_repeats_the_headers_shows_nothing(receiver: Receiver, server: Answers) -> None:
+    """Nor what the password was encoded to, nor the rest of a secret that another one begins."""
+    sent = b64encode(f"shop:{PASSWORD}".encode()).decode()
+    server.say(400, f"Authorization: Basic {sent}")
+    with pytest.raises(Rejected) as refused:
+        receiver.post(b"")
+    assert refused.value.said == "Authorization: Basic ***"
+    keys = {"A": Secret("horse"), "B": Secret("horse-battery"), "C": Secret("x")}
+    with Receiver(Access(server.url, headers=keys, password=Secret("")), "/push") as one:
+        server.say(400, "horse-battery is wrong")
+        with pytest.raises(Rejected) as refused:
+            one.post(b"")
+    assert refused.value.said == "*** is wrong"
+
+
+@pytest.mark.parametrize("text", ["t0ken\n", "t0k\u00e9n", "t0\x00ken", ""])
+def test_what_no_header_may_hold_is_a_wrong_setting(text: str) -> None:
+    """And not a fault in the middle of a run; it is not shown."""
+    for access in (Access("http://one:1", bearer_token=Secret(text)), Access("http://one:1", headers={"A": Secret(text)})):
+        with pytest.raises(SettingError, match="that no header may have") as wrong:
+            Receiver(access, "/push")
+        assert "t0" not in str(wrong.value)
+    with pytest.raises(SettingError):
+        Receiver(Access("http://one:1"), "/push", {"X-Scope-OrgID": "shop\r\nX: y"})
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_nobody_waits_for_ever_or_not_at_all(seconds: float) -> None:
+    """The clock of the connection takes none of them."""
+    with pytest.raises(SettingError, match="timeout_s is"):
+        Access("http://one:1", timeout_s=seconds)
+
+
+def test_an_answer_without_end_is_read_to_a_limit(server: Answers) -> None:
+    """A receiver that is none may send whatever it likes."""
+    server.say(400, "x" * 20_000_000)
+    with Receiver(Access(server.url), "/push", said=lambda answer: str(len(answer.content))) as one:
+        with pytest.raises(Rejected, match="with 400: 1048576$"):
+            one.post(b"")
+        one.post(b"")
 
 
 def test_tls_is_verified_by_the_authority_that_is_named(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class Settings(Access):
     """More labels for every alert, to route by: the team, the site."""
 
     def __post_init__(self) -> None:
+        super(Settings, self).__post_init__()
         if self.min_severity not in SEVERITIES:
             raise SettingError(
                 f"min_severity is {self.min_severity!r}, not one of {', '.join(SEVERITIES)}", reason="setting_value"

@@ -21,6 +21,7 @@ Settings = TypeVar("Settings")
 
 _SPAN: Final = re.compile(r"(\d+)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MOST_SECONDS: Final = 1_000 * 366 * 86_400
 _SECRET_WAYS: Final = ("", "_file", "_env")
 
 
@@ -85,7 +86,9 @@ def _secret(name: str, table: Mapping[str, Any], where: str) -> Secret:
 def _secret_table(name: str, table: Mapping[str, Any], where: str) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     for way, read in zip(_SECRET_WAYS, (Secret, Secret.from_file, Secret.from_variable), strict=True):
-        given = _value(Mapping[str, str], table.get(f"{name}{way}", {}), f"{where} {name}{way}")
+        given = table.get(f"{name}{way}", {})
+        if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
+            raise SettingError(f"{where} {name}{way} is not a table of texts", reason="setting_type")
         if twice := found.keys() & given.keys():
             raise SettingError(f"{where} {name} has {min(twice)} twice", remedy="give it once", reason="secret")
         found |= {key: read(text) for key, text in given.items()}
@@ -117,12 +120,15 @@ def span(value: Any, name: str) -> timedelta:
     """`90s`, `15m`, `7d`, or a number of seconds.
 
     Raises:
-        SettingError: it is neither.
+        SettingError: it is neither, or longer than a time can be.
     """
+    seconds = None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    if isinstance(value, str) and (found := _SPAN.fullmatch(value)):
-        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        seconds = value
+    elif isinstance(value, str) and (found := _SPAN.fullmatch(value)):
+        seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds is not None and 0 <= seconds <= _MOST_SECONDS:
+        return timedelta(seconds=seconds)
     raise _wrong(name, value, "a time, as 90s, 15m, 12h or 7d")
 
 

@@ -6,6 +6,8 @@ and never sent again; not you (any other answer), which is the same for whatever
 
 import re
 import ssl
+import time
+from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +21,17 @@ from logpipe.errors import ReceiverError, SettingError
 from logpipe_shippers.delivery.secrets import Secret
 
 _TIMEOUT_S: Final = 30.0
+_MOST_TIMEOUT_S: Final = 3_600.0
 _MAX_REASON_CHARACTERS: Final = 500
 _TAIL_CHARACTERS: Final = 150
 """Of these for the end, where Loki says how many lines it means."""
 _REJECTS: Final = (400, 413, 422)
+_KEPT_HEADERS: Final = ("Content-Type", "Retry-After")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_MOST_ANSWER_BYTES: Final = 1 << 20
+"""Of an answer, that are read: all that it may say is short."""
+_HEADER: Final = re.compile(r"[!-~]+(?:[ \t]+[!-~]+)*", re.ASCII)
+"""What may be sent as the value of a header (RFC 9110, section 5.5), without what is obsolete."""
 
 
 class Unavailable(ReceiverError):  # noqa: N818 - a state
@@ -71,6 +80,20 @@ class Access:
     headers: Mapping[str, Secret] = field(default_factory=dict)
     """More of them, as the keys that hosted services ask for."""
 
+    def __post_init__(self) -> None:
+        check_timeout(self.timeout_s)
+
+
+def check_timeout(seconds: float) -> None:
+    """
+    Raises:
+        SettingError: nobody can wait so long, or so short.
+    """
+    if not 0 < seconds <= _MOST_TIMEOUT_S:
+        raise SettingError(
+            f"timeout_s is {seconds:g}, not above 0 and up to {_MOST_TIMEOUT_S:g}", reason="setting_value"
+        )
+
 
 def said_as_text(answer: httpx.Response) -> str:
     """Why something was not taken, by a receiver that says so in plain words."""
@@ -96,20 +119,18 @@ class Receiver:
 
         Raises:
             Misconfigured: the address is none of a server.
-            SettingError: a certificate cannot be read, or there are two ways to authenticate.
+            SettingError: a certificate cannot be read, there are two ways to authenticate, or a header is none.
         """
         self.url = _address(access.url, path)
-        self.shown = str(self.url.copy_with(username=None, password=None))
-        """The address without credentials."""
+        self.shown = str(self.url.copy_with(username=None, password=None, query=None))
+        """The address without credentials, of which the query may have some."""
         self._retried = retried
         self._said = said
-        secrets = (access.password, access.bearer_token, *access.headers.values())
-        self._secrets = [secret.text for secret in secrets if secret is not None] + [
-            part for part in (self.url.password,) if part
-        ]
+        self._secrets = _secrets(access, self.url)
         own = {name: secret.text for name, secret in access.headers.items()}
+        self._timeout_s = access.timeout_s
         self._client = httpx.Client(
-            headers={**_authorization(access), **(headers or {}), **own},
+            headers=_checked({**_authorization(access), **(headers or {}), **own}),
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
             verify=_tls(access),
             timeout=access.timeout_s,
@@ -129,7 +150,8 @@ class Receiver:
 
     def _sent(self, method: str, body: bytes, headers: Mapping[str, str] | None) -> httpx.Response:
         try:
-            answer = self._client.request(method, self.url, content=body, headers=headers)
+            with self._client.stream(method, self.url, content=body, headers=headers) as streamed:
+                answer = self._read(streamed)
         except httpx.RequestError as error:
             raise self._unreachable(error) from error
         if answer.is_success:
@@ -141,6 +163,18 @@ class Receiver:
         if answer.status_code in _REJECTS or answer.is_server_error:
             raise Rejected(answer.status_code, said)
         raise Misconfigured(message, remedy="check the address, the tenant and the credentials")
+
+    def _read(self, streamed: httpx.Response) -> httpx.Response:
+        """The beginning of an answer, of which a receiver that is none may have no end."""
+        content, until = b"", time.monotonic() + self._timeout_s
+        for part in streamed.iter_bytes():
+            content += part
+            if len(content) > _MOST_ANSWER_BYTES or time.monotonic() > until:
+                break
+        kept = [(name, streamed.headers[name]) for name in _KEPT_HEADERS if name in streamed.headers]
+        return httpx.Response(
+            streamed.status_code, headers=kept, content=content[:_MOST_ANSWER_BYTES], extensions=streamed.extensions
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -190,7 +224,27 @@ def _address(url: str, path: str) -> httpx.URL:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", url)
+    return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
+
+
+def _secrets(access: Access, url: httpx.URL) -> list[str]:
+    """Texts that are not to be shown, also as they are sent; the longest first, since one may hold another."""
+    given = (access.password, access.bearer_token, *access.headers.values())
+    texts = {secret.text for secret in given if secret is not None} | {url.password, url.query.decode()}
+    pairs = [(access.user or "", access.password.text if access.password else ""), (url.username, url.password)]
+    texts |= {b64encode(f"{user}:{password}".encode()).decode() for user, password in pairs if password}
+    return sorted(texts - {""}, key=len, reverse=True)
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER.fullmatch(value):
+            raise SettingError(
+                f"the header {name!r} has a name or a value that no header may have",
+                remedy="look for line breaks and for letters that are not ASCII",
+                reason="header",
+            )
+    return headers
 
 
 def _authorization(access: Access) -> dict[str, str]:

@@ -34,12 +34,12 @@ class Secret:
 
     @classmethod
     def from_variable(cls, name: str) -> Self:
-        """The value of a variable of the environment.
+        """The value of a variable of the environment, without space around it, as the line break that files end with.
 
         Raises:
             SettingError: it is not set, or empty.
         """
-        if not (text := os.environ.get(name, "")):
+        if not (text := os.environ.get(name, "").strip()):
             raise SettingError(f"the variable {name}, which is to hold a secret, is not set", reason="secret")
         return cls(text)
 

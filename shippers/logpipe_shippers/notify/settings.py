@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from logpipe.errors import SettingError
+from logpipe_shippers.delivery.receiver import check_timeout
 from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.notify.template import check
 
@@ -44,6 +45,7 @@ class Settings:
     """Where people see findings: a message links to `/findings/ID` below it."""
 
     def __post_init__(self) -> None:
+        check_timeout(self.timeout_s)
         if self.group not in GROUPS:
             raise _wrong("group", self.group, f"one of {', '.join(GROUPS)}")
         if self.messages_per_hour < 1:

@@ -45,6 +45,7 @@ class Settings(Access):
     """Between two looks for new events."""
 
     def __post_init__(self) -> None:
+        super(Settings, self).__post_init__()
         if self.compression not in _COMPRESSIONS:
             raise SettingError(
                 f"compression is {self.compression!r}, not one of {', '.join(_COMPRESSIONS)}", reason="setting_value"
