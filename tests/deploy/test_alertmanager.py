@@ -11,7 +11,12 @@ from tests.deploy.rules import alerts, firing, load
 CONFIGURATION = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 
 RECEIVERS: Mapping[str, tuple[str, ...]] = {
-    "pagerduty,slack-application": ("ApiErrorRateCritical", "ApiLatencyCritical", "LogpipeFindingCritical"),
+    "pagerduty,slack-application": (
+        "ApiErrorRateCritical",
+        "ApiLatencyCritical",
+        "LogpipeFindingCritical",
+        "SloBurnFast",
+    ),
     "slack-application": (
         "ApiErrorRateRaised",
         "ApiErrorRateHigh",
@@ -19,6 +24,7 @@ RECEIVERS: Mapping[str, tuple[str, ...]] = {
         "CeleryFailuresHigh",
         "CeleryBacklogHigh",
         "LogpipeFindingWarning",
+        "SloBurnSlow",
     ),
     "pagerduty,slack-data": (
         "DatabaseQueryLatencyCritical",

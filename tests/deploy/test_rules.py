@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logpipe.store import Store
 from logpipe_shippers.prometheus import exposition
+from logpipe_shippers.prometheus.objectives import Objective
 from tests.commands import call
 from tests.deploy.debian import ROOT, run
 from tests.deploy.rules import PROMETHEUS, RULES, TESTS, alerts, checks, load
@@ -120,8 +121,9 @@ def test_links_within_the_runbooks_lead_somewhere() -> None:
 
 def exported(shop: Path) -> dict[str, set[frozenset[str]]]:
     """The names of logpipe's own metrics, each with the names of its labels where it has values."""
+    objectives = [Objective("web", latency_ms=300, share=0.99)]
     with Store.open(shop, read_only=True) as store:
-        families = list(text_string_to_metric_families(exposition(store).decode()))
+        families = list(text_string_to_metric_families(exposition(store, objectives=objectives).decode()))
     names = {family.name + suffix for family in families for suffix in ("", "_total", "_bucket", "_count")}
     labels: dict[str, set[frozenset[str]]] = {name: set() for name in names}
     for sample in (sample for family in families for sample in family.samples):

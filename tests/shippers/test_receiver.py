@@ -164,7 +164,10 @@ def test_a_receiver_that_repeats_the_headers_shows_nothing(receiver: Receiver, s
 @pytest.mark.parametrize("text", ["t0ken\n", "t0k\u00e9n", "t0\x00ken", ""])
 def test_what_no_header_may_hold_is_a_wrong_setting(text: str) -> None:
     """And not a fault in the middle of a run; it is not shown."""
-    for access in (Access("http://one:1", bearer_token=Secret(text)), Access("http://one:1", headers={"A": Secret(text)})):
+    for access in (
+        Access("http://one:1", bearer_token=Secret(text)),
+        Access("http://one:1", headers={"A": Secret(text)}),
+    ):
         with pytest.raises(SettingError, match="that no header may have") as wrong:
             Receiver(access, "/push")
         assert "t0" not in str(wrong.value)
