@@ -63,6 +63,17 @@ def counts(db: Path) -> tuple[int, int]:
     return found[0], found[1]
 
 
+def test_a_request_beyond_the_burst_is_made_smaller(db: Path, loki: Loki, caplog: pytest.LogCaptureFixture) -> None:
+    """It would meet a 429 for ever; later requests are small at once."""
+    with Store.open(db) as store:
+        add_many(store, 800, since=NOW - HOUR, step=timedelta(seconds=1), message="repeat('x', 1000) || n")
+    loki.burst_bytes = 300_000
+    assert ship(db, loki, batch_events=400) == []
+    assert (len(loki.lines), counts(db)) == (800, (800, 0))
+    assert loki.statuses.count(429) < 10
+    assert "from now on they have" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["protobuf", "json"])
 def test_a_line_arrives_with_its_labels_time_and_metadata(db: Path, loki: Loki, kind: str) -> None:
     """The same in both formats, decoded by the published definitions."""

@@ -186,7 +186,7 @@ def test_an_answer_without_end_is_read_to_a_limit(server: Answers) -> None:
     """A receiver that is none may send whatever it likes."""
     server.say(400, "x" * 20_000_000)
     with Receiver(Access(server.url), "/push", said=lambda answer: str(len(answer.content))) as one:
-        with pytest.raises(Rejected, match="with 400: 1048576$"):
+        with pytest.raises(Rejected, match=r"with 400: 1048576$"):
             one.post(b"")
         one.post(b"")
 

@@ -39,9 +39,11 @@ class Unavailable(ReceiverError):  # noqa: N818 - a state
 
     reason = "receiver_unavailable"
 
-    def __init__(self, message: str, wait_s: float | None = None) -> None:
+    def __init__(self, message: str, wait_s: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+        self.status = status
+        """What was answered; None where nothing was."""
         self.progressed = False
         """Whether it took some of the batch since it was last tried, so that its trouble is a new one."""
 
@@ -159,7 +161,7 @@ class Receiver:
         said = self._readable(self._said(answer)) or answer.reason_phrase or "no reason given"
         message = f"{self.shown} answered {answer.status_code}: {said}"
         if self._means_later(answer):
-            raise Unavailable(message, _retry_after_s(answer))
+            raise Unavailable(message, _retry_after_s(answer), answer.status_code)
         if answer.status_code in _REJECTS or answer.is_server_error:
             raise Rejected(answer.status_code, said)
         raise Misconfigured(message, remedy="check the address, the tenant and the credentials")

@@ -84,7 +84,7 @@ class _Worker(Generic[Batch]):
         except record.Overtaken as error:
             self.batch = self.delivery = None
             return self._tried(error, for_good=True)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is said, and the others go on
             said = _unexpected(error)
             _log.debug("%s: %s", self.shipper.name, said, exc_info=error)
             self.batch = self.delivery = None

@@ -1,7 +1,7 @@
 """Rows of one read as bodies of push requests: encoded together, by stream and time, and cut where a body is full."""
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -54,10 +54,16 @@ class Encoded:
 
     def parts(self, most_bytes: int) -> Iterator[list[Part]]:
         """What goes into one body each, of at most so many bytes, unless one entry alone has more."""
+        yield from self.cut(
+            (Part(int(self.streams[begin]), begin, end) for begin, end in _runs(self.streams)), most_bytes
+        )
+
+    def cut(self, parts: Iterable[Part], most_bytes: int) -> Iterator[list[Part]]:
+        """The same of some of the entries."""
         body: list[Part] = []
         room = most_bytes
-        for first, end in _runs(self.streams):
-            begin = first
+        for whole in parts:
+            begin, end = whole.begin, whole.end
             overhead = self._overhead(int(self.streams[begin]))
             while begin < end:
                 upto = int(np.searchsorted(self.ends[begin:end], self._begin(begin) + room - overhead, "right")) + begin
@@ -71,6 +77,10 @@ class Encoded:
                 begin = part.end
         if body:
             yield body
+
+    def size(self, part: Part) -> int:
+        """Bytes of its entries."""
+        return int(self.ends[part.end - 1]) - self._begin(part.begin) if len(part) else 0
 
     def body(self, parts: Sequence[Part]) -> bytes:
         """A request, not compressed."""

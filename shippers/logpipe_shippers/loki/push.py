@@ -14,6 +14,10 @@ from logpipe_shippers.loki.payloads import HEADERS, Encoded, Part
 
 PUSH_PATH: Final = "/loki/api/v1/push"
 _TOO_LARGE: Final = 413
+_TOO_MANY: Final = 429
+_LIMITED_TIMES: Final = 3
+_LEAST_BYTES: Final = 64 << 10
+"""Of a body that is halved because of a limit of the rate: no burst is that small."""
 
 _OLD: Final = re.compile(r"timestamp too old|too far behind|out of order")
 """Of a line: so each older one of its stream is refused as well."""
@@ -34,6 +38,10 @@ class Push:
     """Bodies that are not known to be settled, the next one last."""
     refused: dict[int, str] = field(default_factory=dict)
     """Entries, as numbers into `Encoded.order`, with their reasons."""
+    limited: int = 0
+    """Answers of 429 in a row."""
+    most_bytes: int | None = None
+    """Of the bodies that were made because larger ones met nothing else."""
 
     @classmethod
     def of(cls, encoded: Encoded, batch_bytes: int) -> "Push":
@@ -50,8 +58,19 @@ class Push:
                 self._step(receiver, self.todo[-1])
                 progressed = True
         except Unavailable as error:
-            error.progressed = progressed
+            limited = 0 if progressed else self.limited
+            self.limited = limited + 1 if error.status == _TOO_MANY else 0
+            error.progressed = self._halved() or progressed
             raise
+
+    def _halved(self) -> bool:
+        """Halve a body that meets nothing but a limit of the rate: it may be larger than what Loki takes at once."""
+        half = sum(map(self.encoded.size, self.todo[-1])) // 2
+        if self.limited < _LIMITED_TIMES or half < _LEAST_BYTES:
+            return False
+        self.limited, self.most_bytes = 0, half
+        self.todo[-1:] = list(self.encoded.cut(self.todo[-1], half))[::-1]
+        return True
 
     def _step(self, receiver: Receiver, parts: list[Part]) -> None:
         """Settle the next body, or put parts of it in its place."""

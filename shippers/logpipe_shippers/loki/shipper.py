@@ -1,5 +1,6 @@
 """The target: events to a Loki, in the order in which they came into the store, each once."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from logpipe_shippers.loki.push import PUSH_PATH, Push
 from logpipe_shippers.loki.rows import RAW, read
 from logpipe_shippers.loki.settings import LokiSettings
 from logpipe_shippers.loki.streams import Streams
+
+_log = logging.getLogger("logpipe.ship")
 
 _MOST_BYTES: Final = 16 << 20
 """Of logs that are read at a time, about."""
@@ -59,6 +62,8 @@ class LokiShipper:
         self._settings = settings
         self._since = since
         self._beginning: Cursor | None = None
+        self._batch_bytes = settings.batch_bytes
+        """As the settings say, or less where Loki takes less at once."""
         tenant = {"X-Scope-OrgID": settings.tenant} if settings.tenant else None
         self._receiver = Receiver(settings.access, PUSH_PATH, tenant)
 
@@ -73,8 +78,11 @@ class LokiShipper:
             return Delivery(0)
         if batch.push is None:
             encoded = batch.lines.encode(self._settings, self._settings.format)
-            batch.push = Push.of(encoded, self._settings.batch_bytes)
-        batch.push.send(self._receiver)
+            batch.push = Push.of(encoded, self._batch_bytes)
+        try:
+            batch.push.send(self._receiver)
+        finally:
+            self._note_limit(batch.push.most_bytes)
         order = batch.push.encoded.order
         reasons = batch.lines.refusals | {int(order[entry]): why for entry, why in batch.push.refused.items()}
         refusals = [batch.lines.refusal(row, why) for row, why in sorted(reasons.items())]
@@ -93,6 +101,11 @@ class LokiShipper:
 
     def close(self) -> None:
         self._receiver.close()
+
+    def _note_limit(self, most_bytes: int | None) -> None:
+        if most_bytes is not None and most_bytes < self._batch_bytes:
+            self._batch_bytes = most_bytes
+            _log.warning("%s: a request meets nothing but 429; from now on they have %d bytes", self.name, most_bytes)
 
     def preview(self, store: Store) -> Iterator[tuple[int, list[Refusal]]]:
         """What would be sent and refused, batch by batch; nothing is sent, and nothing written down.
