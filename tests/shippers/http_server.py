@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,8 @@ class Answers:
     next: list[tuple[int, str, dict[str, str]]] = field(default_factory=list)
     got: list[Got] = field(default_factory=list)
     url: str = ""
+    judge: Callable[[Got], int] = lambda _: 200
+    """The status of a request for which nothing is left."""
 
     def say(self, status: int, text: str = "", **headers: str) -> None:
         self.next.append((status, text, {name.replace("_", "-"): value for name, value in headers.items()}))
@@ -41,8 +43,9 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Answers]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answers.got.append(Got(self.path, dict(self.headers), body, self.command))
-            status, text, headers = answers.next.pop(0) if answers.next else (200, "", {})
+            got = Got(self.path, dict(self.headers), body, self.command)
+            answers.got.append(got)
+            status, text, headers = answers.next.pop(0) if answers.next else (answers.judge(got), "", {})
             if status == 0:
                 self.close_connection = True
                 return

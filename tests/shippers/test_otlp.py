@@ -305,6 +305,18 @@ def test_refused_records_are_found_by_halving(tmp_path: Path, server: Answers, c
     assert call("ship", "otlp", "--url", server.url, "--db", str(db)).returncode == 0
 
 
+def test_good_records_are_taken_however_many_are_refused(tmp_path: Path, server: Answers) -> None:
+    """The search ends only where nothing is taken any more."""
+    db = store_of(tmp_path, events := 2 * HALVINGS)
+    bad = {10 * number for number in range(0, events, 4)}
+    server.judge = lambda got: (
+        400 if bad & {one.attributes["log.file.record_offset"] for one in received([got])} else 200
+    )
+    assert ship(db, server) == []
+    assert counts(db) == (events - len(bad), len(bad))
+    assert {at for at, _ in refusals(db)} == bad
+
+
 def test_a_receiver_that_refuses_all_is_not_asked_of_each(tmp_path: Path, server: Answers) -> None:
     """What is left after so many halvings is recorded together, every event with the reason."""
     events = 3 * HALVINGS

@@ -222,7 +222,7 @@ def _address(url: str, path: str) -> httpx.URL:
             f"{_without_password(url)!r} is not the address of a server", remedy="give one as http://localhost:3100"
         )
     own = parsed.path.rstrip("/")
-    return parsed if own.endswith(path.rsplit("/", 1)[-1]) else parsed.copy_with(path=own + path)
+    return parsed if own.endswith(path) else parsed.copy_with(path=own + path)
 
 
 def _without_password(url: str) -> str:

@@ -26,7 +26,7 @@ MOST_BYTES: Final = 16_000_000
 REQUEST_BYTES: Final = 1_000_000
 """Of a request before it is compressed, about; but one record at least."""
 HALVINGS: Final = 64
-"""Of the requests of a batch, in search of the records that are refused; the rest is refused together."""
+"""In search of the records that are refused, without one that is taken; what is refused next is so together."""
 _COMPRESSION_LEVEL: Final = 4
 _COMPRESSIONS: Final = ("gzip", "none")
 
@@ -76,6 +76,7 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     unnamed: int = 0
     halvings: int = 0
+    """Since the receiver took something."""
 
 
 class Otlp:
@@ -145,6 +146,7 @@ class Otlp:
                 batch.refusals += [_refusal(one, str(refused)) for one in part]
             return
         waiting.popleft()
+        batch.halvings = 0
         self._taken(batch, part, *answers.refused(answer))
 
     def _taken(self, batch: Batch, part: Sequence[Record], count: int, why: str) -> None:

@@ -61,7 +61,7 @@ class Pushgateway:
         )
         self._objectives = objectives.load(settings.objectives) if settings.objectives else []
         whole = access.url.rstrip("/") + _path(settings.job, settings.grouping)
-        self._receiver = Receiver(replace(access, url=whole), "/")
+        self._receiver = Receiver(replace(access, url=whole), "")
         self._due_at = 0.0
 
     def take(self, store: Store) -> bytes | None:

@@ -26,6 +26,7 @@ class Mails:
     """To the next messages, in place of a 250."""
     unknown: tuple[str, ...] = ()
     """Recipients that it refuses."""
+    goodbye: str = "221 Bye"
 
     async def handle_RCPT(  # noqa: N802 - its name in aiosmtpd
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -34,6 +35,9 @@ class Mails:
             return "550 no such user here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+        return self.goodbye
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
         if self.answers:

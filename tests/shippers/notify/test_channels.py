@@ -41,6 +41,15 @@ def test_slack_gets_blocks_in_which_a_log_line_mentions_nobody(people: People, s
     assert "<!channel>" not in json.dumps(body)
 
 
+def test_slack_is_told_as_much_as_it_takes(people: People, server: Answers) -> None:
+    """What is cut is cut at the end, also where an escape stands early."""
+    people.configure(channel(f"slack+{server.url}/{SLACK}", f'body = "a & b {"x" * 4_000}"'))
+    people.find(a_finding("aaaa2222", "critical"))
+    people.tell()
+    [body] = posted(server)
+    assert len(body["blocks"][1]["text"]["text"]) > 2_900
+
+
 def test_pagerduty_triggers_acknowledges_and_resolves_one_incident(people: People, server: Answers) -> None:
     """By its dedup_key, which is the same when a message is sent again."""
     people.configure(channel(server.url.replace("http://", f"pagerduty+http://{KEY}@"), 'update_every = "0s"'))
@@ -102,6 +111,17 @@ def test_apprise_reaches_the_rest(people: People, server: Answers) -> None:
     [body] = posted(server)
     assert (body["title"], body["type"]) == ("[critical] web: errors ×36 (aaaa2222)", "failure")
     assert "next   logpipe explain aaaa2222" in body["message"]
+
+
+def test_no_line_of_a_log_calls_everybody_in_a_chat(people: People, server: Answers) -> None:
+    """Discord and others take such words for calls."""
+    people.configure(channel(server.url.replace("http://", "json://") + "/hook"))
+    people.find(a_finding("aaaa2222", "critical", title="@everyone", text="@here <@123> <!channel> ada@example.org"))
+    people.tell()
+    [body] = posted(server)
+    for call in ("@everyone", "@here", "<@", "<!"):
+        assert call not in str(body["title"] + body["message"])
+    assert "ada@example.org" in body["message"]
 
 
 def test_apprise_fails_without_a_word_of_the_url(

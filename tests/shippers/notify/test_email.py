@@ -191,3 +191,12 @@ def test_a_url_that_lacks_something_is_refused(people: People, url: str, said: s
         people.configure(f'[notify.team]\nurl = "{url}"\n')
     assert said in str(wrong.value)
     assert "s3cret" not in str(wrong.value)
+
+
+def test_a_mail_that_was_taken_is_not_sent_again(people: People) -> None:
+    """Whatever the server says to a good-bye."""
+    with mail_server() as mails:
+        mails.goodbye = "421 too late"
+        people.configure(to("smtp+plain", mails.port))
+        people.channels["team"].test()
+    assert len(mails.got) == 1

@@ -7,6 +7,7 @@ import logging
 import smtplib
 import ssl
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -61,8 +62,11 @@ class Email:
     def send(self, message: Message) -> None:
         mail = composed(message, self._server.sender, self._server.recipients)
         try:
-            with self._connected() as connection:
+            connection = self._connected()
+            try:
                 refused = connection.send_message(mail, self._server.sender, self._server.recipients)
+            finally:
+                _leave(connection)
         except (smtplib.SMTPException, OSError) as error:
             raise self._failed(error) from error
         for recipient, (code, said) in refused.items():
@@ -121,6 +125,13 @@ class Email:
         for secret in (password, *(b64encode(each.encode()).decode() for each in (password, f"\0{user}\0{password}"))):
             text = text.replace(secret, "***") if password else text
         return text[:_MAX_REASON]
+
+
+def _leave(connection: smtplib.SMTP) -> None:
+    """Say good-bye; what is answered to that changes nothing about a mail that was taken."""
+    with suppress(smtplib.SMTPException, OSError):
+        connection.quit()
+    connection.close()
 
 
 def composed(message: Message, sender: str, recipients: tuple[str, ...]) -> EmailMessage:

@@ -12,6 +12,7 @@ from logpipe_shippers.notify.settings import Settings
 
 _KINDS: Final = {"critical": "failure", "warning": "warning", "info": "info"}
 _MAX_REASON: Final = 300
+_CALLS: Final = re.compile(r"@(?=everyone|here|channel|all\b|room)|<(?=[@!#&])", re.IGNORECASE)
 
 
 class Service:
@@ -43,7 +44,9 @@ class Service:
         """Apprise says only that it failed, so whatever it was is tried again; why, where it logs that."""
         kind = "success" if message.said == "resolved" else _KINDS[message.severity]
         with unlogged() as said:
-            taken = self._service.notify(body=message.text, title=message.title, notify_type=kind, body_format="text")
+            taken = self._service.notify(
+                body=_calm(message.text), title=_calm(message.title), notify_type=kind, body_format="text"
+            )
         if not taken:
             raise Unavailable(f"Apprise could not reach {self._scheme}:// ({self._reason(said)})")
 
@@ -55,6 +58,11 @@ class Service:
         for secret in self._secrets:
             reason = reason.replace(secret, "***")
         return reason[:_MAX_REASON]
+
+
+def _calm(text: str) -> str:
+    """So that no line of a log mentions anybody: chats take `@everyone`, `@channel` and `<@id>` for calls."""
+    return _CALLS.sub("\\g<0>\u200b", text)
 
 
 def _apprise() -> Any:

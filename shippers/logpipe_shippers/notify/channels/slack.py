@@ -3,6 +3,7 @@
 They answer nothing by which a message could be changed, so what comes to a problem is a short message of its own.
 """
 
+import re
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,7 @@ _MARKS: Final = {
     "resolved": ":large_green_circle:",
 }
 _MAX_HEADER: Final = 150
+_HALF_ESCAPE: Final = re.compile(r"&[a-z]*\Z")
 _MAX_SECTION: Final = 2_900
 """Characters; Slack takes 3,000."""
 
@@ -58,4 +60,4 @@ def blocks(message: Message) -> dict[str, Any]:
 def _escaped(text: str) -> str:
     """As Slack wants it: so no line of a log mentions anybody, or ends the block it is quoted in."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("```", "'''")
-    return text if len(text) <= _MAX_SECTION else f"{text[:_MAX_SECTION].rsplit('&', 1)[0]}…"
+    return text if len(text) <= _MAX_SECTION else f"{_HALF_ESCAPE.sub('', text[:_MAX_SECTION])}…"
