@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.errors import SettingError
+from logpipe_shippers import targets
 from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.secrets import Secret
 
@@ -111,6 +112,30 @@ def test_a_variable_may_end_as_files_do(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("LOGPIPE_TEST_SECRET", "battery\n")
     target = made(tmp_path, 'url = "u"\npassword_env = "LOGPIPE_TEST_SECRET"')
     assert target.password == Secret("battery")
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "said"),
+    [
+        ("loki", {"batch_events": 0}, "batch_events is 0, not 1 or more"),
+        ("loki", {"interval": 0}, "interval is less than 0.01 s"),
+        ("otlp", {"interval": 0}, "interval is less than 0.01 s"),
+        ("otlp", {"timeout_s": 0}, "timeout_s is 0, not above 0"),
+        ("pushgateway", {"interval": "0s"}, "interval is less than 0.01 s"),
+        ("alertmanager", {"interval": "10ms"}, "interval is less than 1 s"),
+        ("notify", {"timeout_s": -1}, "timeout_s is -1, not above 0"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_its_target(
+    tmp_path: Path, kind: str, table: Mapping[str, float | str], said: str
+) -> None:
+    """A file may hold many of a kind."""
+    file = tmp_path / "ship.toml"
+    lines = [f"{name} = {value!r}" for name, value in table.items()]
+    file.write_text("\n".join([f"[{kind}.one]", 'url = "http://one:1"', *lines]))
+    with pytest.raises(SettingError) as wrong:
+        targets.load(file)
+    assert str(wrong.value).startswith(f"{file}: [{kind}.one]: {said}")
 
 
 def test_an_empty_secret_is_none(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from logpipe.errors import LogpipeError
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
 from logpipe_shippers.prometheus import Limits, exposition
+from logpipe_shippers.prometheus.textfile import rewrite
 from tests.commands import call
 from tests.stores import new_store, passing_store
 
@@ -375,3 +377,23 @@ def _query(api: str, expression: str) -> float:
             return float(result[0]["value"][1])
         time.sleep(0.1)
     pytest.fail(f"no answer to {expression} within {DEADLINE_S} s")
+
+
+def test_a_file_that_cannot_be_written_is_tried_again(shop: Path) -> None:
+    """A disk may be full for a while; a folder that is none is an error at once."""
+    stop = threading.Event()
+    tries = 0
+
+    def write(_: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise LogpipeError("no space left on device")
+        if tries == 3:
+            stop.set()
+
+    rewrite(str(shop), write, Limits(), (), interval_s=0.01, stop=stop)
+    assert tries == 3
+    tries = 1
+    with pytest.raises(LogpipeError, match="no space"):
+        rewrite(str(shop), write, Limits(), (), interval_s=0.01, stop=threading.Event())

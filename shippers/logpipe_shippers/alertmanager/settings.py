@@ -11,6 +11,7 @@ import httpx
 from logpipe.errors import SettingError
 from logpipe_analysis.finding import SEVERITIES
 from logpipe_shippers.alertmanager.alert import OWN_LABELS
+from logpipe_shippers.delivery.configuration import check_interval
 from logpipe_shippers.delivery.receiver import Access
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -36,8 +37,7 @@ class Settings(Access):
             raise SettingError(
                 f"min_severity is {self.min_severity!r}, not one of {', '.join(SEVERITIES)}", reason="setting_value"
             )
-        if self.interval < _LEAST_INTERVAL:
-            raise SettingError("interval is less than a second", remedy="give one as 1m", reason="setting_value")
+        check_interval(self.interval, _LEAST_INTERVAL)
         if self.external_url is not None and not _is_web_address(self.external_url):
             raise SettingError(
                 f"external_url is {self.external_url!r}, not the address of a page",

@@ -21,6 +21,7 @@ Settings = TypeVar("Settings")
 
 _SPAN: Final = re.compile(r"(\d+)(ms|s|m|h|d)")
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LEAST_INTERVAL: Final = timedelta(milliseconds=10)
 _MOST_SECONDS: Final = 1_000 * 366 * 86_400
 _SECRET_WAYS: Final = ("", "_file", "_env")
 
@@ -68,7 +69,21 @@ def settings(kind: type[Settings], table: Mapping[str, Any], where: str) -> Sett
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name not in given and field.default is MISSING and field.default_factory is MISSING:
             raise SettingError(f"{where} lacks {field.name}", reason="setting_missing")
-    return kind(**given)
+    try:
+        return kind(**given)
+    except SettingError as error:
+        raise SettingError(f"{where}: {error.message}", remedy=error.remedy, reason=error.reason) from error
+
+
+def check_interval(interval: timedelta, least: timedelta = _LEAST_INTERVAL) -> None:
+    """
+    Raises:
+        SettingError: it is so short that nothing else would be done.
+    """
+    if interval < least:
+        raise SettingError(
+            f"interval is less than {least.total_seconds():g} s", remedy="give one as 15s", reason="setting_value"
+        )
 
 
 def _secret(name: str, table: Mapping[str, Any], where: str) -> Secret:

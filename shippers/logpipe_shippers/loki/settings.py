@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from logpipe.errors import SettingError
+from logpipe_shippers.delivery.configuration import check_interval
 from logpipe_shippers.delivery.receiver import Access
 from logpipe_shippers.delivery.secrets import Secret
 
@@ -69,6 +70,7 @@ class LokiSettings(Limits):
 
     def __post_init__(self) -> None:
         super(LokiSettings, self).__post_init__()
+        check_interval(self.interval)
         if self.format not in FORMATS:
             raise SettingError(f"format is {self.format!r}, not {' or '.join(FORMATS)}", reason="setting_value")
         for name in ("batch_events", "batch_bytes"):

@@ -117,21 +117,13 @@ def _route(table: Mapping[str, Any], names: Collection[str], where: str) -> Rout
             reason="setting_type",
         )
     plain = {name: _listed(name, value) for name, value in table.items() if name not in (_GOES_ON, _STEPS)}
-    match = _made(Match, plain, where)
+    match = configuration.settings(Match, plain, where)
     made = tuple(
-        _made(Step, {name: _listed(name, value) for name, value in one.items()}, f"{where} {_STEPS}") for one in steps
+        configuration.settings(Step, {name: _listed(name, value) for name, value in one.items()}, f"{where} {_STEPS}")
+        for one in steps
     )
     _check_names([*match.to, *(name for step in made for name in step.to)], names, where)
     return Route(match, made, goes_on)
-
-
-def _made(kind: Any, table: Mapping[str, Any], where: str) -> Any:
-    try:
-        return configuration.settings(kind, table, where)
-    except SettingError as error:
-        if error.message.startswith(where):
-            raise
-        raise SettingError(f"{where}: {error.message}", remedy=error.remedy, reason=error.reason) from error
 
 
 def _listed(name: str, value: Any) -> Any:

@@ -46,6 +46,7 @@ class Settings(Access):
 
     def __post_init__(self) -> None:
         super(Settings, self).__post_init__()
+        configuration.check_interval(self.interval)
         if self.compression not in _COMPRESSIONS:
             raise SettingError(
                 f"compression is {self.compression!r}, not one of {', '.join(_COMPRESSIONS)}", reason="setting_value"

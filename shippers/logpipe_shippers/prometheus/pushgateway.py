@@ -42,6 +42,9 @@ class Settings:
     client_key: str | None = None
     timeout_s: float = 30.0
 
+    def __post_init__(self) -> None:
+        configuration.check_interval(self.interval)
+
 
 class Pushgateway:
     """The target: all metrics of the store, which replace those of the last push (PUT) under the same job."""

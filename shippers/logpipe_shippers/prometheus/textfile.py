@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import generate_latest
 
-from logpipe.errors import StoreError
+from logpipe.errors import LogpipeError, StoreError
 from logpipe.store import Store
 from logpipe_shippers.prometheus.collector import Limits, exposition, up
 from logpipe_shippers.prometheus.objectives import Objective
@@ -27,8 +27,12 @@ def rewrite(
     """Hand the metrics of the store at `url` to `write`, now and after each interval, until `stop`.
 
     While it cannot be read, all that is written is `logpipe_up 0`: an old file would look like a pipeline that works.
+    What cannot be written, as on a disk that is full, is tried again at the next time.
+
+    Raises:
+        LogpipeError: not even the first time could be written.
     """
-    failing = False
+    failing = written = False
     while not stop.is_set():
         try:
             with Store.open(url, read_only=True) as store:
@@ -39,5 +43,11 @@ def rewrite(
             failing, text = True, generate_latest(registry([up(0)]))
         else:
             failing = False
-        write(text)
+        try:
+            write(text)
+        except LogpipeError as error:
+            if not written:
+                raise
+            _log.warning("%s", error)
+        written = True
         stop.wait(interval_s)
