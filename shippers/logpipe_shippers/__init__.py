@@ -1,1 +1,1 @@
-"""Events and findings on their way out: Prometheus, Loki."""
+"""Events and findings on their way out: Prometheus, Loki, OTLP, Alertmanager, people."""

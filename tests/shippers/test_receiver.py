@@ -1,5 +1,6 @@
 """What a receiver answers, and what is told of it: never a secret."""
 
+import logging
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
@@ -115,8 +116,9 @@ def test_a_connection_that_breaks_or_cannot_be_made_is_tried_again(receiver: Rec
         nobody.post(b"")
 
 
-def test_a_password_in_the_address_is_not_shown(server: Answers) -> None:
-    """Nor in the error of an address that is none."""
+def test_a_password_in_the_address_is_not_shown(server: Answers, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor in the error of an address that is none, nor in the log that the library of HTTP writes."""
+    caplog.set_level(logging.DEBUG)
     with Receiver(Access(server.url.replace("//", f"//shop:{PASSWORD}@")), "/push") as one:
         server.say(401, f"{PASSWORD} is wrong")
         with pytest.raises(Misconfigured) as wrong:
@@ -125,6 +127,7 @@ def test_a_password_in_the_address_is_not_shown(server: Answers) -> None:
     with pytest.raises(Misconfigured) as none:
         Receiver(Access(f"ftp://shop:{PASSWORD}@host"), "/push")
     assert PASSWORD not in str(none.value)
+    assert PASSWORD not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import httpx
 
 from logpipe.errors import ReceiverError, SettingError
 from logpipe_shippers.delivery.secrets import Secret
+from logpipe_shippers.delivery.unlogged import unlogged
 
 _TIMEOUT_S: Final = 30.0
 _MOST_TIMEOUT_S: Final = 3_600.0
@@ -152,7 +153,7 @@ class Receiver:
 
     def _sent(self, method: str, body: bytes, headers: Mapping[str, str] | None) -> httpx.Response:
         try:
-            with self._client.stream(method, self.url, content=body, headers=headers) as streamed:
+            with unlogged(), self._client.stream(method, self.url, content=body, headers=headers) as streamed:
                 answer = self._read(streamed)
         except httpx.RequestError as error:
             raise self._unreachable(error) from error

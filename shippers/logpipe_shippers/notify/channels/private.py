@@ -6,7 +6,6 @@ import httpx
 
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.receiver import Access, Receiver
-from logpipe_shippers.notify.channels.unlogged import unlogged
 from logpipe_shippers.notify.settings import Settings
 
 
@@ -36,7 +35,3 @@ class PrivateReceiver(Receiver):
         values = (value for _, value in parsed.params.multi_items())
         pieces = (url, parsed.raw_path.decode(), path, query, parsed.password, *values, *path.split("/"), *secrets)
         self._secrets = sorted({piece for piece in pieces if len(piece) > 3}, key=len, reverse=True)
-
-    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        with unlogged():
-            return super().post(body, headers)

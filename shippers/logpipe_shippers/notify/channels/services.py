@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.receiver import Unavailable
-from logpipe_shippers.notify.channels.unlogged import unlogged
+from logpipe_shippers.delivery.unlogged import unlogged
 from logpipe_shippers.notify.message import Message
 from logpipe_shippers.notify.settings import Settings
 

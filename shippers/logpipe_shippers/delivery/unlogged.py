@@ -1,4 +1,4 @@
-"""Keeping libraries that send from writing addresses, which are secret here, into the log of the program."""
+"""Keeping libraries that send from writing addresses, which may be secret, into the log of the program."""
 
 import logging
 from collections.abc import Iterator
