@@ -11,7 +11,7 @@ from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from logpipe_shippers.delivery.receiver import Access
+    from logpipe_shippers.delivery.access import Access
     from logpipe_shippers.prometheus import Limits
     from logpipe_shippers.prometheus.objectives import Objective
 

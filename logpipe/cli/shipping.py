@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from logpipe_shippers.delivery.receiver import Access
+    from logpipe_shippers.delivery.access import Access
     from logpipe_shippers.delivery.shipper import Delivery, Shipper
 
 Settings = TypeVar("Settings", bound="Access")
@@ -37,7 +37,7 @@ def access(
     Raises:
         SettingError: a secret cannot be read.
     """
-    from logpipe_shippers.delivery.receiver import Access
+    from logpipe_shippers.delivery.access import Access
     from logpipe_shippers.delivery.secrets import Secret
 
     password = Secret.from_file(password_file) if password_file else None

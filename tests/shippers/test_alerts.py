@@ -15,7 +15,8 @@ from logpipe_analysis import findings, marks
 from logpipe_analysis.finding import Finding
 from logpipe_shippers.alertmanager import Alertmanager, Settings
 from logpipe_shippers.alertmanager.alert import OWN_LABELS
-from logpipe_shippers.delivery.receiver import Access, Unavailable
+from logpipe_shippers.delivery.access import Access
+from logpipe_shippers.delivery.receiver import Unavailable
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.targets import KINDS
 from tests.shippers.http_server import Answers, serving

@@ -16,8 +16,8 @@ from logpipe.errors import SettingError
 from logpipe.record import COLUMNS
 from logpipe.store import Store
 from logpipe_shippers.delivery import configuration
+from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.backoff import Backoff
-from logpipe_shippers.delivery.receiver import Access
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.otlp import Otlp, Settings
 from logpipe_shippers.otlp.records import ATTRIBUTES, RESOURCE

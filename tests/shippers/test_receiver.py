@@ -13,7 +13,8 @@ import pytest
 import trustme
 
 from logpipe.errors import SettingError
-from logpipe_shippers.delivery.receiver import Access, Misconfigured, Receiver, Rejected, Unavailable
+from logpipe_shippers.delivery.access import Access
+from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected, Unavailable
 from logpipe_shippers.delivery.secrets import Secret
 from tests.shippers.http_server import Answers, serving
 

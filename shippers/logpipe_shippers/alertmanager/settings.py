@@ -11,8 +11,8 @@ import httpx
 from logpipe.errors import SettingError
 from logpipe_analysis.finding import SEVERITIES
 from logpipe_shippers.alertmanager.alert import OWN_LABELS
+from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.configuration import check_interval
-from logpipe_shippers.delivery.receiver import Access
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _LEAST_INTERVAL: Final = timedelta(seconds=1)

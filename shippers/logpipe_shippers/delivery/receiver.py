@@ -7,9 +7,7 @@ and never sent again; not you (any other answer), which is the same for whatever
 import re
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -18,21 +16,16 @@ from typing import Final, Self
 import httpx
 
 from logpipe.errors import ReceiverError, SettingError
-from logpipe_shippers.delivery.secrets import Secret
+from logpipe_shippers.delivery.access import Access, authorization, checked, secret_texts
 from logpipe_shippers.delivery.unlogged import unlogged
 
-_TIMEOUT_S: Final = 30.0
-_MOST_TIMEOUT_S: Final = 3_600.0
 _MAX_REASON_CHARACTERS: Final = 500
 _TAIL_CHARACTERS: Final = 150
 """Of these for the end, where Loki says how many lines it means."""
 _REJECTS: Final = (400, 413, 422)
 _KEPT_HEADERS: Final = ("Content-Type", "Retry-After")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _MOST_ANSWER_BYTES: Final = 1 << 20
 """Of an answer, that are read: all that it may say is short."""
-_HEADER: Final = re.compile(r"[!-~]+(?:[ \t]+[!-~]+)*", re.ASCII)
-"""What may be sent as the value of a header (RFC 9110, section 5.5), without what is obsolete."""
 
 
 class Unavailable(ReceiverError):  # noqa: N818 - a state
@@ -66,38 +59,6 @@ class Rejected(ReceiverError):  # noqa: N818 - a state
         self.said = said
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How a receiver is spoken to."""
-
-    url: str
-    user: str | None = None
-    password: Secret | None = None
-    bearer_token: Secret | None = None
-    ca_file: str | None = None
-    """Certificates to trust in place of the system's."""
-    client_certificate: str | None = None
-    client_key: str | None = None
-    timeout_s: float = _TIMEOUT_S
-    """For the connection, and for each stretch of silence."""
-    headers: Mapping[str, Secret] = field(default_factory=dict)
-    """More of them, as the keys that hosted services ask for."""
-
-    def __post_init__(self) -> None:
-        check_timeout(self.timeout_s)
-
-
-def check_timeout(seconds: float) -> None:
-    """
-    Raises:
-        SettingError: nobody can wait so long, or so short.
-    """
-    if not 0 < seconds <= _MOST_TIMEOUT_S:
-        raise SettingError(
-            f"timeout_s is {seconds:g}, not above 0 and up to {_MOST_TIMEOUT_S:g}", reason="setting_value"
-        )
-
-
 def said_as_text(answer: httpx.Response) -> str:
     """Why something was not taken, by a receiver that says so in plain words."""
     return answer.text
@@ -129,11 +90,11 @@ class Receiver:
         """The address without credentials, of which the query may have some."""
         self._retried = retried
         self._said = said
-        self._secrets = _secrets(access, self.url)
+        self._secrets = secret_texts(access, self.url)
         own = {name: secret.text for name, secret in access.headers.items()}
         self._timeout_s = access.timeout_s
         self._client = httpx.Client(
-            headers=_checked({**_authorization(access), **(headers or {}), **own}),
+            headers=checked({**authorization(access), **(headers or {}), **own}),
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
             verify=_tls(access),
             timeout=access.timeout_s,
@@ -228,34 +189,6 @@ def _address(url: str, path: str) -> httpx.URL:
 
 def _without_password(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
-
-
-def _secrets(access: Access, url: httpx.URL) -> list[str]:
-    """Texts that are not to be shown, also as they are sent; the longest first, since one may hold another."""
-    given = (access.password, access.bearer_token, *access.headers.values())
-    texts = {secret.text for secret in given if secret is not None} | {url.password, url.query.decode()}
-    pairs = [(access.user or "", access.password.text if access.password else ""), (url.username, url.password)]
-    texts |= {b64encode(f"{user}:{password}".encode()).decode() for user, password in pairs if password}
-    return sorted(texts - {""}, key=len, reverse=True)
-
-
-def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER.fullmatch(value):
-            raise SettingError(
-                f"the header {name!r} has a name or a value that no header may have",
-                remedy="look for line breaks and for letters that are not ASCII",
-                reason="header",
-            )
-    return headers
-
-
-def _authorization(access: Access) -> dict[str, str]:
-    if access.bearer_token is None:
-        return {}
-    if access.password is not None:
-        raise SettingError("there is a password and a bearer token", remedy="give one of them", reason="secret")
-    return {"Authorization": f"Bearer {access.bearer_token.text}"}
 
 
 def _tls(access: Access) -> ssl.SSLContext:

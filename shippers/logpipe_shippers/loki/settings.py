@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from logpipe.errors import SettingError
+from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.configuration import check_interval
-from logpipe_shippers.delivery.receiver import Access
 from logpipe_shippers.delivery.secrets import Secret
 
 FORMATS: Final = ("protobuf", "json")

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from logpipe.errors import SettingError
-from logpipe_shippers.delivery.receiver import check_timeout
+from logpipe_shippers.delivery.access import check_timeout
 from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.notify.template import check
 

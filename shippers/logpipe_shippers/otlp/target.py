@@ -12,8 +12,9 @@ from typing import Any, Final
 from logpipe.errors import SettingError
 from logpipe.store import Store
 from logpipe_shippers.delivery import backlog, configuration, record
+from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.backlog import Cursor, Slice
-from logpipe_shippers.delivery.receiver import Access, Receiver, Rejected
+from logpipe_shippers.delivery.receiver import Receiver, Rejected
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from logpipe_shippers.otlp import answers
 from logpipe_shippers.otlp.records import COLUMNS, Record, Source, records, request, source_key

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from logpipe.errors import SettingError
 from logpipe.store import Store
 from logpipe_shippers.delivery import configuration, record
-from logpipe_shippers.delivery.receiver import Access, Misconfigured, Receiver, Rejected
+from logpipe_shippers.delivery.access import Access
+from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected
 from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.prometheus import objectives

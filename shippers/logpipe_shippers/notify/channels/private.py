@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import httpx
 
 from logpipe.errors import SettingError
-from logpipe_shippers.delivery.receiver import Access, Receiver
+from logpipe_shippers.delivery.access import Access
+from logpipe_shippers.delivery.receiver import Receiver
 from logpipe_shippers.notify.settings import Settings
 
 
