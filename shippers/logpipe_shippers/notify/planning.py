@@ -143,10 +143,11 @@ def _rises(thread: Thread, now_open: Sequence[Finding]) -> bool:
 
 
 def _may_say_more(channel: Channel, situation: Situation, thread: Thread, now_open: Sequence[Finding]) -> bool:
+    if _rises(thread, now_open) and worst(now_open) == "critical":
+        return True
     if thread.group_key != HELD and _is_limited(channel, situation):
         return False
-    urgent = _rises(thread, now_open) and worst(now_open) == "critical"
-    return urgent or situation.now - thread.last_at >= channel.settings.update_every
+    return situation.now - thread.last_at >= channel.settings.update_every
 
 
 def _of_new(

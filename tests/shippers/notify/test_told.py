@@ -190,6 +190,16 @@ def test_beyond_the_limit_one_message_counts_the_rest(people: People, server: An
     assert people.tell() == 1
 
 
+def test_what_becomes_critical_is_told_beyond_the_limit(people: People, server: Answers) -> None:
+    """Nothing else would tell of it: it was told as a warning."""
+    people.configure(team(server, "messages_per_hour = 2"))
+    people.find(one := a_finding("aaaa2222", service="first"), a_finding("bbbb2222", service="second"))
+    assert people.tell() == 2
+    people.find(replace(one, severity="critical"))
+    assert people.tell() == 1
+    assert said(server)[2:] == [("update", ["aaaa2222"])]
+
+
 def test_what_counts_the_rest_takes_no_room(people: People, server: Answers) -> None:
     """However often it grows: an hour after the last that counts the next problem has a message of its own."""
     people.configure(team(server, "messages_per_hour = 1"))
