@@ -131,6 +131,14 @@ def test_an_alert_has_the_finding_in_labels_and_annotations(one: Try) -> None:
     ]
 
 
+def test_what_lasts_is_sent_again_though_the_clock_was_set_back(one: Try) -> None:
+    """It would end by itself while Alertmanager's own clock goes on."""
+    one.has(FOUND)
+    assert sent(one.step()) == [("warning", "firing")]
+    assert one.step() is None
+    assert sent(one.step(-timedelta(minutes=3))) == [("warning", "firing")]
+
+
 def test_what_lasts_is_sent_every_minute_and_what_is_new_at_once(one: Try) -> None:
     """With the figures of the time, under the same labels."""
     one.has(FOUND)
@@ -297,7 +305,7 @@ def test_hostile_texts_are_bounded_and_on_one_line(one: Try) -> None:
     ("table", "said"),
     [
         ({"min_severity": "fatal"}, "min_severity is 'fatal', not one of info, warning, critical"),
-        ({"interval": "10ms"}, "interval is less than a second"),
+        ({"interval": "10ms"}, "interval is less than 1 s"),
         ({"external_url": "logs.example.org"}, "external_url is 'logs.example.org', not the address of a page"),
         ({"external_url": "https://a b"}, "not the address of a page"),
         ({"labels": {"a-b": "x"}}, "labels has 'a-b', which is no name of a label"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -82,7 +82,7 @@ class Alertmanager:
     def take(self, store: Store) -> Batch | None:
         """All that lasts where that is due, also where it is nothing: a receiver that is gone is noticed; else news."""
         now = self._clock()
-        whole = self._whole_at is None or now - self._whole_at >= self._settings.interval
+        whole = self._whole_at is None or not timedelta() <= now - self._whole_at < self._settings.interval
         known = told.load(store, self._name)
         lasting = self._lasting(store, known)
         ended = known.keys() - lasting.keys()

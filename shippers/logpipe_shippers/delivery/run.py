@@ -70,6 +70,8 @@ class _Worker(Generic[Batch]):
                 pass
         except LogpipeError as error:
             self.error = error
+        except Exception as error:  # noqa: BLE001 - a target never ends without a word
+            self.error = _unexpected(error)
         finally:
             self.shipper.close()
 
