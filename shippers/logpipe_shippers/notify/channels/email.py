@@ -187,6 +187,8 @@ def _server(url: str) -> _Server:
         _check_address(address)
     if not recipients:
         raise _lacks("a recipient")
+    if not (user + password).isascii():
+        raise _lacks("a user and a password in ASCII, as its login has them")
     if scheme == "smtp+plain" and password and host not in _LOOPBACK:
         raise SettingError(
             f"a password would go to {host} in plain text", remedy="use smtp:// or smtps://", reason="url"
