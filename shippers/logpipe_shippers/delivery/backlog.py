@@ -63,6 +63,11 @@ class Slice:
     ranges: Sequence[Range]
     end: Cursor
 
+    @property
+    def last_id(self) -> int:
+        """The last entry of the ledger that it has some of."""
+        return self.end.next_id or self.end.ledger_id
+
     def events(self, columns: str) -> str:
         """SQL of the events in it. One statement a range, so that the engine need not look at other rows."""
         return "\nUNION ALL ".join(f"SELECT {columns} FROM events WHERE {one.condition}" for one in self.ranges)

@@ -1,5 +1,6 @@
 """Reading events for Loki: as columns, each with the text that is its line."""
 
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,10 +88,12 @@ class Rows:
         return np.lexsort((self.source_pos, self.source_id, self.ledger_id))
 
 
-def read(store: Store, source: str, services: tuple[str, ...], *, after: int = 0) -> Rows | None:
+def read(
+    store: Store, source: str, services: tuple[str, ...], *, entries: tuple[int, int] = (0, sys.maxsize)
+) -> Rows | None:
     """The events of the statement `source`, which selects `RAW`; None where there are none.
 
-    None of them came with an entry of the ledger up to `after`.
+    All of them came with `entries` of the ledger: behind the first number, and up to the second.
 
     Raises:
         StoreError: they cannot be read.
@@ -107,7 +110,7 @@ def read(store: Store, source: str, services: tuple[str, ...], *, after: int = 0
         source_id,
         source_pos,
         _unsigned(table["key"]),
-        _entries(store, source_id, source_pos, after),
+        _entries(store, source_id, source_pos, *entries),
     )
 
 
@@ -120,14 +123,14 @@ def _unsigned(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
 
 
 def _entries(
-    store: Store, source_id: npt.NDArray[np.int64], source_pos: npt.NDArray[np.uint64], after: int
+    store: Store, source_id: npt.NDArray[np.int64], source_pos: npt.NDArray[np.uint64], after: int, last: int
 ) -> npt.NDArray[np.int64]:
     """The entry of each place; 0 where the ledger does not know it."""
     found = np.zeros(len(source_id), np.int64)
     with store.rows(
-        "SELECT ledger_id, source_id, from_pos FROM ledger WHERE ledger_id > $after AND to_pos > from_pos "
-        "AND list_contains($sources, source_id) ORDER BY source_id, from_pos",
-        {"after": after, "sources": np.unique(source_id).tolist()},
+        "SELECT ledger_id, source_id, from_pos FROM ledger WHERE ledger_id > $after AND ledger_id <= $last "
+        "AND to_pos > from_pos AND list_contains($sources, source_id) ORDER BY source_id, from_pos",
+        {"after": after, "last": last, "sources": np.unique(source_id).tolist()},
     ) as result:
         entries = to_arrow(result)
     ids, sources, begins = (column.to_numpy() for column in entries.columns)

@@ -26,9 +26,7 @@ _SIZES: Final = """
 SELECT first(bytes ORDER BY ledger_id), first(events ORDER BY ledger_id), sum(events) FILTER (so_far <= ?2)
 FROM (
     SELECT ledger_id, events, to_pos - from_pos AS bytes, sum(to_pos - from_pos) OVER (ORDER BY ledger_id) AS so_far
-    FROM ledger
-    WHERE ledger_id > ?1 AND to_pos > from_pos
-    QUALIFY row_number() OVER (ORDER BY ledger_id) <= 1000
+    FROM (FROM ledger WHERE ledger_id > ?1 AND to_pos > from_pos ORDER BY ledger_id LIMIT 1000)
 )
 """
 
@@ -141,7 +139,9 @@ class LokiShipper:
 
     def _lines(self, store: Store, cursor: Cursor, part: Slice, streams: Streams) -> Lines | None:
         services = self._settings.services
-        rows = read(store, part.events(RAW), services, after=cursor.ledger_id) if part.ranges else None
+        rows = (
+            read(store, part.events(RAW), services, entries=(cursor.ledger_id, part.last_id)) if part.ranges else None
+        )
         if rows is None:
             return None
         repeated = repeats.numbers(rows, repeats.earlier(store, rows, cursor, part, services))
