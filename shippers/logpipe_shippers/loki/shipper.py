@@ -139,9 +139,7 @@ class LokiShipper:
 
     def _lines(self, store: Store, cursor: Cursor, part: Slice, streams: Streams) -> Lines | None:
         services = self._settings.services
-        rows = (
-            read(store, part.events(RAW), services, entries=(cursor.ledger_id, part.last_id)) if part.ranges else None
-        )
+        rows = read(store, part.events(RAW), services, entries=(cursor.ledger_id, part.last_id))
         if rows is None:
             return None
         repeated = repeats.numbers(rows, repeats.earlier(store, rows, cursor, part, services))
