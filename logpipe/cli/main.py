@@ -25,8 +25,8 @@ from logpipe.cli.retain import retain
 from logpipe.cli.sources import sources
 from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
-from logpipe.cli.without_pandas import without_pandas
 from logpipe.errors import LogpipeError
+from logpipe.store.without_pandas import without_pandas
 
 _USAGE = frozenset(
     (
@@ -59,14 +59,17 @@ def _show_version(wanted: bool) -> None:
 _WITHOUT_PANDAS = frozenset(
     (
         "compact",
+        "cost",
         "gaps",
         "ingest",
+        "notify",
         "query",
         "rejects",
         "reparse",
         "report",
         "retain",
         "rollup",
+        "ship",
         "sources",
         "stats",
         "verify",

@@ -57,7 +57,7 @@ def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
     """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something."""
     from logpipe.cli import output
     from logpipe.cli.interruption import request
-    from logpipe.cli.without_pandas import without_pandas
+    from logpipe.store.without_pandas import without_pandas
     from logpipe_shippers.delivery.run import run
 
     stop = threading.Event()

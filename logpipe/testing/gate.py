@@ -63,6 +63,12 @@ class Gate:
                 terminalreporter.line(line)
 
     def _judge(self, session: pytest.Session) -> None:
+        from logpipe.store.without_pandas import without_pandas
+
+        with without_pandas():
+            self._judge_seen(session)
+
+    def _judge_seen(self, session: pytest.Session) -> None:
         from logpipe.errors import InputError
         from logpipe.testing.judgement import Baseline, Judgement
 

@@ -28,7 +28,14 @@ def test_commands_that_bind_values_do_not_load_pandas(tmp_path: Path) -> None:
     ingested = _run("ingest", str(log), "--db", database)
     others = [
         _run(*command, "--db", database)
-        for command in (["report", "slow-queries"], ["stats"], ["verify"], ["query", "FROM top_patterns()"])
+        for command in (
+            ["report", "slow-queries"],
+            ["stats"],
+            ["verify"],
+            ["cost"],
+            ["ship", "prometheus", "-o", "-"],
+            ["query", "FROM top_patterns()"],
+        )
     ]
     assert "select a from t where id = ?" in others[0].stdout
     for done in (ingested, *others):

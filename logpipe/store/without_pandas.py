@@ -1,4 +1,4 @@
-"""Keeping pandas out of commands that have no use for it."""
+"""Keeping pandas out of what has no use for it."""
 
 import sys
 from collections.abc import Iterator
