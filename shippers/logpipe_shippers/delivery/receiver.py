@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import TracebackType
 from typing import Final, Self
 
@@ -191,7 +192,15 @@ def _without_password(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
 
 
+@cache
+def _trusting_the_system() -> ssl.SSLContext:
+    """Shared, since its some hundred certificates take longer to read than a request takes."""
+    return ssl.create_default_context()
+
+
 def _tls(access: Access) -> ssl.SSLContext:
+    if access.ca_file is None and access.client_certificate is None:
+        return _trusting_the_system()
     try:
         context = ssl.create_default_context(cafile=access.ca_file)
         if access.client_certificate:
