@@ -4,11 +4,16 @@ import io
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from logpipe.cli.main import main
+
+_made_once = cache(typer.main.get_command)
+"""The commands, which Typer would make of their functions for each one that is called."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ def call(*arguments: str, stdin: str = "", folder: Path = Path()) -> Done:
     out, err = _stream(), _stream()
     code: object = 0
     with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(typer.main, "get_command", _made_once)
         patch.setattr(sys, "argv", ["logpipe", *arguments])
         patch.setattr(sys, "stdin", _stream(stdin.encode()))
         try:

@@ -1,5 +1,6 @@
 """What tests of several parts share."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ["PYTHONPYCACHEPREFIX"] = str(config.rootpath / ".pytest_cache" / "bytecode")
     os.environ.pop("COLUMNS", None)  # tables would be as wide as the terminal of whoever runs the tests
+
+
+def pytest_collection_finish() -> None:
+    """Have what all tests share, which is much and stays, not searched for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
