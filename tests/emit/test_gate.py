@@ -39,10 +39,14 @@ QUERIES = """
 """
 
 
+OPTIONS = "addopts = -p logpipe.testing -p no:cacheprovider"
+
+
 @pytest.fixture
-def gated(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project, whose runs do not meet the plugins of this one."""
-    pytester.makeini("[pytest]\naddopts = -p no:randomly -p no:cacheprovider\n")
+def gated(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A project whose runs load no plugin but the gate: the others here take a second."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makeini(f"[pytest]\n{OPTIONS}\n")
     return pytester
 
 
@@ -50,8 +54,10 @@ def _run(project: pytest.Pytester, *words: str) -> pytest.RunResult:
     return project.runpytest_subprocess("--logpipe-gate", *words)
 
 
-def test_without_the_option_nothing_is_looked_at(gated: pytest.Pytester) -> None:
-    """Nor is anything of the pipeline side loaded."""
+def test_without_the_option_nothing_is_looked_at(gated: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is anything of the pipeline side loaded, though pytest finds the plugin by itself."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    gated.makeini("[pytest]\naddopts = -p no:randomly -p no:cacheprovider\n")
     gated.makepyfile(
         "import logging, sys\n"
         "def test_it():\n    logging.error('down')\n    assert 'duckdb' not in sys.modules\n"
@@ -148,7 +154,7 @@ def test_a_test_that_logs_too_much_fails_the_run(gated: pytest.Pytester) -> None
 
 def test_the_ini_file_switches_it_on(gated: pytest.Pytester) -> None:
     """With the baseline where it says."""
-    gated.makeini("[pytest]\nlogpipe_gate = true\nlogpipe_baseline = known.json\naddopts = -p no:randomly\n")
+    gated.makeini(f"[pytest]\nlogpipe_gate = true\nlogpipe_baseline = known.json\n{OPTIONS}\n")
     gated.makepyfile(test_shop=ERRORS)
     done = gated.runpytest_subprocess()
     assert done.ret == 1
@@ -158,11 +164,11 @@ def test_the_ini_file_switches_it_on(gated: pytest.Pytester) -> None:
 def test_workers_are_judged_together(gated: pytest.Pytester) -> None:
     """Under pytest-xdist the controller says once what all of them have seen."""
     gated.makepyfile(test_shop=ERRORS, test_more=QUERIES)
-    done = _run(gated, "-n", "2")
+    done = _run(gated, "-p", "xdist", "-n", "2")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["2 error patterns are not in *", "1 query was executed *"])
-    assert gated.runpytest_subprocess("--logpipe-update", "-n", "2").ret == 0
-    assert _run(gated, "-n", "2").ret == 0
+    assert gated.runpytest_subprocess("--logpipe-update", "-p", "xdist", "-n", "2").ret == 0
+    assert _run(gated, "-p", "xdist", "-n", "2").ret == 0
 
 
 def test_the_gate_and_the_fixture_see_the_same(gated: pytest.Pytester) -> None:
