@@ -38,7 +38,7 @@ def test_records_of_many_lines_are_cut_by_their_number_and_not_by_that_of_lines(
     text = b"".join(_record(number, number % 30) for number in range(40)) + _record(40, 300) + _record(41, 0)
     log.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     rest(log)
-    summary = take(format="timed_text")
+    summary = take(format="python_text")
     assert (summary.errors, summary.rejects) == ([], 0)
     [(records, joined)] = store.execute(
         "SELECT count(*) FILTER (contains(message, 'failure')), sum(len(string_split(message, chr(10))))::BIGINT"

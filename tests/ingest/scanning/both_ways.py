@@ -31,12 +31,11 @@ def _converted(format_: TextFormat, log: bytes, *, fast: bool) -> dict[str, list
     records = lines.split(memoryview(log), at_start=True)
     with closing(Converter(lambda _: None, _operations())) as converter:
         begins = converter.begins(records, format_)
-    if begins is not None:
-        records = lines.join(records, begins)
-    lines.mend(records)
-    span = Span(1, 0, len(log), records.lines, records.joined, records.blanks, 0, 0, b"", b"")
-    context = Context(datetime(2026, 3, 14, 12, tzinfo=UTC), "Europe/Berlin")
-    with closing(Converter(lambda _: None, _operations())) as converter:
+        if begins is not None:
+            records = lines.join(records, begins)
+        lines.mend(records)
+        span = Span(1, 0, len(log), records.lines, records.joined, records.blanks, 0, 0, b"", b"")
+        context = Context(datetime(2026, 3, 14, 12, tzinfo=UTC), "Europe/Berlin")
         batch = converter.convert(Chunk(span, format_, "web", context, records))
         cells = converter.count([batch.uncounted])
     return {
