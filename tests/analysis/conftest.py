@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from logpipe.store import Store, rollup
+from logpipe.store import Store
 from tests.analysis.eventful import eventful_day, stored
+from tests.analysis.filling import fill
 from tests.stores import new_store
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -25,7 +26,7 @@ def at() -> Callable[[float], datetime]:
     return lambda minutes: START + timedelta(minutes=minutes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def traffic() -> Traffic:
     """Makes events: so many a minute, by a Poisson process, with columns given as values or as functions of minutes."""
 
@@ -54,29 +55,7 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
         if store is None:
             store = new_store(tmp_path / f"filled{len(opened)}.duckdb")
             opened.append(store)
-        rows = pd.concat(frames).sort_values("ts", kind="stable")
-        first = int(store.execute("SELECT coalesce(max(source_pos) + 100, 0) FROM events")[0][0])
-        rows["source_id"], rows["bytes"] = 1, 100
-        rows["source_pos"] = first + np.arange(len(rows)) * 100
-        with store.transaction() as connection:
-            connection.register("incoming", rows)
-            connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
-            connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
-            connection.execute("INSERT INTO events SELECT * FROM batch")
-            rollup.roll_up(connection, "batch")
-            connection.execute("DROP TABLE batch")
-            connection.unregister("incoming")
-            connection.execute(
-                "INSERT INTO ledger "
-                "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
-                {"from": first, "to": first + len(rows) * 100, "n": len(rows)},
-            )
-            connection.execute("DELETE FROM sources")
-            connection.execute(
-                "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, "
-                "state, first_seen_at) "
-                "VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', now())"
-            )
+        fill(store, *frames)
         return store
 
     yield make

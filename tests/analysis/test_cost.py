@@ -1,6 +1,7 @@
 """What the log costs, and what less of it would have saved and lost, by the rules of the emitter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from logpipe.store import Store
 from logpipe_analysis.cost import Cost, Saving, cost
 from logpipe_analysis.patterns import mine
 from logpipe_analysis.reports import Scope
+from tests.analysis.filling import fill
+from tests.stores import copied, new_store
 
 Traffic = Callable[..., pd.DataFrame]
 Filled = Callable[..., Store]
 
 
-@pytest.fixture
-def day(traffic: Traffic, filled: Filled) -> Store:
+@pytest.fixture(scope="module")
+def one_day(traffic: Traffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A day: a chatty cache, a page, an audit of business, and an error now and then in a request of the page."""
 
     def requests(when: Any, _: Any) -> Any:
@@ -32,7 +35,16 @@ def day(traffic: Traffic, filled: Filled) -> Store:
     failures = traffic(
         4, 1440, lambda minutes: 1.0 * (minutes % 144 == 0), logger="shop.cache", severity=17, request_id=requests
     )
-    return filled(cache, page, audit, failures)
+    path = tmp_path_factory.mktemp("day") / "logs.duckdb"
+    with new_store(path) as store:
+        fill(store, cache, page, audit, failures)
+    return path
+
+
+@pytest.fixture
+def day(one_day: Path, tmp_path: Path) -> Iterator[Store]:
+    with Store.open(copied(one_day, tmp_path / "logs.duckdb")) as store:
+        yield store
 
 
 def played(store: Store, *, sample: tuple[str, ...] = (), demote: tuple[str, ...] = ()) -> list[Saving]:
