@@ -76,14 +76,19 @@ class Shipped:
         self.closed = True
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
+def fill(store: Store) -> None:
     """Two sources in turn, one entry with more events than a batch holds."""
+    for source_id, count in ((1, 3), (1, 2), (2, 40), (1, 5), (2, 1)):
+        add(store, source_id, count)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Path]:
+    """Kept open here, so that to open it for each batch and each question costs next to nothing."""
     path = tmp_path / "logs.duckdb"
     with new_store(path) as store:
-        for source_id, count in ((1, 3), (1, 2), (2, 40), (1, 5), (2, 1)):
-            add(store, source_id, count)
-    return path
+        fill(store)
+        yield path
 
 
 @pytest.fixture(autouse=True)
@@ -257,8 +262,11 @@ def test_what_tells_how_things_are_is_taken_anew_for_each_attempt(db: Path, is_o
     assert taken == [None] * (4 if is_of_now else 1) + [Cursor(5)]
 
 
-def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(db: Path) -> None:
+def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(tmp_path: Path) -> None:
     """While it is waited for, another target goes on, and another process may have the database."""
+    db = tmp_path / "logs.duckdb"
+    with new_store(db) as store:
+        fill(store)
     reached, release = threading.Event(), threading.Event()
 
     class Hanging(Shipped):

@@ -62,7 +62,7 @@ class Log:
 
 @pytest.mark.parametrize(
     ("kills", "lines", "seed"),
-    [(2, 40, 1), pytest.param(25, 400, 2, marks=pytest.mark.long), pytest.param(25, 400, 3, marks=pytest.mark.long)],
+    [(1, 40, 1), pytest.param(25, 400, 2, marks=pytest.mark.long), pytest.param(25, 400, 3, marks=pytest.mark.long)],
 )
 def test_each_line_is_there_once_or_written_down_once(tmp_path: Path, kills: int, lines: int, seed: int) -> None:
     """What Loki takes it has once, through its troubles; what it refuses is recorded with its reason, once."""
@@ -82,7 +82,7 @@ def test_each_line_is_there_once_or_written_down_once(tmp_path: Path, kills: int
                 loki.troubles = rng.choices(TROUBLES, k=20)
             _kill_after(rng, config, database, loki, logs)
         loki.troubles = []
-        until(lambda: _events(database) == sum(log.written for log in logs))
+        _wait_for(database, sum(log.written for log in logs))
         call("ship", "loki", "--url", loki.url, "--db", str(database))
     assert loki.texts() == logs[0].accepted + logs[1].accepted
     with Store.open(database) as store:
@@ -112,7 +112,7 @@ def _kill_after(rng: random.Random, config: Path, database: Path, loki: Loki, lo
         shipper.kill()
 
 
-def _events(database: Path) -> int:
+def _wait_for(database: Path, events: int) -> None:
+    """Until so many are in a database that another process has."""
     with Store.open(database, read_only=True) as store:
-        [(count,)] = store.execute("SELECT count(*) FROM events")
-    return int(count)
+        until(lambda: store.execute("SELECT count(*) FROM events") == [(events,)])

@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,16 +84,26 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Backoff, "failed", lambda self, asked_s=None: failed(self, asked_s) / 1000)
 
 
+_opened = ExitStack()
+"""Stores that a test keeps open, so that to open them for each batch and each question costs next to nothing."""
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    with _opened:
+        yield
+
+
 def store_of(folder: Path, events: int, **columns: str) -> Path:
     """A database with so many events of one entry; columns are SQL of their number `n`."""
     path = folder / "logs.duckdb"
-    with new_store(path) as store:
-        add(store, 0, events, **columns)
-        store.execute(
-            "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state, "
-            "first_seen_at) VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', "
-            "TIMESTAMPTZ '2026-03-01 00:00:00Z')"
-        )
+    store = _opened.enter_context(new_store(path))
+    add(store, 0, events, **columns)
+    store.execute(
+        "INSERT INTO sources (source_id, path, family, generation, size, head, format, service, time_zone, state, "
+        "first_seen_at) VALUES (1, 'logs/shop.jsonl', 'logs/shop', 1, 0, '', 'logpipe', 'shop', 'UTC', 'active', "
+        "TIMESTAMPTZ '2026-03-01 00:00:00Z')"
+    )
     return path
 
 
