@@ -237,7 +237,7 @@ def test_every_statement_of_a_finding_runs_again(traffic: Traffic, filled: Fille
             assert finding.evidence
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(
         st.tuples(

@@ -260,11 +260,11 @@ def test_reading_makes_no_database(folder: Path) -> None:
 
 @pytest.fixture
 def small_volume(folder: Path) -> Iterator[Path]:
-    """A file system of 24 MB."""
+    """A file system of 12 MB."""
     volume = folder / "small"
     volume.mkdir()
     mounted = os.geteuid() == 0 and (
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", volume], capture_output=True).returncode == 0
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", volume], capture_output=True).returncode == 0
     )
     if not mounted:
         pytest.skip("mounting a small file system needs root")
@@ -275,7 +275,7 @@ def small_volume(folder: Path) -> Iterator[Path]:
 def test_a_full_disk_loses_nothing(folder: Path, small_volume: Path) -> None:
     """What was committed stays, and with room the ingest goes on to the exact count."""
     with (folder / "app.jsonl").open("wb") as file:
-        for number in range(250_000):
+        for number in range(120_000):
             file.write(line(number, noise=os.urandom(150).hex()))
     database = small_volume / "logs.duckdb"
     sentence = refused(folder, "ingest", "app.jsonl", "--db", str(database))
@@ -285,11 +285,11 @@ def test_a_full_disk_loses_nothing(folder: Path, small_volume: Path) -> None:
         [(rows, entered)] = store.execute(
             "SELECT (SELECT count(*) FROM events), (SELECT coalesce(sum(events), 0)::BIGINT FROM ledger)"
         )
-        assert rows == entered < 250_000
+        assert rows == entered < 120_000
     subprocess.run(["mount", "-o", "remount,size=400m", small_volume], check=True)
     assert run(folder, "ingest", "app.jsonl", "--db", str(database)).returncode == 0
     with Store.open(database) as store:
-        assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(250_000, 250_000)]
+        assert store.execute("SELECT count(*), count(DISTINCT seq) FROM events") == [(120_000, 120_000)]
     assert run(folder, "verify", "--db", str(database)).returncode == 0
 
 
@@ -385,7 +385,7 @@ def test_standard_input_that_is_closed_or_not_understood_is_an_error(folder: Pat
 
 def test_a_full_volume_for_temporary_files_does_not_pass_for_the_end(folder: Path, small_volume: Path) -> None:
     """What came before is committed; the exit code says that it was not all."""
-    text = b"".join(line(number, message="x" * 5000) for number in range(10_000))
+    text = b"".join(line(number, message="x" * 5000) for number in range(5_000))
     done = subprocess.run(
         [BIN, "ingest", "-"],
         cwd=folder,
@@ -397,7 +397,7 @@ def test_a_full_volume_for_temporary_files_does_not_pass_for_the_end(folder: Pat
     assert b"no space left on device; what came before is committed" in done.stderr
     with Store.open(folder / "logs.duckdb") as store:
         [(events, last)] = store.execute("SELECT count(*), max(seq) FROM events")
-    assert 0 < events == last + 1 < 10_000
+    assert 0 < events == last + 1 < 5_000
 
 
 def test_compressed_standard_input_and_a_traceback_at_its_end(folder: Path) -> None:

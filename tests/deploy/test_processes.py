@@ -147,7 +147,7 @@ def container(folder: Path, database: Path) -> Iterator[Path]:
         "LOGPIPE_LOGS": str(folder / "logs"),
         "LOGPIPE_SHIP_CONFIG": str(folder / "ship.toml"),
         "LOGPIPE_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
-        "LOGPIPE_ANALYZE_EVERY_S": "1",
+        "LOGPIPE_ANALYZE_EVERY_S": "60",
     }
     log = folder / "log"
     with log.open("wb") as stream:

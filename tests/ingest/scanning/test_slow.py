@@ -106,7 +106,7 @@ _LINES = (
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(_LINES), max_size=30), st.sampled_from((b"", b"\xff", b"\x1b[1m")))
 def test_records_begin_where_the_full_way_says(log: list[str], odd: bytes) -> None:
     """Also where lines resemble a beginning, at each of which a user may follow a time."""
