@@ -5,7 +5,9 @@ import threading
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,29 @@ def test_what_is_read_late_is_taken_though_it_is_behind(db: Path, loki: Loki) ->
         store.execute("DELETE FROM loki_streams")
     assert ship(db, loki, batch_events=25) == []
     assert loki.lines == before
+
+
+@pytest.mark.parametrize("minutes", [[7] * 100, [50, -30] * 50, [300, -290, 400, -30] * 25])
+def test_a_batch_that_was_sent_and_not_settled_is_sent_again_without_a_refusal(
+    db: Path, loki: Loki, minutes: list[int]
+) -> None:
+    """As after a kill; else what a stream has of the end of the batch would make its beginning too old for it."""
+    ends = list(accumulate(minutes))
+    begin = NOW - timedelta(minutes=max(ends))
+    with Store.open(db) as store:
+        add(store, *({"ts": begin + timedelta(minutes=end), "message": f"m{n}"} for n, end in enumerate(ends)))
+    while len(loki.lines) < 100:
+        for attempt in ("killed", "settled"):
+            shipper = LokiShipper("main", LokiSettings(url=loki.url, batch_bytes=500))
+            with Store.open(db) as store, closing(shipper):
+                batch = shipper.take(store)
+                assert batch is not None
+                delivery = shipper.send(batch)
+                if attempt == "settled":
+                    shipper.settle(store, batch, delivery)
+    assert refused(db) == []
+    assert counts(db) == (100, 0)
+    assert loki.texts() == {f"m{n}": 1 for n in range(100)}
 
 
 @pytest.mark.parametrize(

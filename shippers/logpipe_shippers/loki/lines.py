@@ -27,6 +27,9 @@ class Lines:
     assigned: Assigned
     refusals: dict[int, str]
     """Row numbers, and why Loki would not take them."""
+    repeatable: float
+    """The share, of the first ones, that may be sent again whatever Loki has of them: all but where the times of a
+    stream lie far apart."""
 
     def encode(self, limits: Limits, format_name: str) -> Encoded:
         return encoded(self.rows, self.repeats, self.assigned, limits, format_name)
@@ -52,8 +55,10 @@ def lines(
     fine = np.ones(len(rows), np.bool_)
     fine[list(refusals)] = False
     labels, of_row = distinct(rows.texts(name).to_pylist() for name in _LABELS)
-    assigned = streams.assign(labels, of_row, rows.us, order[fine[order]], limits.max_behind)
-    return Lines(rows, repeats, assigned, refusals)
+    fine_order = order[fine[order]]
+    assigned = streams.assign(labels, of_row, rows.us, fine_order, limits.max_behind)
+    repeatable = assigned.repeatable(fine_order, rows.us, limits.max_behind)
+    return Lines(rows, repeats, assigned, refusals, repeatable / len(fine_order) if len(fine_order) else 1.0)
 
 
 def _refusals(us: npt.NDArray[np.int64], limits: Limits, now: datetime | None) -> dict[int, str]:

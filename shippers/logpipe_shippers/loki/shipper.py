@@ -132,10 +132,13 @@ class LokiShipper:
         return self._beginning
 
     def _after(self, store: Store, cursor: Cursor, streams: Streams) -> LokiBatch | None:
-        part = backlog.next_slice(store, cursor, self._most(store, cursor))
-        if part is None:
-            return None
-        return LokiBatch(self._lines(store, cursor, part, streams), part.end)
+        most = self._most(store, cursor)
+        while (part := backlog.next_slice(store, cursor, most)) is not None:
+            found = self._lines(store, cursor, part, streams)
+            if found is None or found.repeatable == 1 or most == 1:
+                return LokiBatch(found, part.end)
+            most = max(1, int(min(most, len(found.rows)) * found.repeatable))
+        return None
 
     def _lines(self, store: Store, cursor: Cursor, part: Slice, streams: Streams) -> Lines | None:
         services = self._settings.services

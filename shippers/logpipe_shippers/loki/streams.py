@@ -112,6 +112,19 @@ class Assigned:
         is_other = np.array([one[:3] == OTHER[:3] for one in self.labels] + [False])
         return is_other[self.numbers]
 
+    def repeatable(self, order: npt.NDArray[np.int64], us: npt.NDArray[np.int64], behind: timedelta) -> int:
+        """So many rows, from the first in `order` on, lie within `behind` of each other in each stream.
+
+        Loki takes those again in any state that a kill leaves it in; of more, the first would be behind the last.
+        """
+        most_us = behind // timedelta(microseconds=1)
+        first = len(order)
+        for rows in _groups(self.numbers, order):
+            spans = np.maximum.accumulate(us[rows]) - np.minimum.accumulate(us[rows])
+            if spans[-1] > most_us:
+                first = min(first, int(np.flatnonzero(order == rows[np.argmax(spans > most_us)])[0]))
+        return first
+
     def lanes(
         self, labels: Labels, rows: npt.NDArray[np.int64], us: npt.NDArray[np.int64], behind: timedelta
     ) -> npt.NDArray[np.int64]:
