@@ -127,7 +127,7 @@ class AttachedConnection:
 
 
 @lru_cache(maxsize=1)
-def _client(process: int) -> duckdb.DuckDBPyConnection:
+def _client(_process: int) -> duckdb.DuckDBPyConnection:
     """The engine by which this process speaks to owners; one that was forked needs its own.
 
     To load the extension takes a hundred times as long as to ask something, so it stays.
