@@ -90,6 +90,18 @@ def test_rejects_expire_by_when_they_were_read(store: Store) -> None:
     assert (verdict.problems, verdict.expired_rejects) == ((), 1)
 
 
+def test_what_receivers_refused_expires_as_events_do(store: Store) -> None:
+    """By when they did, and by the limit of what has none of its own."""
+    store.execute(
+        "INSERT INTO refusals SELECT 'loki:main', 1, 0, NULL, 'too old', unnest(?::TIMESTAMPTZ[])",
+        [[NOW - 9 * DAY, NOW - 2 * DAY]],
+    )
+    removed(store, Policy(rejects=DAY))
+    assert store.execute("SELECT count(*) FROM refusals") == [(2,)]
+    removed(store, Policy(default=5 * DAY))
+    assert store.execute("SELECT refused_at FROM refusals") == [(NOW - 2 * DAY,)]
+
+
 def test_an_interrupted_removal_is_whole_so_far(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces are transactions: between two of them everything adds up, and the next run takes the rest."""
     monkeypatch.setattr(retention, "PIECE_EVENTS", 100)
