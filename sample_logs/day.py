@@ -56,6 +56,10 @@ class Day:
     seed: int
     scale: float
     """Traffic as a share of the whole."""
+    since: float = 0.0
+    """The second from which on things are logged."""
+    until: float = DAY_S
+    """The second from which on they are no more."""
     moments: dict[str, list[Moment]] = field(default_factory=lambda: defaultdict(list))
     """By service."""
     hits: list[Hit] = field(default_factory=list)
@@ -70,9 +74,13 @@ class Day:
     def log(
         self, service: str, at: float, context: Mapping[str, object], call: Callable[..., None], *args: object
     ) -> None:
-        """The service logs by `call(*args)` then; what would fall past midnight is left out."""
-        if at < DAY_S:
+        """The service logs by `call(*args)` then; what would fall out of the span is left out."""
+        if self.covers(at):
             self.moments[service].append(Moment(at, context, call, args))
+
+    def covers(self, at: float) -> bool:
+        """Whether a second lies in what is logged."""
+        return self.since <= at < self.until
 
     def play(self, service: str, clock: VirtualClock, start: float, end: float) -> None:
         """Log the service's moments of a stretch in their order."""

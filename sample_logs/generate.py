@@ -12,7 +12,7 @@ from sample_logs import shop_api, shop_web, shop_worker
 from sample_logs.clock import VirtualClock
 from sample_logs.damage import damage
 from sample_logs.day import Day
-from sample_logs.incidents import DATE, DAY_S, FULL_DISK, INCIDENTS, SLOW_RELEASE, moment
+from sample_logs.incidents import DATE, DAY_S, FULL_DISK, INCIDENTS, SLOW_RELEASE, Incident, moment
 from sample_logs.servers import write_billing, write_nginx, write_postgresql
 
 SEED: Final = 20260312
@@ -32,13 +32,16 @@ _RUNS: Final = {
 """Of each service the versions, and the seconds of the day in which they ran."""
 
 
-def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
+def generate(
+    folder: Path, *, seed: int = SEED, scale: float = 1.0, since: float = 0.0, until: float = DAY_S
+) -> Truth:
     """Write the logs of the day into an empty folder, and the ground truth beside it as `truth.json`.
 
-    `scale` is the traffic as a share of the whole day's; what runs by a timer hardly shrinks.
+    `scale` is the traffic as a share of the whole day's; what runs by a timer hardly shrinks. Of the day only what lies
+    from the second `since` on and before `until` is written, and of the incidents those that go on then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    day = Day(seed, scale)
+    day = Day(seed, scale, since, until)
     shop_web.simulate(day)
     shop_api.simulate(day)
     shop_worker.simulate(day)
@@ -53,7 +56,7 @@ def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
         writer.join()
         if writer.exitcode:
             raise RuntimeError(f"{writer.name} could not write its logs: exit code {writer.exitcode}")
-    truth = _truth(folder, records)
+    truth = _truth(day, folder, records)
     path = folder.parent / "truth.json"
     path.write_text(json.dumps({"seed": seed, "scale": scale, **truth}, indent=2) + "\n", encoding="utf-8")
     return truth
@@ -61,7 +64,7 @@ def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0) -> Truth:
 
 def _start(day: Day, folder: Path, service: str) -> SpawnProcess:
     """A process of its own for each service, as they have in life; not forked, for the caller may have threads."""
-    own = Day(day.seed, day.scale, {service: day.moments[service]})
+    own = Day(day.seed, day.scale, day.since, day.until, {service: day.moments[service]})
     process = multiprocessing.get_context("spawn").Process(target=_emit, args=(own, folder, service), name=service)
     process.start()
     return process
@@ -87,9 +90,21 @@ def _emit(day: Day, folder: Path, service: str) -> None:
                 logging.close()
 
 
-def _truth(folder: Path, records: dict[str, int]) -> Truth:
+def _truth(day: Day, folder: Path, records: dict[str, int]) -> Truth:
+    incidents = [one.as_json() | _damage(folder, records, one) for one in INCIDENTS if one.overlaps(day.since, day.until)]
+    return {
+        "date": f"{DATE:%Y-%m-%d}",
+        "since": moment(day.since).isoformat(),
+        "until": moment(day.until).isoformat(),
+        "records": records,
+        "incidents": incidents,
+    }
+
+
+def _damage(folder: Path, records: dict[str, int], incident: Incident) -> dict[str, Any]:
+    """Do it, where that is the incident, and tell what was done."""
+    if incident is not FULL_DISK:
+        return {}
     damaged = damage(folder / str(FULL_DISK.subject), f"{moment(FULL_DISK.start):%Y-%m-%dT%H:%M:%S}".encode())
-    rejects = {"lines": damaged.rejects, **asdict(damaged)}
-    incidents = [one.as_json() | (rejects if one is FULL_DISK else {}) for one in INCIDENTS]
     records["services"] -= damaged.lost
-    return {"date": f"{DATE:%Y-%m-%d}", "records": records, "incidents": incidents}
+    return {"lines": damaged.rejects, **asdict(damaged)}

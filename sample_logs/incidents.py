@@ -42,6 +42,10 @@ class Incident:
         """Whether it is going on."""
         return self.start <= at and (self.end is None or at < self.end)
 
+    def overlaps(self, since: float, until: float) -> bool:
+        """Whether it is going on at some time of a span."""
+        return self.start < until and (self.end is None or since < self.end)
+
     def as_json(self) -> dict[str, object]:
         """As it stands in the ground truth."""
         return {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sample_logs.day import Day, Hit, Statement
-from sample_logs.incidents import DATE, DAY_S, moment
+from sample_logs.incidents import DATE, moment
 from sample_logs.traffic import ticks
 
 SLOW_STATEMENT_MS: Final = 100.0
@@ -19,7 +19,7 @@ _Timed = tuple[float, str]
 def write_nginx(day: Day, path: Path) -> int:
     """The combined access log of all requests; the number of lines."""
     begun = DATE.strftime("%d/%b/%Y")
-    return _write(path, ((hit.at, _combined(hit, begun)) for hit in day.hits))
+    return _write(day, path, ((hit.at, _combined(hit, begun)) for hit in day.hits))
 
 
 def _combined(hit: Hit, date: str) -> str:
@@ -35,7 +35,7 @@ def write_postgresql(day: Day, path: Path) -> int:
     """The server's own log (`log_line_prefix = '%m [%p] %q%u@%d '`); the number of records."""
     rng = day.random("postgresql")
     slow = [(one.at, _statement(one)) for one in day.statements if one.error or one.duration_ms >= SLOW_STATEMENT_MS]
-    return _write(path, [*slow, *_checkpoints(rng), *_cancelled(rng)])
+    return _write(day, path, [*slow, *_checkpoints(rng), *_cancelled(rng)])
 
 
 def _prefix(at: float, pid: int, who: str = "") -> str:
@@ -77,7 +77,7 @@ def _cancelled(rng: random.Random) -> Iterator[_Timed]:
 
 def write_billing(day: Day, path: Path) -> int:
     """A service from before: Python's `logging` as text, with tracebacks; the number of records."""
-    return _write(path, _billing(day.random("billing")))
+    return _write(day, path, _billing(day.random("billing")))
 
 
 def _billing(rng: random.Random) -> Iterator[_Timed]:
@@ -109,8 +109,8 @@ def _milliseconds(at: datetime, point: str) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}{point}{at.microsecond // 1000:03d}"
 
 
-def _write(path: Path, lines: Iterator[_Timed] | list[_Timed]) -> int:
-    ordered = sorted((one for one in lines if one[0] < DAY_S), key=lambda one: one[0])
+def _write(day: Day, path: Path, lines: Iterator[_Timed] | list[_Timed]) -> int:
+    ordered = sorted((one for one in lines if day.covers(one[0])), key=lambda one: one[0])
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(text for _, text in ordered)
     return len(ordered)

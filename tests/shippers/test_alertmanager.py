@@ -100,6 +100,7 @@ def test_findings_are_told_once_together_and_their_end_too(db: Path, server: Run
     with Store.open(db, read_only=True) as store:
         ids = dict(store.execute("SELECT service, finding_id FROM findings"))
         [(incident,)] = store.execute("SELECT incident_id FROM incidents")
+    begun = datetime.now(UTC)
     done = ship(db, server.url, "--external-url", "https://logs.example.org/")
     assert (done.returncode, done.stderr) == (0, "alertmanager:main: 2 taken, 0 refused\n")
     [told] = server.notified(1)
@@ -120,7 +121,8 @@ def test_findings_are_told_once_together_and_their_end_too(db: Path, server: Run
     first = found[0]
     assert first["generatorURL"] == f"https://logs.example.org/findings/{ids['shop']}"
     assert first["annotations"]["command"] == f"logpipe explain {ids['shop']}"
-    assert datetime.fromisoformat(first["startsAt"]) == START + timedelta(hours=3, minutes=50)
+    assert datetime.fromisoformat(first["annotations"]["onset"]) == START + timedelta(hours=3, minutes=50)
+    assert begun <= datetime.fromisoformat(first["startsAt"]) < datetime.now(UTC)
     lasts = datetime.fromisoformat(first["endsAt"]) - datetime.now(UTC)
     assert timedelta(minutes=3) < lasts <= timedelta(minutes=4)
     assert (told["status"], len(told["alerts"])) == ("firing", 2)

@@ -125,7 +125,7 @@ def test_an_alert_has_the_finding_in_labels_and_annotations(one: Try) -> None:
                 "status": "open",
                 "command": "logpipe explain abcdefgh",
             },
-            "startsAt": "2026-03-01T11:00:00Z",
+            "startsAt": "2026-03-01T12:00:00Z",
             "endsAt": "2026-03-01T12:04:00Z",
         }
     ]
@@ -153,6 +153,7 @@ def test_what_lasts_is_sent_every_minute_and_what_is_new_at_once(one: Try) -> No
     both = one.step(timedelta(seconds=40)) or []
     [again] = [alert for alert in both if alert["labels"]["finding"] == "abcdefgh"]
     assert (len(both), again["labels"]) == (2, first[0]["labels"])
+    assert (new["startsAt"], again["startsAt"]) == ("2026-03-01T12:00:20Z", "2026-03-01T12:00:00Z")
     assert (again["annotations"]["summary"], again["annotations"]["observed"]) == ("much slower", "30 ms")
     assert one.store.execute("SELECT sent_at = TIMESTAMPTZ '2026-03-01 12:00:00Z' FROM alerts_sent") == [
         (True,),
@@ -166,10 +167,10 @@ def test_an_end_is_told_once(one: Try, how: str, restarted: bool) -> None:
     """As of its time, under the labels that were sent; a restart neither forgets it nor tells it again."""
     one.has(FOUND)
     one.step()
-    ends = {"resolved": "2026-03-01T11:59:00Z", "muted": "2026-03-01T12:00:10Z", "forgotten": "2026-03-01T12:00:10Z"}
+    ends = {"resolved": "2026-03-01T12:00:05Z", "muted": "2026-03-01T12:00:10Z", "forgotten": "2026-03-01T12:00:10Z"}
     match how:
         case "resolved":
-            one.has(replace(FOUND, status="resolved", ended_at=NOW - timedelta(minutes=1)))
+            one.has(replace(FOUND, status="resolved", ended_at=NOW + timedelta(seconds=5)))
         case "muted":
             marks.mute(one.store, FOUND, None, None, NOW)
         case _:
@@ -197,16 +198,16 @@ def test_a_severity_that_rises_is_another_alert_and_one_that_falls_is_not(one: T
     assert sent(one.step(timedelta(seconds=1))) == [("warning", "firing")]
     one.has(replace(FOUND, severity="critical"))
     rise = one.step(timedelta(seconds=10)) or []
-    assert [(alert["labels"]["severity"], alert["endsAt"]) for alert in rise] == [
-        ("warning", "2026-03-01T12:00:11Z"),
-        ("critical", "2026-03-01T12:04:11Z"),
+    assert [(alert["labels"]["severity"], alert["startsAt"], alert["endsAt"]) for alert in rise] == [
+        ("warning", "2026-03-01T12:00:01Z", "2026-03-01T12:00:11Z"),
+        ("critical", "2026-03-01T12:00:11Z", "2026-03-01T12:04:11Z"),
     ]
     one.has(replace(FOUND, severity="info"))
     assert one.step(timedelta(seconds=10)) is None
     assert sent(one.step(timedelta(minutes=1))) == [("critical", "firing")]
     one.has(replace(FOUND, severity="info", status="resolved", ended_at=NOW))
     [last] = one.step(timedelta(seconds=10)) or []
-    assert (last["labels"]["severity"], last["endsAt"]) == ("critical", "2026-03-01T12:00:00Z")
+    assert (last["labels"]["severity"], last["endsAt"]) == ("critical", "2026-03-01T12:00:11Z")
 
 
 def test_labels_of_ones_own_stand_in_every_alert(one: Try) -> None:
@@ -265,7 +266,7 @@ def test_a_refused_alert_harms_no_other_and_is_not_sent_again(one: Try) -> None:
         f"finding {bad['labels']['finding']}: refused with 400: this is bad",
     )
     assert one.store.execute("SELECT target, ts, reason FROM refusals") == [
-        ("alertmanager:main", FOUND.started_at, refusal.reason)
+        ("alertmanager:main", NOW, refusal.reason)
     ]
     assert len(one.step(timedelta(minutes=1)) or []) == 3
     one.store.execute("DELETE FROM findings")

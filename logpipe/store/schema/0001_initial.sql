@@ -307,7 +307,6 @@ CREATE TABLE alerts_sent (
     target VARCHAR NOT NULL,
     finding_id VARCHAR NOT NULL,
     labels JSON NOT NULL,            -- what it knows the alert by
-    starts_at TIMESTAMPTZ NOT NULL,
     state VARCHAR NOT NULL,          -- firing; or refused, where it would not have it
     sent_at TIMESTAMPTZ NOT NULL     -- the first time with these labels
 );

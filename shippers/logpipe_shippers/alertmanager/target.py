@@ -113,7 +113,7 @@ class Alertmanager:
         ]
 
         def remember(connection: duckdb.DuckDBPyConnection) -> None:
-            told.write(connection, self._name, sent, batch.gone, batch.at)
+            told.write(connection, self._name, sent, batch.gone)
 
         record.settled(store, self._name, delivery, also=remember)
         if batch.whole:
@@ -140,19 +140,20 @@ class Alertmanager:
             alert = self._firing(finding, before, incidents.get(finding.finding_id), now)
             if before is None or before.labels != alert.labels:
                 if before is not None and not before.refused:
-                    yield replace(alert, labels=before.labels, starts_at=before.starts_at, ended_at=now)
+                    yield replace(alert, labels=before.labels, starts_at=before.sent_at, ended_at=now)
                 yield alert
             elif whole and not before.refused:
                 yield alert
 
     def _firing(self, finding: Finding, before: Told | None, incident_id: str | None, now: datetime) -> Alert:
-        return Alert(
+        alert = Alert(
             finding.finding_id,
             labels(finding, None if before is None else before.labels, incident_id, self._settings.labels),
-            min(finding.started_at, now),
+            now,
             annotations=annotations(finding),
             url=url(finding.finding_id, self._settings.external_url),
         )
+        return alert if before is None or before.labels != alert.labels else replace(alert, starts_at=before.sent_at)
 
     def _ended(self, store: Store, finding_id: str, before: Told, now: datetime) -> Alert:
         """Resolved, muted, or not among the findings any more."""
@@ -160,7 +161,7 @@ class Alertmanager:
         ends = [one.ended_at for one in found if one.ended_at is not None and one.status == "resolved"]
         about = annotations(found[0]) if found else {}
         link = url(finding_id, self._settings.external_url)
-        return Alert(finding_id, before.labels, before.starts_at, min([*ends, now]), about, link)
+        return Alert(finding_id, before.labels, before.sent_at, min([*ends, now]), about, link)
 
     def _post(self, alerts: Sequence[Alert], places: Sequence[int], lasts_until: datetime) -> dict[int, str]:
         """Why which were refused. Alertmanager takes the good ones of a request with bad ones, and may have them twice.

@@ -18,7 +18,8 @@ class Told:
     """One alert that was sent."""
 
     labels: Labels
-    starts_at: datetime
+    sent_at: datetime
+    """The first time with these labels."""
     refused: bool
     """Whether Alertmanager would not have it."""
 
@@ -30,12 +31,12 @@ def load(store: Store, target: str) -> Mapping[str, Told]:
         StoreError: the store cannot be read.
     """
     rows = store.execute(
-        "SELECT finding_id, labels::VARCHAR, epoch_us(starts_at), state = 'refused' FROM alerts_sent WHERE target = ?",
+        "SELECT finding_id, labels::VARCHAR, epoch_us(sent_at), state = 'refused' FROM alerts_sent WHERE target = ?",
         [target],
     )
     return {
-        finding_id: Told(orjson.loads(labels), _EPOCH + timedelta(microseconds=starts_us), refused)
-        for finding_id, labels, starts_us, refused in rows
+        finding_id: Told(orjson.loads(labels), _EPOCH + timedelta(microseconds=sent_us), refused)
+        for finding_id, labels, sent_us, refused in rows
     }
 
 
@@ -44,15 +45,14 @@ def write(
     target: str,
     sent: Sequence[tuple[Alert, bool]],
     gone: Iterable[str],
-    now: datetime,
 ) -> None:
     """Replace what is known of the findings of `sent` alerts, each with whether it was refused; forget `gone` ones."""
     firing = [
-        [target, one.finding_id, orjson.dumps(one.labels).decode(), one.starts_at, "refused" if refused else "firing"]
+        [target, one.finding_id, orjson.dumps(one.labels).decode(), "refused" if refused else "firing", one.starts_at]
         for one, refused in sent
         if one.ended_at is None
     ]
     for finding_id in {*(one.finding_id for one, _ in sent), *gone}:
         connection.execute("DELETE FROM alerts_sent WHERE target = ? AND finding_id = ?", [target, finding_id])
     for row in firing:
-        connection.execute("INSERT INTO alerts_sent VALUES (?, ?, ?, ?, ?, ?)", [*row, now])
+        connection.execute("INSERT INTO alerts_sent VALUES (?, ?, ?, ?, ?)", row)
