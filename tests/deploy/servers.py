@@ -30,9 +30,9 @@ def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[
             process.wait(timeout=10)
 
 
-def until(condition: Callable[[], bool], what: Callable[[], object]) -> None:
-    """Wait for a condition, at most for half a minute; then say what there is."""
-    deadline = time.monotonic() + DEADLINE_S
+def until(condition: Callable[[], bool], what: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
+    """Wait for a condition, at most for half a minute, where nothing else is said; then say what there is."""
+    deadline = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < deadline, what()
         time.sleep(0.02)

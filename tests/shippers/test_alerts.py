@@ -265,9 +265,7 @@ def test_a_refused_alert_harms_no_other_and_is_not_sent_again(one: Try) -> None:
         3,
         f"finding {bad['labels']['finding']}: refused with 400: this is bad",
     )
-    assert one.store.execute("SELECT target, ts, reason FROM refusals") == [
-        ("alertmanager:main", NOW, refusal.reason)
-    ]
+    assert one.store.execute("SELECT target, ts, reason FROM refusals") == [("alertmanager:main", NOW, refusal.reason)]
     assert len(one.step(timedelta(minutes=1)) or []) == 3
     one.store.execute("DELETE FROM findings")
     assert len(one.step(timedelta(minutes=1)) or []) == 3
