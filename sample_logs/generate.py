@@ -32,9 +32,7 @@ _RUNS: Final = {
 """Of each service the versions, and the seconds of the day in which they ran."""
 
 
-def generate(
-    folder: Path, *, seed: int = SEED, scale: float = 1.0, since: float = 0.0, until: float = DAY_S
-) -> Truth:
+def generate(folder: Path, *, seed: int = SEED, scale: float = 1.0, since: float = 0.0, until: float = DAY_S) -> Truth:
     """Write the logs of the day into an empty folder, and the ground truth beside it as `truth.json`.
 
     `scale` is the traffic as a share of the whole day's; what runs by a timer hardly shrinks. Of the day only what lies
@@ -91,7 +89,9 @@ def _emit(day: Day, folder: Path, service: str) -> None:
 
 
 def _truth(day: Day, folder: Path, records: dict[str, int]) -> Truth:
-    incidents = [one.as_json() | _damage(folder, records, one) for one in INCIDENTS if one.overlaps(day.since, day.until)]
+    incidents = [
+        one.as_json() | _damage(folder, records, one) for one in INCIDENTS if one.overlaps(day.since, day.until)
+    ]
     return {
         "date": f"{DATE:%Y-%m-%d}",
         "since": moment(day.since).isoformat(),

@@ -43,7 +43,7 @@ class Feed:
 
 @contextmanager
 def flowing(feed: Feed, pace: float, end: float) -> Iterator[None]:
-    """While the block runs, lines are appended, of so many seconds of the day in each second, up to its second `end`."""
+    """While the block runs, append so many seconds of the day in each second, up to its second `end`."""
     stop = threading.Event()
     failed: list[BaseException] = []
 

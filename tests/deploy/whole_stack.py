@@ -51,7 +51,7 @@ class Stack:
         until(condition, lambda: (self.by_rules.shown(), self.by_shipper.shown()), DEADLINE_S)
 
     def flowing(self, pace: float, end: float) -> AbstractContextManager[None]:
-        """Lines come while the block runs; at a pace of 1 as fast as in life, for those who have the time of the rules."""
+        """Lines come while the block runs; at a pace of 1 as fast as in life, by the time that rules have."""
         return flowing(self.feed, pace * self.factor, end)
 
     def analyze(self, second: float) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from logpipe.record import KEYS
 from sample_logs.generate import Truth, generate
+from sample_logs.incidents import second
 
 SCALE = 0.01
 DAMAGED = "shop-api/performance.jsonl"
@@ -62,6 +63,20 @@ def test_another_seed_makes_another_day(day: tuple[Path, Truth], tmp_path: Path)
     generate(tmp_path / "logs", seed=7, scale=SCALE)
     first, second = contents(day[0]), contents(tmp_path / "logs")
     assert first["nginx.access.log"] != second["nginx.access.log"]
+
+
+def test_a_part_of_the_day_is_that_part_of_the_whole(day: tuple[Path, Truth], tmp_path: Path) -> None:
+    """The same records, and the incidents that go on in it."""
+    truth = generate(tmp_path / "logs", scale=SCALE, since=second("16:00"), until=second("17:00"))
+    assert {one["kind"] for one in truth["incidents"]} == {"slow_query", "latency_shift", "error_spike"}
+    begin, end = datetime.fromisoformat(truth["since"]), datetime.fromisoformat(truth["until"])
+    part, whole = (
+        [(one["timestamp"], one["service"], one.get("message")) for one in records(folder) if begin <= at(one) < end]
+        for folder in (tmp_path / "logs", day[0])
+    )
+    assert len(part) > 100
+    assert sorted(part, key=str) == sorted(whole, key=str)
+    assert truth["records"]["services"] >= len(part)
 
 
 def test_every_line_is_a_record_of_the_day(day: tuple[Path, Truth]) -> None:

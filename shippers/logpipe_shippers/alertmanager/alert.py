@@ -37,8 +37,10 @@ class Alert:
     finding_id: str
     labels: Labels
     starts_at: datetime
-    """When these labels were first sent, and not the onset: from then on Alertmanager waits for the rest of a group. One
-    that began long ago it tells at once, and what it gets in the same moment is told with it or minutes later."""
+    """When these labels were first sent, and not the onset: from then on Alertmanager waits for the rest of a group.
+
+    One that began long ago it tells at once, and what it gets in the same moment is told with it or minutes later.
+    """
     ended_at: datetime | None = None
     """None while it lasts."""
     annotations: Mapping[str, str] = field(default_factory=dict)
