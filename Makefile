@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.synced
 
-.PHONY: help setup demo demo-real test lint type bench bench-emit eval eval-formats fuzz-formats chaos chaos-emit chaos-ship docs clean
+.PHONY: help setup demo demo-real test lint type bench bench-emit eval eval-formats fuzz-formats chaos chaos-emit chaos-ship docs dashboards clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ fuzz-formats: $(STAMP) ## mutilate logs of each format for LOGPIPE_FUZZ_SECONDS 
 
 docs: $(STAMP) ## write the generated parts of the documents again
 	$(BIN)/python docs/generate.py
+
+dashboards: $(STAMP) ## write the dashboards of deploy/grafana again from their code
+	$(BIN)/python -m deploy.grafana.build
 
 chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, twenty kills of a million lines (long)
 	LOGPIPE_CHAOS_SEEDS=1000 $(BIN)/pytest -n 2 -p no:randomly tests/ingest/test_chaos.py
