@@ -30,12 +30,17 @@ def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[
             process.wait(timeout=10)
 
 
-def until(condition: Callable[[], bool], what: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:
+def until(
+    condition: Callable[[], bool],
+    what: Callable[[], object],
+    deadline_s: float = DEADLINE_S,
+    every_s: float = 0.02,
+) -> None:
     """Wait for a condition, at most for half a minute, where nothing else is said; then say what there is."""
     deadline = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < deadline, what()
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def free_port() -> int:
