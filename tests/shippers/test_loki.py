@@ -158,25 +158,25 @@ def test_what_is_read_late_is_taken_though_it_is_behind(db: Path, loki: Loki) ->
         for source_id, days in ((1, 1), (2, 2), (3, 1)):
             add_many(
                 store,
-                24,
+                12,
                 source_id=source_id,
                 since=NOW - timedelta(days=days),
-                step=timedelta(minutes=59),
+                step=timedelta(minutes=29),
                 message=f"'{source_id} ' || n",
             )
-    assert ship(db, loki, batch_events=10) == []
+    assert ship(db, loki, batch_events=5) == []
     assert set(loki.statuses) == {204}
-    assert len(loki.lines) == 72
+    assert len(loki.lines) == 36
     assert len({stream for stream, _, _ in loki.lines}) == 2
     before = dict(loki.lines)
     with Store.open(db) as store:
         store.execute("DELETE FROM shipping")
         store.execute("DELETE FROM loki_streams")
-    assert ship(db, loki, batch_events=25) == []
+    assert ship(db, loki, batch_events=13) == []
     assert loki.lines == before
 
 
-@pytest.mark.parametrize("minutes", [[7] * 100, [50, -30] * 50, [300, -290, 400, -30] * 25])
+@pytest.mark.parametrize("minutes", [[7] * 40, [50, -30] * 20, [300, -290, 400, -30] * 10])
 def test_a_batch_that_was_sent_and_not_settled_is_sent_again_without_a_refusal(
     db: Path, loki: Loki, minutes: list[int]
 ) -> None:
@@ -185,9 +185,9 @@ def test_a_batch_that_was_sent_and_not_settled_is_sent_again_without_a_refusal(
     begin = NOW - timedelta(minutes=max(ends))
     with Store.open(db) as store:
         add(store, *({"ts": begin + timedelta(minutes=end), "message": f"m{n}"} for n, end in enumerate(ends)))
-    while len(loki.lines) < 100:
+    while len(loki.lines) < 40:
         for attempt in ("killed", "settled"):
-            shipper = LokiShipper("main", LokiSettings(url=loki.url, batch_bytes=500))
+            shipper = LokiShipper("main", LokiSettings(url=loki.url, batch_bytes=200))
             with Store.open(db) as store, closing(shipper):
                 batch = shipper.take(store)
                 assert batch is not None
@@ -195,8 +195,8 @@ def test_a_batch_that_was_sent_and_not_settled_is_sent_again_without_a_refusal(
                 if attempt == "settled":
                     shipper.settle(store, batch, delivery)
     assert refused(db) == []
-    assert counts(db) == (100, 0)
-    assert loki.texts() == {f"m{n}": 1 for n in range(100)}
+    assert counts(db) == (40, 0)
+    assert loki.texts() == {f"m{n}": 1 for n in range(40)}
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,8 @@ class LokiShipper:
         self._beginning: Cursor | None = None
         self._batch_bytes = settings.batch_bytes
         """As the settings say, or less where Loki takes less at once."""
+        self._fitted = settings.batch_events
+        """Events of the last batch, or more where nothing spoke against more."""
         tenant = {"X-Scope-OrgID": settings.tenant} if settings.tenant else None
         self._receiver = Receiver(settings.access, PUSH_PATH, tenant)
 
@@ -132,10 +134,11 @@ class LokiShipper:
         return self._beginning
 
     def _after(self, store: Store, cursor: Cursor, streams: Streams) -> LokiBatch | None:
-        most = self._most(store, cursor)
+        most = min(self._most(store, cursor), 2 * self._fitted)
         while (part := backlog.next_slice(store, cursor, most)) is not None:
             found = self._lines(store, cursor, part, streams)
             if found is None or found.repeatable == 1 or most == 1:
+                self._fitted = most
                 return LokiBatch(found, part.end)
             most = max(1, int(min(most, len(found.rows)) * found.repeatable))
         return None
