@@ -10,7 +10,9 @@ import yaml
 from tests.deploy.debian import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
-RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
+OPTIONAL = PROMETHEUS / "optional"
+"""Rules that the stack does not load."""
+RULES = sorted([*(PROMETHEUS / "rules").glob("*.yml"), *OPTIONAL.glob("*.yml")], key=lambda path: path.name)
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
 

@@ -146,6 +146,15 @@ def test_nobody_gets_into_grafana_without_a_password() -> None:
     assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
 
 
+def test_grafana_keeps_the_plugins_of_its_image() -> None:
+    """Where its files are read only it would end those that it fetches newer ones of, and be without them."""
+    grafana = compose()["services"]["grafana"]
+    assert grafana["read_only"]
+    assert grafana["environment"]["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+    assert grafana["environment"]["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
+    assert not {"GF_INSTALL_PLUGINS", "GF_PLUGINS_PREINSTALL", "GF_PLUGINS_PREINSTALL_SYNC"} & set(grafana["environment"])
+
+
 def test_secrets_are_declared_and_used() -> None:
     """Each is a file that git leaves alone, and that deploy/secrets/README.md tells of."""
     used = {secret for service in services().values() for secret in service.get("secrets", [])}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from logpipe.errors import LogpipeError
 from logpipe.store import Store
@@ -20,6 +21,7 @@ from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
+from logpipe_shippers.prometheus import exposition
 from tests.shippers.ledger import START, add
 from tests.stores import new_store, passing_store
 
@@ -246,6 +248,35 @@ def test_a_second_shipper_of_the_same_target_gives_up(db: Path) -> None:
     with Store.open(db) as store:
         assert store.execute("SELECT ledger_id, accepted, refused FROM shipping") == [(5, 51, 0)]
         assert store.execute("SELECT count(*) FROM refusals") == [(0,)]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_store_knows_which_targets_are_followed(db: Path, fails: bool) -> None:
+    """From the first batch or failure on, and for good: a run for once, before or after, is nobody's to watch."""
+    run([Shipped(most=100)], str(db), follow=False)
+    assert is_followed(db) == 0
+    stop = threading.Event()
+
+    class Ending(Shipped):
+        def take(self, store: Store) -> tuple[Sequence[Place], Cursor] | None:
+            if self.begun is not None:
+                stop.set()
+            return super().take(store)
+
+    with Store.open(db) as store:
+        add(store, 4, 3)
+    run([Ending(troubles=[Unavailable("busy")] if fails else [])], str(db), follow=True, stop=stop)
+    assert is_followed(db) == 1
+    run([Shipped(troubles=[Misconfigured("401")])], str(db), follow=False)
+    assert is_followed(db) == 1
+
+
+def is_followed(db: Path) -> float:
+    """As Prometheus sees it."""
+    with Store.open(db, read_only=True) as store:
+        families = text_string_to_metric_families(exposition(store).decode())
+        [sample] = [one for family in families for one in family.samples if one.name == "logpipe_ship_followed"]
+    return sample.value
 
 
 @pytest.mark.parametrize("is_of_now", [False, True])

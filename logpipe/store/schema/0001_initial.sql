@@ -289,7 +289,8 @@ CREATE TABLE shipping (
     retries UBIGINT NOT NULL,
     succeeded_at TIMESTAMPTZ,        -- when something was last taken
     failing_since TIMESTAMPTZ,       -- NULL while it works
-    error VARCHAR                    -- the last one, while it fails
+    error VARCHAR,                   -- the last one, while it fails
+    followed BOOLEAN NOT NULL        -- whether a process is to ship to it all the time
 );
 
 -- Events that a receiver will never take, and why.

@@ -91,6 +91,15 @@ def failing(store: Store, target: str, error: str, retries: int = 1) -> None:
         )
 
 
+def followed(store: Store, target: str) -> None:
+    """From now on somebody is to be told when nothing is shipped to this target.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    store.execute("UPDATE shipping SET followed = TRUE WHERE target = ?", [target])
+
+
 def targets(store: Store) -> list[str]:
     """Those that the store knows of, by name.
 
@@ -113,7 +122,8 @@ def forget(store: Store, target: str) -> None:
 
 def _begin(connection: duckdb.DuckDBPyConnection, target: str) -> None:
     connection.execute(
-        "INSERT INTO shipping BY NAME SELECT ? AS target, 0 AS accepted, 0 AS refused, 0 AS retries "
+        "INSERT INTO shipping BY NAME "
+        "SELECT ? AS target, 0 AS accepted, 0 AS refused, 0 AS retries, FALSE AS followed "
         "WHERE NOT EXISTS (FROM shipping WHERE target = ?)",
         [target, target],
     )

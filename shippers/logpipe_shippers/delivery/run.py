@@ -63,6 +63,7 @@ class _Worker(Generic[Batch]):
     backoff: Backoff = field(default_factory=Backoff)
     batch: Batch | None = None
     delivery: Delivery | None = None
+    noted: bool = False
 
     def work(self) -> None:
         try:
@@ -116,6 +117,7 @@ class _Worker(Generic[Batch]):
             self.delivery = self.shipper.send(self.batch)
         with self._store() as store:
             self.shipper.settle(store, self.batch, self.delivery)
+            self._note(store)
         if self.told is not None:
             self.told(self.shipper.name, self.delivery)
         if self.backoff.failures:
@@ -135,7 +137,15 @@ class _Worker(Generic[Batch]):
         if not isinstance(error, StoreError):
             with suppress(StoreError), self._store() as store:
                 record.failing(store, self.shipper.name, str(error))
+                self._note(store)
         return wait_s
+
+    def _note(self, store: Store) -> None:
+        """That it is to go on without end, once the store knows of it."""
+        if self.follow and not self.noted:
+            with suppress(StoreError):  # what was settled is settled
+                record.followed(store, self.shipper.name)
+                self.noted = True
 
     @contextmanager
     def _store(self) -> Iterator[Store]:

@@ -195,6 +195,13 @@ SHIPPING: Final = (
         "ship_failing",
     ),
     Family(
+        "logpipe_ship_followed",
+        "Whether a process is to ship to it all the time; 0 where each run was for once.",
+        "gauge",
+        ("target",),
+        "ship_followed",
+    ),
+    Family(
         "logpipe_ship_last_success_timestamp_seconds",
         "When something was last taken.",
         "gauge",
