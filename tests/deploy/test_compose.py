@@ -152,7 +152,9 @@ def test_grafana_keeps_the_plugins_of_its_image() -> None:
     assert grafana["read_only"]
     assert grafana["environment"]["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
     assert grafana["environment"]["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
-    assert not {"GF_INSTALL_PLUGINS", "GF_PLUGINS_PREINSTALL", "GF_PLUGINS_PREINSTALL_SYNC"} & set(grafana["environment"])
+    assert not {"GF_INSTALL_PLUGINS", "GF_PLUGINS_PREINSTALL", "GF_PLUGINS_PREINSTALL_SYNC"} & set(
+        grafana["environment"]
+    )
 
 
 def test_secrets_are_declared_and_used() -> None:

@@ -1,5 +1,6 @@
 """What a real Alertmanager sends by the configuration of deploy/, and what it does not."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.deploy.rules import firing
 from tests.deploy.servers import until
 
 pytestmark = pytest.mark.real
-SOURCE = "http://prometheus.example/graph"
+SOURCE = "http://prometheus.example/graph?g0.expr=up+%3D%3D+0&g0.tab=1"
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +68,8 @@ def test_a_message_says_what_to_do(alertmanager: Running) -> None:
     assert attachment["title"].startswith("[WARNING] DatabaseQueryLatencyHigh of")
     assert attachment["title_link"].endswith("#databasequerylatencyhigh")
     assert "51 % of them." in attachment["text"]
-    assert "What to do: https://docs.example/alerts.md#databasequerylatencyhigh" in attachment["text"]
-    assert f"Where it is from: {SOURCE}" in attachment["text"]
+    assert "<https://docs.example/alerts.md#databasequerylatencyhigh|What to do>" in attachment["text"]
+    assert f"<{SOURCE}|More of it>" in attachment["text"]
 
 
 def test_alerts_of_one_name_and_service_come_together(alertmanager: Running) -> None:
@@ -76,8 +77,46 @@ def test_alerts_of_one_name_and_service_come_together(alertmanager: Running) -> 
     alertmanager.post(*(alert("CacheMemoryHigh", instance=f"grouped{n}:9121") for n in range(5)))
     until(lambda: len(chats(alertmanager, "grouped")) == 1, told(alertmanager))
     attachment = chats(alertmanager, "grouped")[0]["attachments"][0]
-    assert attachment["title"] == "[WARNING] CacheMemoryHigh: 5 firing, 0 resolved"
+    assert re.fullmatch(r"\[WARNING ×5\] CacheMemoryHigh of .*grouped\d:9121.*", attachment["title"])
     assert all(f"grouped{n}:9121" in attachment["text"] for n in range(5))
+
+
+def test_what_is_wrong_with_a_service_is_one_page(alertmanager: Running) -> None:
+    """Its failing requests and what logpipe has found are one incident of PagerDuty, whatever comes first."""
+    alertmanager.post(alert("ApiErrorRateCritical", service="troubled"))
+    until(lambda: len(pages(alertmanager, "troubled")) == 1, told(alertmanager))
+    alertmanager.post(finding("troubled", "ours"))
+    until(lambda: len(pages(alertmanager, "troubled")) == 2, told(alertmanager))
+    first, later = pages(alertmanager, "troubled")
+    assert first["dedup_key"] == later["dedup_key"]
+    assert later["payload"]["summary"].startswith("[CRITICAL ×2] ")
+    assert "ApiErrorRateCritical of" in str(later["payload"]["custom_details"])
+
+
+def test_findings_of_one_cause_are_one_message(alertmanager: Running) -> None:
+    """Of two services, with what to type; words of logs are no links, and call nobody."""
+    alertmanager.post(finding("behind", "theirs"), finding("before", "theirs", "<!channel> & <none>"))
+    until(lambda: len(chats(alertmanager, "before")) == 1, told(alertmanager))
+    [said] = [one["attachments"][0] for one in chats(alertmanager, "before")]
+    assert said["title"] == "[CRITICAL ×2] before: errors ×36"
+    assert "&lt;!channel&gt; &amp; &lt;none&gt;" in said["text"]
+    assert "<!channel>" not in str(said)
+    assert "`logpipe explain behind1`" in said["text"]
+    assert "<https://logs.example/findings/behind1|More of it>" in said["text"]
+
+
+def finding(service: str, incident: str, explanation: str = "96 errors/min.") -> dict[str, Any]:
+    """As `logpipe ship alertmanager` sends it."""
+    labels = {"alertname": "LogpipeErrorSpike", "component": "findings", "severity": "critical", "service": service}
+    return {
+        "labels": labels | {"kind": "error_spike", "finding": f"{service}1", "incident": incident},
+        "annotations": {
+            "summary": f"{service}: errors ×36",
+            "description": explanation,
+            "command": f"logpipe explain {service}1",
+        },
+        "generatorURL": f"https://logs.example/findings/{service}1",
+    }
 
 
 def test_what_can_wait_comes_by_mail(alertmanager: Running) -> None:
@@ -89,6 +128,7 @@ def test_what_can_wait_comes_by_mail(alertmanager: Running) -> None:
     assert message["To"] == "on-call@example.org"
     text = message.get_payload()[0]  # type: ignore[index, union-attr, unused-ignore] # of several kinds of text
     assert "What to do: https://docs.example/alerts.md#systemcpuhigh" in str(text)
+    assert "g0.expr" not in str(text)
     assert not pages(alertmanager, "mailed")
 
 

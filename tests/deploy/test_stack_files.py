@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from logpipe_shippers import targets
+from logpipe_shippers.prometheus import objectives
 from tests.deploy.debian import ROOT, run
-from tests.deploy.rules import load
+from tests.deploy.rules import OPTIONAL, RULES, load
 from tests.deploy.servers import started, until
 from tests.deploy.stack import PROFILES, interpolated, services
 
@@ -185,6 +186,29 @@ def test_blackbox_exporter_accepts_its_modules() -> None:
     run("prometheus-blackbox-exporter", "prometheus-blackbox-exporter", "--config.check", f"--config.file={path}")
 
 
-def test_logpipe_ships_to_the_loki_of_the_stack() -> None:
-    """The file is taken as it stands."""
-    assert [one.name for one in targets.load(DEPLOY / "logpipe" / "ship.toml")] == ["loki:main"]
+SHIPPING = DEPLOY / "logpipe" / "ship.toml"
+
+
+def test_logpipe_ships_to_loki_and_alertmanager_of_the_stack() -> None:
+    """The file is taken as it stands; findings are told by no rule as well."""
+    assert [one.name for one in targets.load(SHIPPING)] == ["loki:main", "alertmanager:main"]
+    hosts = {
+        urllib.parse.urlsplit(url).hostname for url in re.findall(r'^url = "(.*)"', SHIPPING.read_text(), re.MULTILINE)
+    }
+    assert hosts == {"loki", "alertmanager"} <= set(services("core"))
+    assert not [path for path in RULES if path.parent != OPTIONAL and "logpipe_findings" in path.read_text()]
+
+
+def test_the_examples_of_what_may_be_shipped_are_taken(tmp_path: Path) -> None:
+    """All of them together, with the comments' signs taken away and files where they name some."""
+    text = re.sub(r"^#(?=\S)", "", SHIPPING.read_text(), flags=re.MULTILINE)
+    assert not re.search(r"^#\S", text, re.MULTILINE)
+    for name in re.findall(r'_file = "/run/secrets/(\w+)"', text):
+        (tmp_path / name).write_text("https://hooks.slack.com/services/T/B/x")
+    path = tmp_path / "ship.toml"
+    path.write_text(text.replace("/run/secrets", str(tmp_path)))
+    names = {one.name for one in targets.load(path)}
+    assert names == {"loki:main", "loki:elsewhere", "otlp:main", "alertmanager:main", "notify:team"}
+    assert [one.latency_ms for one in objectives.load(path)] == [None, 300]
+    named = set(re.findall(r"`(\w+_(?:file|env))`", SHIPPING.read_text()))
+    assert named <= set(re.findall(r"^(\w+) =", text, re.MULTILINE))
