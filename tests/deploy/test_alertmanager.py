@@ -1,7 +1,10 @@
 """Alertmanager's configuration: taken by amtool, and every alert goes to whom it should."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +120,28 @@ def test_the_document_has_the_same_routes() -> None:
         for name in names:
             labels = alerts()[name]["labels"]
             assert documented[labels["component"], labels["severity"]].replace(", ", ",") == who
+
+
+@pytest.mark.real
+def test_what_is_made_to_try_the_rules_is_accepted(tmp_path: Path) -> None:
+    """The first commands of that section of docs/alerts.md, run in a copy: nothing in it leads out of the machine."""
+    text = (ROOT / "docs" / "alerts.md").read_text()
+    block = re.search(r"^## Trying them\n.*?^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert block
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    subprocess.run(["bash", "-euc", block[1]], cwd=tmp_path, check=True)
+    made = tmp_path / "try"
+    run("amtool", "prometheus-alertmanager", "check-config", made / "alertmanager.yml")
+    run("promtool", "prometheus", "check", "config", made / "prometheus.yml")
+    compile((made / "receiver.py").read_text(), "receiver.py", "exec")
+    configuration = load(made / "alertmanager.yml")
+    told = configuration["global"]
+    assert (told["smtp_smarthost"], told["smtp_require_tls"]) == ("127.0.0.1:2525", False)
+    assert "smtp_auth_username" not in told
+    assert told["pagerduty_url"].startswith("http://127.0.0.1:8080/")
+    assert (made / told["slack_api_url_file"]).read_text().startswith("http://127.0.0.1:8080/")
+    [keys] = [one["pagerduty_configs"] for one in configuration["receivers"] if "pagerduty_configs" in one]
+    assert [(made / one["routing_key_file"]).exists() for one in keys] == [True]
 
 
 def test_no_secret_stands_in_the_configuration() -> None:

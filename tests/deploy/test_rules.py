@@ -19,7 +19,7 @@ from tests.deploy.rules import PROMETHEUS, RULES, TESTS, alerts, checks, load
 RUNBOOKS = (ROOT / "docs" / "alerts.md").read_text()
 WAITS = {"warning": "5m", "critical": "2m"}
 PROGRAMS = {
-    *("amtool", "celery", "curl", "df", "du", "journalctl", "logpipe", "openssl", "pg_isready", "promtool", "ps"),
+    *("amtool", "celery", "cp", "curl", "df", "du", "journalctl", "logpipe", "openssl", "pg_isready", "promtool", "ps"),
     *("psql", "redis-cli", "systemctl", "top", "--duration"),
 }
 EACH_ALERT = pytest.mark.parametrize("name", alerts())
@@ -33,8 +33,9 @@ def section(name: str) -> str:
 
 
 def commands() -> list[str]:
-    """The lines of the runbooks' blocks of code."""
-    return [line.strip() for line in re.findall(r"^ {4,}\S.*", RUNBOOKS, re.MULTILINE)]
+    """The lines of the runbooks' blocks of code, without what is for trying the rules."""
+    text = re.sub(r"^```.*?^```$", "", RUNBOOKS, flags=re.MULTILINE | re.DOTALL)
+    return [line.strip() for line in re.findall(r"^ {4,}\S.*", text, re.MULTILINE)]
 
 
 @pytest.mark.real
