@@ -164,6 +164,8 @@ def test_links_of_grafana_lead_from_traces_to_lines() -> None:
     sources = load(DEPLOY / "grafana" / "provisioning" / "datasources" / "logpipe.yml")["datasources"]
     by_uid = {one["uid"]: one["jsonData"] for one in sources}
     [exemplar] = by_uid["prometheus"]["exemplarTraceIdDestinations"]
+    assert exemplar["url"].startswith("${GF_SERVER_ROOT_URL}/explore?"), "a path alone leads past a Grafana below one"
+    assert "GF_SERVER_ROOT_URL" in services()["grafana"]["environment"]
     query = urllib.parse.urlsplit(exemplar["url"].replace("$${__value.raw}", "4bf92f35")).query
     pane = json.loads(urllib.parse.parse_qs(query)["panes"][0])["a"]
     assert pane["datasource"] == "loki"
