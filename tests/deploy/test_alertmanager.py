@@ -103,6 +103,14 @@ def test_the_table_has_every_alert() -> None:
 
 
 @pytest.mark.real
+def test_findings_go_where_alerts_of_rules_about_them_go() -> None:
+    """As `logpipe ship alertmanager` sends them."""
+    labels = {"alertname": "LogpipeErrorSpike", "component": "findings", "service": "web", "incident": "i1"}
+    for severity, by_rule in (("critical", "LogpipeFindingCritical"), ("warning", "LogpipeFindingWarning")):
+        assert receivers(labels | {"severity": severity}) == receivers(firing()[by_rule])
+
+
+@pytest.mark.real
 def test_an_alert_of_somebody_else_reaches_somebody() -> None:
     """A component that no route names goes to e-mail, and wakes somebody if it is critical."""
     assert receivers({"alertname": "Fire", "component": "kitchen", "severity": "warning"}) == "email"
