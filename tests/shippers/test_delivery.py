@@ -273,7 +273,7 @@ def test_the_store_knows_which_targets_are_followed(db: Path, fails: bool) -> No
 
 def is_followed(db: Path) -> float:
     """As Prometheus sees it."""
-    with Store.open(db, read_only=True) as store:
+    with Store.open(db) as store:
         families = text_string_to_metric_families(exposition(store).decode())
         [sample] = [one for family in families for one in family.samples if one.name == "logpipe_ship_followed"]
     return sample.value
