@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Since, Until, stretch
-from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User, access, ship
+from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User, access, of_target, ship
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,14 +87,10 @@ def loki(
         if output is not None:
             _write(store, Scope(start, end, services), batch_bytes, output)
             return
-    receiver = access(url or "http://localhost:3100", user, password_file, token_file, ca_file)
-    settings = LokiSettings(
-        url=receiver.url,
+    settings = of_target(
+        LokiSettings,
+        access(url or "http://localhost:3100", user, password_file, token_file, ca_file),
         tenant=tenant,
-        user=receiver.user,
-        password=receiver.password,
-        bearer_token=receiver.bearer_token,
-        ca_file=receiver.ca_file,
         format=payload_format,
         services=services,
         batch_bytes=batch_bytes,
@@ -126,13 +122,14 @@ def _preview(shipper: "LokiShipper", db: str) -> None:
     from contextlib import closing
 
     from logpipe.cli import output
+    from logpipe.cli.shipping_progress import ShippingProgress
     from logpipe.store import Store
     from logpipe_shippers.loki.push import kind_of
 
     counts: dict[str, int] = {}
     examples: dict[str, tuple[Refusal, str]] = {}
     accepted = 0
-    with closing(shipper), Store.open(db, read_only=True) as store:
+    with ShippingProgress(), closing(shipper), Store.open(db, read_only=True) as store:
         for lines, refusals in shipper.preview(store):
             accepted += lines
             for refusal in refusals:

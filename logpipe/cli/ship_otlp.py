@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Since, stretch
 from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User
 
 
@@ -17,14 +17,18 @@ def otlp(
     token_file: TokenFile = None,
     ca_file: CaFile = None,
     follow: Follow = False,
+    since: Since = None,
     db: Database = DEFAULT_DATABASE,
 ) -> None:
-    """Send events as log records by OTLP over HTTP, from where the last run ended.
+    """Send events as log records by OTLP over HTTP, from where the last run ended; a new target begins at --since.
 
     Example: logpipe ship otlp --url http://localhost:4318 --follow
     """
     from logpipe.cli.shipping import access, of_target, ship
+    from logpipe.store import Store
     from logpipe_shippers.otlp import Otlp, Settings
 
     settings = of_target(Settings, access(url, user, password_file, token_file, ca_file))
-    ship([Otlp("main", settings)], db, follow=follow)
+    with Store.open(db, read_only=True) as store:
+        start, _ = stretch(store, since, None)
+    ship([Otlp("main", settings, start)], db, follow=follow)

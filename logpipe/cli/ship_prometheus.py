@@ -149,11 +149,12 @@ def _push(
 ) -> None:
     from datetime import timedelta
 
-    from logpipe.cli.shipping import ship
+    from logpipe.cli.shipping import of_target, ship
     from logpipe_shippers.prometheus.pushgateway import Pushgateway, Settings
 
-    settings = Settings(
-        access.url,
+    settings = of_target(
+        Settings,
+        access,
         job=job,
         interval=timedelta(seconds=every_s),
         objectives=objectives,
@@ -161,4 +162,4 @@ def _push(
         max_sources=limits.sources,
         max_patterns=limits.patterns,
     )
-    ship([Pushgateway("cli", access, settings)], db, follow=follow)
+    ship([Pushgateway("cli", settings)], db, follow=follow)

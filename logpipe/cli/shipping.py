@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from logpipe_shippers.delivery.access import Access
-    from logpipe_shippers.delivery.shipper import Delivery, Shipper
+    from logpipe_shippers.delivery.shipper import Shipper
 
 Settings = TypeVar("Settings", bound="Access")
 
@@ -37,6 +37,8 @@ def access(
     Raises:
         SettingError: a secret cannot be read.
     """
+    if user is not None and not password_file:
+        raise typer.BadParameter("--user needs --password-file")
     from logpipe_shippers.delivery.access import Access
     from logpipe_shippers.delivery.secrets import Secret
 
@@ -57,6 +59,7 @@ def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
     """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something."""
     from logpipe.cli import output
     from logpipe.cli.interruption import request
+    from logpipe.cli.shipping_progress import ShippingProgress
     from logpipe.store.without_pandas import without_pandas
     from logpipe_shippers.delivery.run import run
 
@@ -64,25 +67,11 @@ def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
     if follow:
         request(stop)
         output.note(f"shipping to {', '.join(one.name for one in shippers)}; Ctrl-C ends it")
-    tally = _Tally()
-    with without_pandas():  # which would be loaded while the store is open, and others wait for it
-        errors = run(shippers, db, follow=follow, stop=stop, told=tally.add)
-    for name, (accepted, refused) in sorted(tally.counts.items()):
-        output.note(f"{name}: {accepted:,} taken, {refused:,} refused")
+    with ShippingProgress() as progress, without_pandas():  # its loading would keep the store from others
+        errors = run(shippers, db, follow=follow, stop=stop, told=progress.add)
+    for name in sorted(progress.counts):
+        output.note(progress.told(name))
     for error in errors:
         output.error(str(error))
-    if errors or any(refused for _, refused in tally.counts.values()):
+    if errors or any(refused for _, refused in progress.counts.values()):
         raise typer.Exit(1)
-
-
-class _Tally:
-    """What became of what, by target; targets tell of it from threads of their own."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, tuple[int, int]] = {}
-        self._lock = threading.Lock()
-
-    def add(self, name: str, delivery: "Delivery") -> None:
-        with self._lock:
-            accepted, refused = self.counts.get(name, (0, 0))
-            self.counts[name] = (accepted + delivery.accepted, refused + delivery.refused)

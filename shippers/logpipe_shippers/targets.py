@@ -37,7 +37,7 @@ def load(path: str | Path) -> list[Shipper[Any]]:
     routing = notify.routing(found, path)
     kinds: Mapping[str, Make] = {**KINDS, "notify": partial(notify.make, routing=routing)}
     made = [
-        kinds[kind](name, table, f"{path}: [{kind}.{name}]")
+        _made(kinds[kind], name, table, f"{path}: [{kind}.{name}]")
         for kind, tables in found.items()
         if kind not in _NO_TARGETS
         for name, table in _named(kind, tables, path).items()
@@ -45,6 +45,11 @@ def load(path: str | Path) -> list[Shipper[Any]]:
     if not made:
         raise SettingError(f"{path} names no target", remedy=f"there are {_known()}", reason="settings_empty")
     return made
+
+
+def _made(make: Make, name: str, table: Mapping[str, Any], where: str) -> Shipper[Any]:
+    with configuration.placed(where):
+        return make(name, table, where)
 
 
 def _named(kind: str, tables: Any, path: str | Path) -> Mapping[str, Mapping[str, Any]]:

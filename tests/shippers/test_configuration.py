@@ -1,5 +1,6 @@
 """Settings of targets from TOML: what is wrong is refused by name, and secrets stay out of the file and of sight."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from logpipe.errors import SettingError
 from logpipe_shippers import targets
 from logpipe_shippers.delivery import configuration
+from logpipe_shippers.delivery.receiver import Misconfigured
 from logpipe_shippers.delivery.secrets import Secret
 
 
@@ -71,14 +73,23 @@ def test_a_table_of_secrets_has_each_from_where_it_is(tmp_path: Path, monkeypatc
     ("text", "said"),
     [
         ('url = "u"\nkeys = { A = "a" }\nkeys_env = { A = "B" }', "[target] keys has A twice; give it once"),
-        ('url = "u"\nkeys_env = { A = "LOGPIPE_NO_SUCH" }', "the variable LOGPIPE_NO_SUCH, which is to hold a secret,"),
+        (
+            'url = "u"\nkeys_env = { A = "LOGPIPE_NO_SUCH" }',
+            "[target] keys_env: the variable LOGPIPE_NO_SUCH, which is to hold a secret,",
+        ),
         ('url = "u"\nkeys_file = "x"', "not a table of texts"),
         ('url = "u"\nkey = { A = "a" }', "[target] has no setting key; did you mean keys"),
         ("", "[target] lacks url"),
         ('url = "u"\npasword_file = "x"', "[target] has no setting pasword_file; did you mean password_file"),
         ('url = "u"\npassword = "a"\npassword_env = "B"', "[target] has password and password_env; give one of them"),
-        ('url = "u"\npassword_env = "LOGPIPE_NO_SUCH"', "the variable LOGPIPE_NO_SUCH, which is to hold a secret,"),
-        ('url = "u"\npassword_file = "/no/such"', "the secret in /no/such cannot be read: No such file or directory"),
+        (
+            'url = "u"\npassword_env = "LOGPIPE_NO_SUCH"',
+            "[target] password_env: the variable LOGPIPE_NO_SUCH, which is to hold a secret,",
+        ),
+        (
+            'url = "u"\npassword_file = "/no/such"',
+            "[target] password_file: the secret in /no/such cannot be read: No such file or directory",
+        ),
         ('url = "u"\nevery = "soon"', "[target] every is 'soon', not a time, as 90s, 15m, 12h or 7d"),
         ('url = "u"\nmost = true', "[target] most is True, not a whole number"),
         ('url = "u"\nmost = 1.5', "[target] most is 1.5, not a whole number"),
@@ -124,6 +135,11 @@ def test_a_variable_may_end_as_files_do(tmp_path: Path, monkeypatch: pytest.Monk
         ("pushgateway", {"interval": "0s"}, "interval is less than 0.01 s"),
         ("alertmanager", {"interval": "10ms"}, "interval is less than 1 s"),
         ("notify", {"timeout_s": -1}, "timeout_s is -1, not above 0"),
+        ("loki", {"user": "me"}, "there is a user, me, without a password; give it as password_file"),
+        ("pushgateway", {"user": "me"}, "there is a user, me, without a password"),
+        ("loki", {"ca_file": "/no/such"}, "the certificate in /no/such cannot be read"),
+        ("otlp", {"bearer_token": "a b\n"}, "the header 'Authorization' has a name or a value"),
+        ("pushgateway", {"objectives": "/no/such"}, "/no/such: no such file or directory"),
     ],
 )
 def test_a_value_that_is_none_is_refused_with_its_target(
@@ -131,11 +147,19 @@ def test_a_value_that_is_none_is_refused_with_its_target(
 ) -> None:
     """A file may hold many of a kind."""
     file = tmp_path / "ship.toml"
-    lines = [f"{name} = {value!r}" for name, value in table.items()]
+    lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
     file.write_text("\n".join([f"[{kind}.one]", 'url = "http://one:1"', *lines]))
     with pytest.raises(SettingError) as wrong:
         targets.load(file)
     assert str(wrong.value).startswith(f"{file}: [{kind}.one]: {said}")
+
+
+def test_an_address_that_is_none_is_refused_with_its_target(tmp_path: Path) -> None:
+    """As its settings are."""
+    file = tmp_path / "ship.toml"
+    file.write_text('[loki.one]\nurl = "localhost"')
+    with pytest.raises(Misconfigured, match=r"ship.toml: \[loki.one\]: 'localhost' is not the address of a server"):
+        targets.load(file)
 
 
 def test_an_empty_secret_is_none(tmp_path: Path) -> None:

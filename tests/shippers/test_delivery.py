@@ -18,6 +18,7 @@ from logpipe.store import Store
 from logpipe_shippers.delivery import backlog, record
 from logpipe_shippers.delivery.backlog import Cursor
 from logpipe_shippers.delivery.backoff import Backoff
+from logpipe_shippers.delivery.beginning import Beginning
 from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
@@ -172,9 +173,9 @@ def test_a_new_target_begins_where_it_is_wanted() -> None:
         add(store, 1, 5)
         add(store, 2, 5, START + timedelta(days=2))
         add(store, 1, 5, START + timedelta(days=1))
-        assert backlog.beginning(store, START - timedelta(days=1)) == Cursor(0)
-        assert backlog.beginning(store, START + timedelta(days=1, hours=1)) == Cursor(1)
-        assert backlog.beginning(store, START + timedelta(days=9)) == Cursor(3)
+        for days, ledger_id in ((-1, 0), (1.1, 1), (9, 3)):
+            since = START + timedelta(days=days)
+            assert backlog.beginning(store, since) == Cursor(ledger_id, since=since)
 
 
 def test_what_the_receiver_cannot_take_now_is_tried_again(db: Path) -> None:
@@ -290,7 +291,45 @@ def test_what_tells_how_things_are_is_taken_anew_for_each_attempt(db: Path, is_o
             return super().take(store)
 
     run([Counting(most=100, troubles=[Unavailable("busy")] * 3, is_of_now=is_of_now)], str(db), follow=False)
-    assert taken == [None] * (4 if is_of_now else 1) + [Cursor(5)]
+    assert taken == [None] * (4 if is_of_now else 1)
+
+
+def test_a_run_ends_though_the_store_grows(db: Path) -> None:
+    """With what was there when it began: an ingest may bring more than a receiver takes."""
+
+    class Growing(Shipped):
+        def send(self, batch: tuple[Sequence[Place], Cursor]) -> Delivery:
+            assert self.attempts < 50, "it follows"
+            with Store.open(db) as store:
+                add(store, 1, 10)
+            return super().send(batch)
+
+    target = Growing(most=10)
+    assert run([target], str(db), follow=False) == []
+    with Store.open(db) as store:
+        assert len(target.got) == 51
+        assert run([Shipped(most=1_000)], str(db), follow=False) == []
+        assert store.execute("SELECT accepted FROM shipping") == store.execute("SELECT count(*) FROM events")
+
+
+def test_events_from_before_a_target_began_are_left_out(db: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also those that stand beside wanted ones, or come later; how many there are is said."""
+    since = START + timedelta(seconds=30)
+    with Store.open(db) as store:
+        beginning = Beginning("kept:main", since)
+        cursor = beginning.stands(store)
+        assert "kept:main: 41 events from before 2026-03-01 00:00:30 UTC are left out" in caplog.text
+        got: list[Place] = []
+        while (part := backlog.next_slice(store, cursor, 7)) is not None:
+            got += store.execute(part.events("source_id, source_pos"))
+            record.settled(store, "kept:main", Delivery(0), record.cursor(store, "kept:main"), part.end)
+            cursor = beginning.stands(store)
+        wanted = store.execute("SELECT source_id, source_pos FROM events WHERE ts >= ?", [since])
+        assert sorted(got) == sorted(wanted)
+        add(store, 1, 35)
+        part = backlog.next_slice(store, Beginning("kept:main", None).stands(store), 100)
+        assert part is not None
+        assert len(store.execute(part.events("ts"))) == 5
 
 
 def test_a_receiver_that_hangs_delays_no_other_and_no_ingest(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ SHIP = """
 url = "{url}"
 interval = "20ms"
 batch_events = 50
+since = "60d"
 batch_bytes = 3000
 """
 
@@ -83,7 +84,7 @@ def test_each_line_is_there_once_or_written_down_once(tmp_path: Path, kills: int
             _kill_after(rng, config, database, loki, logs)
         loki.troubles = []
         _wait_for(database, sum(log.written for log in logs))
-        call("ship", "loki", "--url", loki.url, "--db", str(database))
+        call("ship", "loki", "--url", loki.url, "--since", "60d", "--db", str(database))
     assert loki.texts() == logs[0].accepted + logs[1].accepted
     with Store.open(database) as store:
         refused = store.execute(

@@ -67,7 +67,7 @@ def test_a_refused_line_fails_the_command_and_is_found_by_sql(db: Path) -> None:
     with Store.open(db) as store:
         add(store, {"ts": NOW - timedelta(days=30), "message": "ancient"})
     with serving(Loki()) as loki:
-        done = run(db, "--url", loki.url)
+        done = run(db, "--url", loki.url, "--since", "60d")
     assert (done.returncode, done.stderr) == (1, "loki:main: 36 taken, 1 refused\n")
     sql = "SELECT message, reason FROM refusals JOIN events USING (source_id, source_pos)"
     [row] = json.loads(f"[{call('query', sql, '--format', 'json', '--db', str(db)).stdout}]")
@@ -79,7 +79,7 @@ def test_a_dry_run_says_what_would_be_refused_and_sends_nothing(db: Path) -> Non
     """By reason, with an example; the database is as it was, and no server is needed."""
     with Store.open(db) as store:
         add(store, *[{"ts": NOW - timedelta(days=30 + n)} for n in range(3)], {"ts": NOW + timedelta(hours=1)})
-    done = run(db, "--dry-run")
+    done = run(db, "--dry-run", "--since", "60d")
     assert done.returncode == 1
     told = " ".join(done.stdout.split())
     assert told.startswith("36 would be sent, 4 would be refused 3: timestamp too old: ")
@@ -87,6 +87,39 @@ def test_a_dry_run_says_what_would_be_refused_and_sends_nothing(db: Path) -> Non
     with Store.open(db) as store:
         assert store.execute("SELECT count(*) FROM shipping") == [(0,)]
     assert run(db, "--dry-run", "--since", "1h", "--service", "worker").stdout.startswith("18 would be sent, 0")
+
+
+def test_a_new_target_leaves_out_what_is_older_than_asked_for(db: Path) -> None:
+    """Of a portion that holds both; later runs keep to it."""
+    with serving(Loki()) as loki:
+        done = run(db, "--url", loki.url, "--since", "5m")
+        assert done.returncode == 0
+        assert done.stderr.endswith("loki:main: 5 taken, 0 refused\n")
+        with Store.open(db) as store:
+            add(store, {"ts": NOW - timedelta(minutes=20)}, {"ts": NOW, "message": "later"})
+        assert "loki:main: 1 taken" in run(db, "--url", loki.url).stderr
+        assert len(loki.lines) == 6
+
+
+def test_where_all_is_older_than_a_new_target_begins_this_is_said(tmp_path: Path) -> None:
+    """With what to give, by a run that sends nothing as by a dry run."""
+    database = tmp_path / "logs.duckdb"
+    with new_store(database) as store:
+        add(store, *[{"ts": NOW - timedelta(days=90)}] * 3)
+    for way in (["--dry-run"], ["--url", "http://127.0.0.1:9"]):
+        done = run(database, *way)
+        assert done.returncode == 0
+        assert f"loki:main: 3 events from before {NOW - timedelta(days=7):%Y-%m-%d}" in done.stderr
+        assert "--since" in done.stderr
+    assert run(database, "--dry-run", "--since", "100d").stdout.startswith("0 would be sent, 3 would be refused")
+
+
+def test_a_user_without_a_password_is_wrong_usage(db: Path) -> None:
+    """Nothing would be sent of the name."""
+    for kind in ("loki", "otlp", "alertmanager"):
+        done = call("ship", kind, "--url", "http://127.0.0.1:9", "--user", "me", "--db", str(db))
+        assert done.returncode == 2
+        assert "--user needs --password-file" in done.stderr
 
 
 def test_each_line_of_the_file_can_be_posted_as_it_is(db: Path, tmp_path: Path) -> None:

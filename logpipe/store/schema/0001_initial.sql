@@ -284,6 +284,7 @@ CREATE TABLE shipping (
     ledger_id BIGINT,                -- what came with the ledger's entries up to this one is shipped,
     next_pos UBIGINT,                -- and of the next entry what lies before this byte; NULL where nothing is yet
     next_id BIGINT,                  -- that entry; 0 where none is begun
+    since TIMESTAMPTZ,               -- what happened before is not for it; NULL where all is
     accepted UBIGINT NOT NULL,       -- events, or findings, that the receiver took
     refused UBIGINT NOT NULL,        -- and those that it will never take
     retries UBIGINT NOT NULL,

@@ -37,6 +37,10 @@ class Access:
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout_s)
+        if self.user is not None and self.password is None:
+            raise SettingError(
+                f"there is a user, {self.user}, without a password", remedy="give it as password_file", reason="secret"
+            )
 
 
 def check_timeout(seconds: float) -> None:

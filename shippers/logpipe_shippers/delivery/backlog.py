@@ -40,6 +40,8 @@ class Cursor:
     ledger_id: int = 0
     next_pos: int = 0
     next_id: int = 0
+    since: datetime | None = None
+    """What happened before is not for the target; None where all is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class Slice:
 
     def events(self, columns: str) -> str:
         """SQL of the events in it. One statement a range, so that the engine need not look at other rows."""
-        return "\nUNION ALL ".join(f"SELECT {columns} FROM events WHERE {one.condition}" for one in self.ranges)
+        since = self.end.since
+        wanted = "" if since is None else f" AND (ts IS NULL OR NOT isfinite(ts) OR ts >= '{since.isoformat()}')"
+        return "\nUNION ALL ".join(f"SELECT {columns} FROM events WHERE {one.condition}{wanted}" for one in self.ranges)
 
 
 def beginning(store: Store, since: datetime) -> Cursor:
@@ -95,7 +99,27 @@ def beginning(store: Store, since: datetime) -> Cursor:
         """,
         {"since": since},
     )
-    return Cursor(int(ledger_id))
+    return Cursor(int(ledger_id), since=since)
+
+
+def before(store: Store, since: datetime) -> int:
+    """Events that are older.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    [(events,)] = store.execute("SELECT count(*) FROM events WHERE ts < ? AND isfinite(ts)", [since])
+    return int(events)
+
+
+def newest(store: Store) -> int:
+    """The last entry of the ledger; 0 where there is none.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    [(ledger_id,)] = store.execute("SELECT coalesce(max(ledger_id), 0) FROM ledger")
+    return int(ledger_id)
 
 
 def next_slice(store: Store, cursor: Cursor, most: int) -> Slice | None:
@@ -111,11 +135,11 @@ def next_slice(store: Store, cursor: Cursor, most: int) -> Slice | None:
     if first_id == cursor.next_id:
         from_pos = max(from_pos, cursor.next_pos)
     if events > most and (cut := _cut(store, Range(source_id, from_pos, to_pos), most)) is not None:
-        return Slice([Range(source_id, from_pos, cut)], Cursor(cursor.ledger_id, cut, int(first_id)))
+        return Slice([Range(source_id, from_pos, cut)], Cursor(cursor.ledger_id, cut, int(first_id), cursor.since))
     whole = [(first_id, source_id, from_pos, to_pos, events), *entries[1:]]
     if events <= most < sum(entry[4] for entry in whole) and len(whole) > 1:
         whole = whole[:-1]
-    return Slice(_merged([Range(*entry[1:4]) for entry in whole]), Cursor(whole[-1][0]))
+    return Slice(_merged([Range(*entry[1:4]) for entry in whole]), Cursor(whole[-1][0], since=cursor.since))
 
 
 def behind(store: Store, cursor: Cursor) -> int:

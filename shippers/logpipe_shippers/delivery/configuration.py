@@ -7,7 +7,8 @@ A secret `password` is given as `password_file` or `password_env`, so that anybo
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from logpipe.errors import SettingError
+from logpipe_shippers.delivery.receiver import Misconfigured
 from logpipe_shippers.delivery.secrets import Secret
 
 Settings = TypeVar("Settings")
@@ -69,10 +71,19 @@ def settings(kind: type[Settings], table: Mapping[str, Any], where: str) -> Sett
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name not in given and field.default is MISSING and field.default_factory is MISSING:
             raise SettingError(f"{where} lacks {field.name}", reason="setting_missing")
-    try:
+    with placed(where):
         return kind(**given)
-    except SettingError as error:
-        raise SettingError(f"{where}: {error.message}", remedy=error.remedy, reason=error.reason) from error
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Errors of settings say where these stand."""
+    try:
+        yield
+    except (SettingError, Misconfigured) as error:
+        if error.message.startswith(where):
+            raise
+        raise type(error)(f"{where}: {error.message}", remedy=error.remedy, reason=error.reason) from error
 
 
 def check_interval(interval: timedelta, least: timedelta = _LEAST_INTERVAL) -> None:
@@ -93,9 +104,10 @@ def _secret(name: str, table: Mapping[str, Any], where: str) -> Secret:
     value = table[ways[0]]
     if not isinstance(value, str):
         raise SettingError(f"{where} {ways[0]} is no text", reason="setting_type")
-    if ways[0].endswith("_file"):
-        return Secret.from_file(value)
-    return Secret.from_variable(value) if ways[0].endswith("_env") else Secret(value)
+    with placed(f"{where} {ways[0]}"):
+        if ways[0].endswith("_file"):
+            return Secret.from_file(value)
+        return Secret.from_variable(value) if ways[0].endswith("_env") else Secret(value)
 
 
 def _secret_table(name: str, table: Mapping[str, Any], where: str) -> dict[str, Secret]:
@@ -106,7 +118,8 @@ def _secret_table(name: str, table: Mapping[str, Any], where: str) -> dict[str, 
             raise SettingError(f"{where} {name}{way} is not a table of texts", reason="setting_type")
         if twice := found.keys() & given.keys():
             raise SettingError(f"{where} {name} has {min(twice)} twice", remedy="give it once", reason="secret")
-        found |= {key: read(text) for key, text in given.items()}
+        with placed(f"{where} {name}{way}"):
+            found |= {key: read(text) for key, text in given.items()}
     return found
 
 

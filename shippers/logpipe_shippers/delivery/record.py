@@ -1,7 +1,7 @@
 """What the store knows of each target: how far it has come, how it fares, and what its receiver would not take."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import duckdb
@@ -13,6 +13,7 @@ from logpipe_shippers.delivery.shipper import Delivery, Refusal
 
 TABLES: Final = ("shipping", "refusals", "alerts_sent", "loki_streams", "notifications")
 """Those that know of targets."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Overtaken(ReceiverError):  # noqa: N818 - a state
@@ -28,9 +29,13 @@ def cursor(store: Store, target: str) -> Cursor | None:
         StoreError: the store cannot be read.
     """
     rows = store.execute(
-        "SELECT ledger_id, next_pos, next_id FROM shipping WHERE target = ? AND ledger_id IS NOT NULL", [target]
+        "SELECT ledger_id, next_pos, next_id, epoch_us(since) FROM shipping WHERE target = ? AND ledger_id IS NOT NULL",
+        [target],
     )
-    return Cursor(*map(int, rows[0])) if rows else None
+    for ledger_id, next_pos, next_id, since_us in rows:
+        since = None if since_us is None else _EPOCH + timedelta(microseconds=since_us)
+        return Cursor(int(ledger_id), int(next_pos), int(next_id), since)
+    return None
 
 
 def settled(
@@ -68,8 +73,8 @@ def settled(
         )
         if reached is not None:
             connection.execute(
-                "UPDATE shipping SET ledger_id = ?, next_pos = ?, next_id = ? WHERE target = ?",
-                [reached.ledger_id, reached.next_pos, reached.next_id, target],
+                "UPDATE shipping SET ledger_id = ?, next_pos = ?, next_id = ?, since = ? WHERE target = ?",
+                [reached.ledger_id, reached.next_pos, reached.next_id, reached.since, target],
             )
         _refused(connection, target, delivery.refusals)
         if also is not None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic
 
 from logpipe.errors import LogpipeError, StoreError
 from logpipe.store import Store
-from logpipe_shippers.delivery import record
+from logpipe_shippers.delivery import backlog, record
 from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.delivery.receiver import Misconfigured, Unavailable
 from logpipe_shippers.delivery.shipper import Batch, Delivery, Shipper
@@ -19,7 +19,7 @@ from logpipe_shippers.delivery.shipper import Batch, Delivery, Shipper
 ATTEMPTS: Final = 8
 """For a batch, where no end without it is meant."""
 _SAID_EVERY: Final = 20
-"""Failures in a row, of which one is logged."""
+"""Failures in a row, of which one is logged where there is no end to them."""
 _TURN: Final = threading.Lock()
 """Of the target that has a store open: DuckDB may refuse a file that another thread opens or closes."""
 
@@ -36,7 +36,7 @@ def run(
     stop: threading.Event | None = None,
     told: Told | None = None,
 ) -> list[LogpipeError]:
-    """Ship what there is in the store at `url`, or without end if `follow`; returns why targets gave up.
+    """Ship what the store at `url` holds now, or without end if `follow`; returns why targets gave up.
 
     Without `follow` a batch is tried `ATTEMPTS` times, and a wrong setting ends its target at once. With it, nothing
     ends a target but `stop`: what fails is said in the log and in the store, and tried again, ever more rarely. `told`
@@ -64,6 +64,8 @@ class _Worker(Generic[Batch]):
     batch: Batch | None = None
     delivery: Delivery | None = None
     noted: bool = False
+    end: int | None = None
+    """The newest entry of the ledger when it began, behind which it stops if it is not to follow."""
 
     def work(self) -> None:
         try:
@@ -102,6 +104,8 @@ class _Worker(Generic[Batch]):
         wait_s = self._failed(error, for_good=for_good)
         if not self.follow and (for_good or self.backoff.failures >= ATTEMPTS):
             raise error
+        if not self.follow or self.backoff.failures % _SAID_EVERY == 1:
+            _log.warning("%s: %s; trying again in %.2g s", self.shipper.name, error, wait_s)
         if self.shipper.is_of_now and self.delivery is None:
             self.batch = None
         self.stop.wait(wait_s)
@@ -110,7 +114,7 @@ class _Worker(Generic[Batch]):
     def _advance(self) -> bool:
         if self.batch is None:
             with self._store() as store:
-                self.batch = self.shipper.take(store)
+                self.batch = None if self._is_through(store) else self.shipper.take(store)
         if self.batch is None:
             return self.follow and not self.stop.wait(self.shipper.interval_s)
         if self.delivery is None:
@@ -126,14 +130,24 @@ class _Worker(Generic[Batch]):
         self.batch = self.delivery = None
         return True
 
+    def _is_through(self, store: Store) -> bool:
+        """Whether all is shipped that was there at the beginning, whatever an ingest has brought since."""
+        if self.follow:
+            return False
+        if self.end is None:
+            self.end = backlog.newest(store)
+        stands = record.cursor(store, self.shipper.name)
+        return stands is not None and stands.ledger_id >= self.end
+
     def _failed(self, error: LogpipeError, *, for_good: bool) -> float:
-        """Say so; seconds to wait. What is wrong `for_good` is tried as rarely as can be: somebody has to mend it."""
+        """Note it in the store; seconds to wait.
+
+        What is wrong `for_good` is tried as rarely as can be: somebody has to mend it.
+        """
         asked = error.wait_s if isinstance(error, Unavailable) else None
         if isinstance(error, Unavailable) and error.progressed:
             self.backoff.succeeded()
         wait_s = self.backoff.failed(self.backoff.max_s if for_good else asked)
-        if self.backoff.failures % _SAID_EVERY == 1:
-            _log.warning("%s: %s", self.shipper.name, error)
         if not isinstance(error, StoreError):
             with suppress(StoreError), self._store() as store:
                 record.failing(store, self.shipper.name, str(error))

@@ -7,13 +7,12 @@ from typing import Final
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.configuration import check_interval
-from logpipe_shippers.delivery.secrets import Secret
 
 FORMATS: Final = ("protobuf", "json")
 _MOST_METADATA_ENTRIES: Final = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, of which a class may inherit from one base only
 class Limits:
     """What Loki takes; of a Loki that was told otherwise, say the same here."""
 
@@ -42,23 +41,15 @@ class Limits:
                 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LokiSettings(Limits):
-    """A target of the kind `loki`."""
+@dataclass(frozen=True, kw_only=True)
+class LokiSettings(Limits, Access):
+    """How a Loki is spoken to, what it takes, and of what."""
 
-    url: str
     tenant: str | None = None
-    user: str | None = None
-    password: Secret | None = None
-    bearer_token: Secret | None = None
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
-    timeout_s: float = 30.0
     format: str = "protobuf"
     """`protobuf`, compressed with snappy, or `json`, with gzip."""
     since: timedelta = timedelta(days=7)
-    """So far back a new target begins."""
+    """So far back a new target begins; older events are left out."""
     services: tuple[str, ...] = ()
     """Only theirs; of all where empty."""
     interval: timedelta = timedelta(seconds=1)
@@ -69,24 +60,11 @@ class LokiSettings(Limits):
     """Of a request before compression, at most, but for a longer line alone."""
 
     def __post_init__(self) -> None:
-        super(LokiSettings, self).__post_init__()
+        Access.__post_init__(self)
+        Limits.__post_init__(self)
         check_interval(self.interval)
         if self.format not in FORMATS:
             raise SettingError(f"format is {self.format!r}, not {' or '.join(FORMATS)}", reason="setting_value")
         for name in ("batch_events", "batch_bytes"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} is {getattr(self, name)}, not 1 or more", reason="setting_value")
-
-    @property
-    def access(self) -> Access:
-        """How its receiver is spoken to."""
-        return Access(
-            self.url,
-            self.user,
-            self.password,
-            self.bearer_token,
-            self.ca_file,
-            self.client_certificate,
-            self.client_key,
-            self.timeout_s,
-        )

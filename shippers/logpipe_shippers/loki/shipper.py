@@ -9,6 +9,7 @@ from typing import Any, Final
 from logpipe.store import Store
 from logpipe_shippers.delivery import backlog, configuration, record
 from logpipe_shippers.delivery.backlog import Cursor, Slice
+from logpipe_shippers.delivery.beginning import Beginning
 from logpipe_shippers.delivery.receiver import Receiver
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from logpipe_shippers.loki import repeats
@@ -58,17 +59,16 @@ class LokiShipper:
         self.name = f"loki:{name}"
         self.interval_s = settings.interval.total_seconds()
         self._settings = settings
-        self._since = since
-        self._beginning: Cursor | None = None
+        self._beginning = Beginning(self.name, since or settings.since)
         self._batch_bytes = settings.batch_bytes
         """As the settings say, or less where Loki takes less at once."""
         self._fitted = settings.batch_events
         """Events of the last batch, or more where nothing spoke against more."""
         tenant = {"X-Scope-OrgID": settings.tenant} if settings.tenant else None
-        self._receiver = Receiver(settings.access, PUSH_PATH, tenant)
+        self._receiver = Receiver(settings, PUSH_PATH, tenant)
 
     def take(self, store: Store) -> LokiBatch | None:
-        batch = self._after(store, self._begun(store), Streams.of(store, self.name))
+        batch = self._after(store, self._beginning.stands(store), Streams.of(store, self.name))
         if batch is not None:
             batch.begun = record.cursor(store, self.name)
         return batch
@@ -113,9 +113,9 @@ class LokiShipper:
         Raises:
             StoreError: the store cannot be read.
         """
-        cursor = self._begun(store)
+        cursor, end = self._beginning.stands(store), backlog.newest(store)
         streams = Streams.of(store, self.name)
-        while (batch := self._after(store, cursor, streams)) is not None:
+        while cursor.ledger_id < end and (batch := self._after(store, cursor, streams)) is not None:
             if (found := batch.lines) is not None:
                 yield (
                     len(found.rows) - len(found.refusals),
@@ -123,15 +123,6 @@ class LokiShipper:
                 )
                 streams = found.assigned.after
             cursor = batch.end
-
-    def _begun(self, store: Store) -> Cursor:
-        """Where the target stands; the beginning of a new one is looked for once."""
-        if (stands := record.cursor(store, self.name)) is not None:
-            return stands
-        if self._beginning is None:
-            since = self._since or datetime.now(UTC) - self._settings.since
-            self._beginning = backlog.beginning(store, since)
-        return self._beginning
 
     def _after(self, store: Store, cursor: Cursor, streams: Streams) -> LokiBatch | None:
         most = min(self._most(store, cursor), 2 * self._fitted)

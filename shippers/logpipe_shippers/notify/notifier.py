@@ -156,13 +156,8 @@ def make(name: str, table: Mapping[str, Any], where: str, routing: Routing | Non
     Raises:
         SettingError: a setting cannot be used.
     """
-    try:
-        settings = configuration.settings(Settings, table, where)
-        return Notifier(name, settings, routing or everybody([name]))
-    except SettingError as error:
-        if error.message.startswith(where):
-            raise
-        raise SettingError(f"{where}: {error.message}", remedy=error.remedy, reason=error.reason) from error
+    with configuration.placed(where):
+        return Notifier(name, configuration.settings(Settings, table, where), routing or everybody([name]))
 
 
 def load(path: str | Path) -> list[Notifier]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from logpipe.errors import SettingError
@@ -14,6 +14,7 @@ from logpipe.store import Store
 from logpipe_shippers.delivery import backlog, configuration, record
 from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.backlog import Cursor, Slice
+from logpipe_shippers.delivery.beginning import Beginning
 from logpipe_shippers.delivery.receiver import Receiver, Rejected
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from logpipe_shippers.otlp import answers
@@ -41,7 +42,7 @@ class Settings(Access):
     compression: str = "gzip"
     """Of requests: gzip or none."""
     since: timedelta | None = None
-    """Events older than this when the target begins are left out; all are shipped where it is not set."""
+    """So far back a new target begins, and older events are left out; all are shipped where it is not set."""
     interval: timedelta = timedelta(seconds=1)
     """Between two looks for new events."""
 
@@ -86,14 +87,16 @@ class Otlp:
 
     is_of_now = False
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        """
+    def __init__(self, name: str, settings: Settings, since: datetime | None = None) -> None:
+        """`since` is where a new target begins, if not as the settings say.
+
         Raises:
             Misconfigured: the address is none of a server.
             SettingError: a certificate cannot be read, or there are two ways to authenticate.
         """
         self._name = f"otlp:{name}"
         self._settings = settings
+        self._beginning = Beginning(self._name, since or settings.since)
         self._compressed = settings.compression == "gzip"
         headers = {"Content-Type": "application/x-protobuf"}
         encoding = {"Content-Encoding": "gzip"} if self._compressed else {}
@@ -110,7 +113,7 @@ class Otlp:
 
     def take(self, store: Store) -> Batch | None:
         begun = record.cursor(store, self._name)
-        part = _next_slice(store, begun or self._beginning(store))
+        part = _next_slice(store, self._beginning.stands(store))
         if part is None:
             return None
         rows = store.execute(f"FROM ({part.events(COLUMNS)}) ORDER BY source_id, source_pos")
@@ -128,10 +131,6 @@ class Otlp:
 
     def close(self) -> None:
         self._receiver.close()
-
-    def _beginning(self, store: Store) -> Cursor:
-        since = self._settings.since
-        return Cursor() if since is None else backlog.beginning(store, datetime.now(UTC) - since)
 
     def _send(self, batch: Batch, waiting: deque[Sequence[Record]]) -> None:
         """The next request, which waits until something became of it."""

@@ -13,7 +13,6 @@ from logpipe.store import Store
 from logpipe_shippers.delivery import configuration, record
 from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected
-from logpipe_shippers.delivery.secrets import Secret
 from logpipe_shippers.delivery.shipper import Delivery
 from logpipe_shippers.prometheus import objectives
 from logpipe_shippers.prometheus.collector import MOST_OPERATIONS, MOST_PATTERNS, MOST_SOURCES, Limits, exposition
@@ -22,10 +21,9 @@ _HEADERS: Final = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """A table `[pushgateway.NAME]`."""
+class Settings(Access):
+    """How a Pushgateway is spoken to, and of what."""
 
-    url: str
     job: str = "logpipe"
     grouping: Mapping[str, str] = field(default_factory=dict)
     """Labels beside `job` that tell this group of metrics from others."""
@@ -35,15 +33,9 @@ class Settings:
     max_operations: int = MOST_OPERATIONS
     max_sources: int = MOST_SOURCES
     max_patterns: int = MOST_PATTERNS
-    user: str | None = None
-    password: Secret | None = None
-    bearer_token: Secret | None = None
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
-    timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
+        super(Settings, self).__post_init__()
         configuration.check_interval(self.interval)
 
 
@@ -52,9 +44,8 @@ class Pushgateway:
 
     is_of_now = True
 
-    def __init__(self, name: str, access: Access, settings: Settings) -> None:
-        """`access` is what `settings` say of it.
-
+    def __init__(self, name: str, settings: Settings) -> None:
+        """
         Raises:
             Misconfigured, SettingError: the address, a certificate or an objective is none.
         """
@@ -64,8 +55,8 @@ class Pushgateway:
             operations=settings.max_operations, sources=settings.max_sources, patterns=settings.max_patterns
         )
         self._objectives = objectives.load(settings.objectives) if settings.objectives else []
-        whole = access.url.rstrip("/") + _path(settings.job, settings.grouping)
-        self._receiver = Receiver(replace(access, url=whole), "")
+        whole = settings.url.rstrip("/") + _path(settings.job, settings.grouping)
+        self._receiver = Receiver(replace(settings, url=whole), "")
         self._due_at = 0.0
 
     def take(self, store: Store) -> bytes | None:
@@ -101,18 +92,7 @@ def target(name: str, table: Mapping[str, Any], where: str) -> Pushgateway:
     Raises:
         SettingError, Misconfigured: it says what is no setting.
     """
-    settings = configuration.settings(Settings, table, where)
-    access = Access(
-        settings.url,
-        settings.user,
-        settings.password,
-        settings.bearer_token,
-        settings.ca_file,
-        settings.client_certificate,
-        settings.client_key,
-        settings.timeout_s,
-    )
-    return Pushgateway(name, access, settings)
+    return Pushgateway(name, configuration.settings(Settings, table, where))
 
 
 def _path(job: str, grouping: Mapping[str, str]) -> str:
