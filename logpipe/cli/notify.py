@@ -1,5 +1,7 @@
 """`logpipe notify`: whether people can be reached, and who would be told of what."""
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -7,11 +9,13 @@ import typer
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from logpipe_analysis.finding import Finding
     from logpipe_shippers.notify import Notifier
     from logpipe_shippers.notify.routing import Routing
+
+_WAITS_S = 3.0
 
 app = typer.Typer(no_args_is_help=True, help="People: their channels, and what goes to whom.")
 
@@ -39,7 +43,8 @@ def try_out(
     for channel in _chosen(load(config), names):
         name = output.one_line(channel.channel.name)
         try:
-            channel.test()
+            with _said_to_wait(name):
+                channel.test()
             typer.echo(f"{name}: sent")
         except ReceiverError as error:
             failed = True
@@ -50,21 +55,38 @@ def try_out(
         raise typer.Exit(1)
 
 
+@contextmanager
+def _said_to_wait(name: str) -> "Iterator[None]":
+    """A word on standard error where a service takes its time, as one does that no network leads to."""
+    from logpipe.cli import output
+
+    timer = threading.Timer(_WAITS_S, output.note, [f"{name}: waiting for the service; Ctrl-C ends it"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 @app.command()
 def routes(config: Configuration = "ship.toml", db: Database = DEFAULT_DATABASE, json: Json = False) -> None:
-    """Show where each open finding goes, and where it would go if nobody acknowledged it; nothing is sent.
+    """Show where each open finding goes, and where it would go unless somebody acknowledged it; nothing is sent.
 
     Example: logpipe notify routes --config ship.toml
     """
+    from datetime import UTC, datetime
+
     from logpipe.cli import output
     from logpipe.store import Store
     from logpipe_analysis.findings import load as load_findings
     from logpipe_shippers.delivery.configuration import read
-    from logpipe_shippers.notify import routing
+    from logpipe_shippers.notify import attended, routing
 
     ways = routing(read(config), config)
     with Store.open(db, read_only=True) as store:
-        rows = [_row(one, ways) for one in load_findings(store, status="open")]
+        at_it = attended(store, datetime.now(UTC))
+        rows = [_row(one, ways, at_it) for one in load_findings(store, status="open")]
     if json:
         output.json_lines(rows)
         return
@@ -77,7 +99,7 @@ def routes(config: Configuration = "ship.toml", db: Database = DEFAULT_DATABASE,
                 row["service"],
                 row["kind"],
                 _listed(row["to"]),
-                _steps(row["escalate"]),
+                _acknowledged(row) if row["acknowledged"] else _steps(row["escalate"]),
             )
             for row in rows
         ],
@@ -94,8 +116,8 @@ def _chosen(channels: "Sequence[Notifier]", names: list[str] | None) -> "Sequenc
     return [known[name] for name in names] if names else channels
 
 
-def _row(finding: "Finding", routing: "Routing") -> dict[str, object]:
-    taken = routing.of(finding)
+def _row(finding: "Finding", routing: "Routing", attended: "Mapping[str, str | None]") -> dict[str, object]:
+    taken, acknowledged = routing.of(finding), finding.finding_id in attended
     return {
         "finding_id": finding.finding_id,
         "severity": finding.severity,
@@ -103,14 +125,23 @@ def _row(finding: "Finding", routing: "Routing") -> dict[str, object]:
         "kind": finding.kind,
         "environment": finding.environment,
         "to": list(dict.fromkeys(name for route in taken for name in route.match.to)),
+        "acknowledged": acknowledged,
+        "acknowledged_by": attended.get(finding.finding_id),
         "escalate": [
-            {"after_s": step.after.total_seconds(), "to": list(step.to)} for route in taken for step in route.steps
+            {"after_s": step.after.total_seconds(), "to": list(step.to)}
+            for route in taken
+            for step in route.steps
+            if not acknowledged
         ],
     }
 
 
 def _listed(names: object) -> str:
     return ", ".join(names) if isinstance(names, list) and names else "nobody"
+
+
+def _acknowledged(row: "Mapping[str, object]") -> str:
+    return f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else "acknowledged"
 
 
 def _steps(steps: object) -> str:

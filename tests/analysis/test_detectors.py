@@ -201,7 +201,7 @@ def test_a_new_error_that_comes_and_goes_with_an_outage_belongs_to_it(traffic: T
     )  # fmt: skip
     finding = _only(filled(sound, burst))
     assert finding.kind == "error_spike"
-    assert "Never seen before" in finding.explanation
+    assert "message was never logged before." in finding.explanation
 
 
 def test_a_stream_that_stops_is_found_and_resolved_when_it_returns(traffic: Traffic, filled: Filled, at: At) -> None:

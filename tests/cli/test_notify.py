@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from logpipe.cli.output import note
 from logpipe.store import Store
 from logpipe_analysis import findings
 from tests.commands import call
@@ -63,6 +64,30 @@ def test_one_that_fails_stops_no_other(config: str, server: Answers) -> None:
     assert done.stderr.startswith(f"error: chat: {server.url}/*** answered 403: invalid_token; check the address")
 
 
+def test_a_service_that_takes_its_time_is_waited_for_with_a_word(
+    config: str, server: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error; what becomes of it follows."""
+    release = threading.Event()
+    monkeypatch.setattr("logpipe.cli.notify._WAITS_S", 0.01)
+
+    def noted(sentence: str) -> None:
+        note(sentence)
+        release.set()
+
+    monkeypatch.setattr("logpipe.cli.output.note", noted)
+
+    class Held(list[tuple[int, str, dict[str, str]]]):
+        def __bool__(self) -> bool:
+            assert release.wait(60)
+            return False
+
+    server.next = Held()
+    done = call("notify", "test", "chat", "--config", config)
+    assert (done.returncode, done.stdout) == (0, "chat: sent\n")
+    assert done.stderr == "chat: waiting for the service; Ctrl-C ends it\n"
+
+
 def test_a_channel_that_is_none_is_a_slip(config: str, tmp_path: Path) -> None:
     """With those that there are; so is a file without any."""
     done = call("notify", "test", "oncall", "--config", config)
@@ -88,6 +113,21 @@ def test_routes_say_where_each_open_finding_goes(config: str, db: str, server: A
     assert rows["aaaa2222"]["to"] == ["chat"]
     assert rows["aaaa2222"]["escalate"] == [{"after_s": 900.0, "to": ["pager"]}]
     assert server.got == []
+
+
+def test_routes_say_who_is_at_a_finding(config: str, db: str) -> None:
+    """Nobody else will be called for it, nor for what was told with it."""
+    with Store.open(db) as store, store.transaction() as connection:
+        findings.put(connection, a_finding("dddd2222", "critical"), START)
+    assert call("ship", "all", "--config", config, "--db", db).returncode == 0
+    assert call("findings", "ack", "dddd2222", "--by", "Ada", "--db", db).returncode == 0
+    done = call("notify", "routes", "--config", config, "--db", db)
+    assert done.stdout.count("acknowledged by Ada") == 2
+    assert "15 min" not in done.stdout
+    told = call("notify", "routes", "--config", config, "--db", db, "--json").stdout.splitlines()
+    rows = {row["finding_id"]: row for row in map(orjson.loads, told)}
+    assert (rows["aaaa2222"]["acknowledged_by"], rows["aaaa2222"]["escalate"]) == ("Ada", [])
+    assert rows["bbbb2222"]["acknowledged"] is False
 
 
 def test_ship_tells_people_as_it_ships(config: str, db: str, server: Answers) -> None:

@@ -131,6 +131,20 @@ def test_an_alert_has_the_finding_in_labels_and_annotations(one: Try) -> None:
     ]
 
 
+def test_what_is_acknowledged_says_so_and_goes_on(one: Try) -> None:
+    """Under the labels that it has, for to silence is Alertmanager's; in an annotation, with whoever is at it."""
+    one.has(FOUND)
+    [first] = one.step() or []
+    assert marks.acknowledge(one.store, FOUND, "Ada", one.now)
+    [again] = one.step(timedelta(minutes=1)) or []
+    assert again["labels"] == first["labels"]
+    assert again["annotations"] == first["annotations"] | {"acknowledged": "by Ada"}
+    assert again["endsAt"] > first["endsAt"]
+    marks.acknowledge(one.store, FOUND, None, one.now + timedelta(seconds=1))
+    [last] = one.step(timedelta(minutes=1)) or []
+    assert last["annotations"]["acknowledged"] == "yes"
+
+
 def test_what_lasts_is_sent_again_though_the_clock_was_set_back(one: Try) -> None:
     """It would end by itself while Alertmanager's own clock goes on."""
     one.has(FOUND)

@@ -1,6 +1,7 @@
 """Settings of targets from TOML: what is wrong is refused by name, and secrets stay out of the file and of sight."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from logpipe.errors import SettingError
 from logpipe_shippers import targets
-from logpipe_shippers.delivery import configuration
+from logpipe_shippers.delivery import configuration, secrets
 from logpipe_shippers.delivery.receiver import Misconfigured
 from logpipe_shippers.delivery.secrets import Secret
 
@@ -54,6 +55,28 @@ def test_secrets_come_from_files_and_variables(tmp_path: Path, monkeypatch: pyte
     assert by_variable.password is not None
     assert (by_file.password.text, by_variable.password.text) == ("horse", "battery")
     assert "horse" not in f"{by_file} {by_file.password!r} {by_file.password}"
+
+
+def test_a_secret_that_every_account_can_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not where a folder keeps others from it, nor where a container has it mounted."""
+    with tempfile.TemporaryDirectory() as name:  # not below a folder that is closed, as those of tests are
+        folder, file = Path(name), Path(name) / "one"
+        file.write_text("horse")
+        for mode, of_folder, mounted, warned in (
+            (0o644, 0o755, "/run/secrets", 1),
+            (0o640, 0o755, "/run/secrets", 0),
+            (0o644, 0o700, "/run/secrets", 0),
+            (0o644, 0o755, name, 0),
+        ):
+            caplog.clear()
+            file.chmod(mode)
+            folder.chmod(of_folder)
+            monkeypatch.setattr(secrets, "_MOUNTED", mounted)
+            assert Secret.from_file(file).text == "horse"
+            assert len(caplog.records) == warned
+            assert "horse" not in caplog.text
 
 
 def test_a_table_of_secrets_has_each_from_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,23 +197,27 @@ def test_counters_never_fall_when_new_operations_overtake_old_ones(store: Store)
 
 
 def test_only_open_findings_are_counted(store: Store) -> None:
-    """The gauge is what is wrong now."""
-    for status, number in (("open", 2), ("resolved", 3)):
+    """The gauge is what is wrong now; what somebody is at is told apart, so that no alert of open ones goes on."""
+    for finding_id, status, number in (("f", "open", 2), ("g", "resolved", 3), ("h", "open", 1)):
         store.execute(
             """
             INSERT INTO findings BY NAME
-            SELECT 'f' AS finding_id, 'p' AS fingerprint, 'error_spike' AS kind, 'critical' AS severity,
+            SELECT ? AS finding_id, 'p' AS fingerprint, 'error_spike' AS kind, 'critical' AS severity,
                 'web' AS service,
                 now() AS started_at, 1 AS score, 1 AS confidence, 't' AS title, 'e' AS explanation, '[]' AS evidence,
                 'SELECT 1' AS sql, 60 AS bucket_s, ? AS status, now() AS detected_at, now() AS updated_at
             FROM range(?)
             """,
-            [status, number],
+            [finding_id, status, number],
         )
+    for finding_id in ("g", "h"):
+        store.execute("INSERT INTO finding_marks VALUES (?, 'p', 'acknowledge', 'Ada', NULL, now())", [finding_id])
     add(store, [{}])
-    findings = named(read(exposition(store)), "logpipe_findings")
-    assert findings == {
-        frozenset({("kind", "error_spike"), ("severity", "critical"), ("service", "web"), ("status", "open")}): 2
+    series = read(exposition(store))
+    labels = {"kind": "error_spike", "severity": "critical", "service": "web"}
+    assert named(series, "logpipe_findings") == {
+        frozenset({**labels, "status": "open"}.items()): 2,
+        frozenset({**labels, "status": "acknowledged"}.items()): 1,
     }
 
 

@@ -40,6 +40,7 @@ def test_a_body_goes_to_its_path_with_its_headers(receiver: Receiver, server: An
     [got] = server.got
     assert (got.path, got.body, got.headers["X-Scope-OrgID"]) == ("/push", b"body", "shop")
     assert got.headers["Authorization"].startswith("Basic ")
+    assert got.headers["User-Agent"].startswith("logpipe/")
     assert str(Receiver(Access("http://one:1/loki/push"), "/loki/push").url) == "http://one:1/loki/push"
     assert str(Receiver(Access("http://one:1/behind/"), "/loki/push").url) == "http://one:1/behind/loki/push"
     assert str(Receiver(Access("http://one:1/alerts"), "/api/v2/alerts").url) == "http://one:1/alerts/api/v2/alerts"

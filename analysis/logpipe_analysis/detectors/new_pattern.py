@@ -19,7 +19,7 @@ from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.pattern_series import History, Minutes, Patterns, Rows
 from logpipe_analysis.settings import NewPatternSettings
 
-_NEW = "Never seen before"
+_NEW = "never logged before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ def detect(
         elif _NEW not in told[host].explanation:
             said = told[host].explanation
             known = pattern.template.split(": ")[0] in said
-            name = "" if known else f": “{phrases.shortened(pattern.template)}”"
-            told[host] = replace(told[host], explanation=f"{said} {_NEW}{name}.")
+            name = phrases.shortened(pattern.template)
+            more = f"This message was {_NEW}." if known else f"Among them a message {_NEW}: “{name}”."
+            told[host] = replace(told[host], explanation=f"{said} {more}")
     return found, told
 
 

@@ -78,8 +78,8 @@ def labels(finding: Finding, before: Labels | None, incident_id: str | None, mor
     return {name: value for name, value in shown.items() if value}
 
 
-def annotations(finding: Finding) -> dict[str, str]:
-    """What is told of a finding as it is now."""
+def annotations(finding: Finding, acknowledged: str = "") -> dict[str, str]:
+    """What is told of a finding as it is now; `acknowledged` is by whom, and empty where nobody is at it."""
     values = {
         "summary": finding.title,
         "description": finding.explanation,
@@ -88,6 +88,7 @@ def annotations(finding: Finding) -> dict[str, str]:
         "onset": finding.started_at.isoformat(timespec="seconds"),
         "confidence": f"{finding.confidence:.2f}",
         "status": finding.status,
+        "acknowledged": acknowledged,
         "command": f"logpipe explain {finding.finding_id}",
     }
     shown = {name: _on_one_line(value, _MAX_ANNOTATION_CHARACTERS) for name, value in values.items()}

@@ -9,7 +9,7 @@ import duckdb
 import orjson
 
 from logpipe.store import Store
-from logpipe_analysis import findings
+from logpipe_analysis import findings, marks
 from logpipe_analysis.finding import SEVERITIES, Finding
 from logpipe_shippers.alertmanager import told
 from logpipe_shippers.alertmanager.alert import Alert, annotations, labels, url
@@ -134,10 +134,11 @@ class Alertmanager:
     def _of_lasting(
         self, store: Store, lasting: Iterable[Finding], known: Mapping[str, Told], now: datetime, whole: bool
     ) -> Iterator[Alert]:
-        incidents = _incidents(store)
+        incidents, acknowledged = _incidents(store), _acknowledged(store)
         for finding in lasting:
             before = known.get(finding.finding_id)
             alert = self._firing(finding, before, incidents.get(finding.finding_id), now)
+            alert = replace(alert, annotations=annotations(finding, acknowledged.get(finding.finding_id, "")))
             if before is None or before.labels != alert.labels:
                 if before is not None and not before.refused:
                     yield replace(alert, labels=before.labels, starts_at=before.sent_at, ended_at=now)
@@ -150,7 +151,6 @@ class Alertmanager:
             finding.finding_id,
             labels(finding, None if before is None else before.labels, incident_id, self._settings.labels),
             now,
-            annotations=annotations(finding),
             url=url(finding.finding_id, self._settings.external_url),
         )
         return alert if before is None or before.labels != alert.labels else replace(alert, starts_at=before.sent_at)
@@ -187,6 +187,11 @@ def _is_news(alert: Alert, before: Told | None) -> bool:
 
 def _refusal(alert: Alert, reason: str) -> Refusal:
     return Refusal(0, 0, alert.starts_at, f"finding {alert.finding_id}: {reason}")
+
+
+def _acknowledged(store: Store) -> dict[str, str]:
+    """Who said to be at each finding of which that was said."""
+    return {finding_id: f"by {by}" if by else "yes" for finding_id, by in marks.acknowledged(store).items()}
 
 
 def _incidents(store: Store) -> dict[str, str]:

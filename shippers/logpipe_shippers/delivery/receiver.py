@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from importlib import metadata
 from types import TracebackType
 from typing import Final, Self
 
@@ -95,7 +96,7 @@ class Receiver:
         own = {name: secret.text for name, secret in access.headers.items()}
         self._timeout_s = access.timeout_s
         self._client = httpx.Client(
-            headers=checked({**authorization(access), **(headers or {}), **own}),
+            headers=checked({"User-Agent": _user_agent(), **authorization(access), **(headers or {}), **own}),
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
             verify=_tls(access),
             timeout=access.timeout_s,
@@ -173,6 +174,11 @@ class Receiver:
         if len(text) <= _MAX_REASON_CHARACTERS:
             return text
         return f"{text[: _MAX_REASON_CHARACTERS - _TAIL_CHARACTERS]} … {text[-_TAIL_CHARACTERS:]}"
+
+
+@cache
+def _user_agent() -> str:
+    return f"logpipe/{metadata.version('logpipe')}"
 
 
 def _address(url: str, path: str) -> httpx.URL:

@@ -1,11 +1,17 @@
 """Passwords and tokens: read from files or variables, and never shown."""
 
+import logging
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from logpipe.errors import SettingError
+
+_MOUNTED: Final = "/run/secrets"
+
+_log = logging.getLogger("logpipe.ship")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Secret:
             raise SettingError(f"the secret in {path} cannot be read: {_said(error)}", reason="secret") from error
         if not text:
             raise SettingError(f"the secret in {path} is empty", reason="secret")
+        if _is_open_to_all(Path(path)):
+            _log.warning("whoever has an account here can read the secret in %s; chmod o-r keeps it", path)
         return cls(text)
 
     @classmethod
@@ -42,6 +50,23 @@ class Secret:
         if not (text := os.environ.get(name, "").strip()):
             raise SettingError(f"the variable {name}, which is to hold a secret, is not set", reason="secret")
         return cls(text)
+
+
+def _is_open_to_all(path: Path) -> bool:
+    """Whether every account may read it: itself, and each folder on the way to it.
+
+    Containers have the secrets that are mounted for them below /run/secrets, readable for their one user, who may have
+    any number.
+    """
+    try:
+        whole = path.resolve()
+        return (
+            not whole.is_relative_to(_MOUNTED)
+            and bool(whole.stat().st_mode & stat.S_IROTH)
+            and all(folder.stat().st_mode & stat.S_IXOTH for folder in whole.parents)
+        )
+    except OSError:
+        return False
 
 
 def _said(error: Exception) -> str:

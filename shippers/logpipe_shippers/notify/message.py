@@ -34,6 +34,8 @@ class Message:
     """What templates may name."""
     finding_ids: tuple[str, ...]
     at: datetime
+    parts: tuple[tuple[str, str], ...] = ()
+    """The text as names and values, for services that set it themselves; none where a template made it."""
 
     @property
     def key(self) -> str:
@@ -58,12 +60,14 @@ def compose(planned: Planned, findings: Sequence[Finding], settings: Settings, k
     """The message that is planned, of its findings as they are now."""
     ordered = sorted(findings, key=lambda one: (one.status != "open", -SEVERITIES.index(one.severity), one.started_at))
     fields = _fields(planned, ordered, settings, known)
+    parts = tuple(_parts(planned, fields, known))
+    fields["text"] = _lines(parts)
     title = filled(settings.title, fields) if settings.title else f"[{fields['state']}] {fields['title']}"
     text = filled(settings.body, fields) if settings.body else fields["text"]
     title = clean(title, _MAX_TITLE)
     return Message(
         planned.thread, planned.number, planned.said, planned.severity, planned.title or title,
-        title, text, fields, planned.finding_ids, known.now,
+        title, text, fields, planned.finding_ids, known.now, () if settings.body else parts,
     )  # fmt: skip
 
 
@@ -96,7 +100,7 @@ def _fields(planned: Planned, ordered: Sequence[Finding], settings: Settings, kn
         fields["title"] += f" (+{len(ordered) - 1})"
     rest = ordered if planned.group_key == HELD else ordered[1:]
     fields["others"] = "\n".join(_others(rest, known.before))
-    return fields | {"text": _text(planned, fields, known)}
+    return fields
 
 
 def _state(planned: Planned, ordered: Sequence[Finding]) -> str:
@@ -128,7 +132,10 @@ def _of_finding(finding: Finding, settings: Settings, known: Known) -> dict[str,
     if finding.evidence:
         first = finding.evidence[0]
         path = known.paths.get(first.source_id, f"source {first.source_id}")
-        fields |= {"place": f"{clean(path, 200)}:{first.source_pos}", "evidence": clean(first.text, _MAX_EVIDENCE)}
+        fields |= {
+            "place": f"{clean(path, 200)} at byte {first.source_pos}",
+            "evidence": clean(first.text, _MAX_EVIDENCE),
+        }
     return fields
 
 
@@ -153,17 +160,17 @@ def _others(findings: Sequence[Finding], before: frozenset[str]) -> list[str]:
     return [*lines, f"and {more} more: logpipe findings --status open"] if more > 0 else lines
 
 
-def _text(planned: Planned, fields: Mapping[str, str], known: Known) -> str:
-    """The usual body: some ten lines."""
+def _parts(planned: Planned, fields: Mapping[str, str], known: Known) -> Sequence[tuple[str, str]]:
+    """The usual body: some ten lines, each with its name."""
     where = " in ".join(part for part in (fields["service"], fields["environment"]) if part)
     parts = [("", _news(planned, fields, known)), ("", fields["explanation"])]
     if planned.said == "resolved":
         parts += [("lasted", fields["lasted"]), ("since", fields["since"]), ("where", where)]
-        return _lines([*parts, ("more", fields["link"] or fields["command"])])
+        return _given([*parts, ("see", fields["link"]) if fields["link"] else ("more", fields["command"])])
     usual = f", usually {fields['baseline']}" if fields["baseline"] else ""
     times = f" ({fields['times']})" if fields["times"] else ""
     acknowledge = fields["acknowledge"] if planned.said != "acknowledged" else ""
-    return _lines(
+    return _given(
         [
             *parts,
             ("since", f"{fields['since']}, {fields['lasted']} ago" if fields["since"] else ""),
@@ -192,10 +199,13 @@ def _news(planned: Planned, fields: Mapping[str, str], known: Known) -> str:
     return "Escalated: nobody has acknowledged it." if known.escalated else ""
 
 
+def _given(parts: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    return [part for part in parts if part[1]]
+
+
 def _lines(parts: Sequence[tuple[str, str]]) -> str:
     shown = []
     for name, value in parts:
         first, *rest = value.split("\n")
-        if value:
-            shown += [f"{name:<7}{first}" if name else first, *(f"{'':<7}{line}" for line in rest)]
+        shown += [f"{name:<7}{first}" if name else first, *(f"{'':<7}{line}" for line in rest)]
     return "\n".join(shown)

@@ -139,6 +139,20 @@ class Notifier:
         return message.compose(planned, about, self.channel.settings, known)
 
 
+def attended(store: Store, now: datetime) -> Mapping[str, str | None]:
+    """The findings that nobody else is called for, with who is at them: those of a message with one of them, too."""
+    said = marks.acknowledged(store)
+    found = {
+        each: said[one]
+        for thread in told.threads(store, now)
+        if not thread.resolved
+        for one in thread.finding_ids
+        if one in said
+        for each in thread.finding_ids
+    }
+    return {**found, **said}
+
+
 def _still_holds(store: Store, planned: Planned) -> bool:
     """Whether a message that was kept up is to be sent: nobody is called for what is over, its end is told instead."""
     return planned.said in ("acknowledged", "resolved") or any(one.status == "open" for one in _about(store, planned))

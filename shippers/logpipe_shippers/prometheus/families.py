@@ -108,7 +108,7 @@ LATENCIES: Final = (
 
 FINDINGS: Final = Family(
     "logpipe_findings",
-    "Open findings of the analysis.",
+    "Findings that last; the status is open, or acknowledged where somebody is at it.",
     "gauge",
     ("kind", "severity", "service", "status"),
     "open_findings",

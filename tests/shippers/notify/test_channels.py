@@ -6,6 +6,7 @@ import json
 import logging
 import ssl
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -26,16 +27,23 @@ def channel(url: str, more: str = "") -> str:
 
 
 def test_slack_gets_blocks_in_which_a_log_line_mentions_nobody(people: People, server: Answers) -> None:
-    """Title, the usual text and the thread; what stands in the line is quoted, not obeyed."""
+    """Title, the usual text as prose, the thread, the link once; what stands in the line is quoted, not obeyed."""
     people.configure(channel(f"slack+{server.url}/{SLACK}", 'link = "https://logs.example.org"'))
     people.find(a_finding("aaaa2222", "critical", text="<!channel> ```a & b```" + "x" * 9_000))
     people.tell()
     assert server.got[0].path == f"/{SLACK}"
     [body] = posted(server)
-    header, text, link, context = body["blocks"]
+    header, text, line, rest, link, context = body["blocks"]
     assert header["text"]["text"] == ":red_circle: [critical] web: errors ×36 (aaaa2222)"
-    assert "&lt;!channel&gt; '''a &amp; b'''xxx" in text["text"]["text"]
-    assert len(text["text"]["text"]) <= 3_000
+    assert text["text"]["text"].startswith(
+        "web: 108 errors/min where 3 are usual.\n*since* 2026-03-02 02:00 UTC, 5 min ago\n"
+    )
+    assert line["text"]["text"].startswith(
+        "*line* /var/log/web.jsonl at byte 12345\n```&lt;!channel&gt; '''a &amp; b'''xxx"
+    )
+    assert line["text"]["text"].endswith("```")
+    assert "*next* `logpipe explain aaaa2222`" in rest["text"]["text"]
+    assert json.dumps(body).count("https://logs.example.org") == 1
     assert link["text"]["text"] == "<https://logs.example.org/findings/aaaa2222|Open the finding>"
     assert context["type"] == "context"
     assert "<!channel>" not in json.dumps(body)
@@ -43,11 +51,14 @@ def test_slack_gets_blocks_in_which_a_log_line_mentions_nobody(people: People, s
 
 def test_slack_is_told_as_much_as_it_takes(people: People, server: Answers) -> None:
     """What is cut is cut at the end, also where an escape stands early."""
-    people.configure(channel(f"slack+{server.url}/{SLACK}", f'body = "a & b {"x" * 4_000}"'))
+    people.configure(channel(f"slack+{server.url}/{SLACK}", f'body = "a & b {"&" * 4_000}"'))
     people.find(a_finding("aaaa2222", "critical"))
     people.tell()
+    assert server.got[0].headers["User-Agent"] == f"logpipe/{metadata.version('logpipe')}"
     [body] = posted(server)
-    assert len(body["blocks"][1]["text"]["text"]) > 2_900
+    shown = body["blocks"][1]["text"]["text"]
+    assert 2_890 < len(shown) <= 3_000
+    assert shown.endswith("&amp;…")
 
 
 def test_pagerduty_triggers_acknowledges_and_resolves_one_incident(people: People, server: Answers) -> None:

@@ -50,7 +50,7 @@ def test_a_message_says_what_a_person_needs_at_three(people: People, server: Ans
         "since  2026-03-02 03:00 CET, 5 min ago",
         "now    108 errors/min, usually 3 errors/min (×36)",
         "where  web in prod",
-        "line   /var/log/web.jsonl:12345",
+        "line   /var/log/web.jsonl at byte 12345",
         "       PaymentError: card refused",
         "next   logpipe explain aaaa2222",
         "on it  logpipe findings ack aaaa2222",

@@ -25,9 +25,7 @@ class Webhook:
         """
         self._secret = settings.secret
         secrets = (self._secret.text,) if self._secret else ()
-        self._receiver = PrivateReceiver(
-            settings.url.text, settings, {"Content-Type": "application/json", "User-Agent": "logpipe"}, secrets
-        )
+        self._receiver = PrivateReceiver(settings.url.text, settings, {"Content-Type": "application/json"}, secrets)
 
     def send(self, message: Message) -> None:
         body = orjson.dumps(payload(message), option=orjson.OPT_UTC_Z)
