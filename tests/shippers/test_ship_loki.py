@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import ssl
 from dataclasses import fields
 from datetime import timedelta
@@ -15,6 +16,7 @@ import typer.main
 from logpipe.cli.ship import app
 from logpipe.store import Store
 from logpipe.store.rollup import roll_up
+from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.loki import Limits
 from logpipe_shippers.loki.metadata import ENVIRONMENT, LANE, OMITTED, SERVICE, STREAM
 from tests.commands import Done, call
@@ -112,6 +114,19 @@ def test_where_all_is_older_than_a_new_target_begins_this_is_said(tmp_path: Path
         assert f"loki:main: 3 events from before {NOW - timedelta(days=7):%Y-%m-%d}" in done.stderr
         assert "--since" in done.stderr
     assert run(database, "--dry-run", "--since", "100d").stdout.startswith("0 would be sent, 3 would be refused")
+
+
+def test_trouble_is_told_while_it_lasts(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the wait before the next attempt; without --follow each time, and what ends the run only once."""
+    failed = Backoff.failed
+    monkeypatch.setattr(Backoff, "failed", lambda self, asked_s=None: failed(self, asked_s) / 1000)
+    with serving(Loki(troubles=["500", "500"])) as loki:
+        done = run(db, "--url", loki.url)
+        assert done.returncode == 0
+        *trouble, after, last = done.stderr.splitlines()
+        said = rf"warning: loki:main: {loki.url}/loki/api/v1/push answered 500: not now; trying again in [\d.e-]+ s"
+        assert [bool(re.fullmatch(said, one)) for one in trouble] == [True, True]
+        assert (after, last) == ("loki:main: goes on after 2 failures", "loki:main: 36 taken, 0 refused")
 
 
 def test_a_user_without_a_password_is_wrong_usage(db: Path) -> None:
