@@ -315,6 +315,7 @@ def test_a_run_ends_though_the_store_grows(db: Path) -> None:
 def test_events_from_before_a_target_began_are_left_out(db: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Also those that stand beside wanted ones, or come later; how many there are is said."""
     since = START + timedelta(seconds=30)
+    caplog.set_level("INFO", "logpipe.ship")
     with Store.open(db) as store:
         beginning = Beginning("kept:main", since)
         cursor = beginning.stands(store)

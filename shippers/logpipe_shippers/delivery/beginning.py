@@ -35,12 +35,15 @@ class Beginning:
         if self._since is None:
             return Cursor()
         since = datetime.now(UTC) - self._since if isinstance(self._since, timedelta) else self._since
+        cursor = backlog.beginning(store, since)
         if before := backlog.before(store, since):
-            _log.warning(
+            level = logging.WARNING if cursor.ledger_id >= backlog.newest(store) else logging.INFO
+            _log.log(
+                level,
                 "%s: %s events from before %s are left out; where they are wanted, begin earlier with --since, "
                 "or since in the target's table",
                 self._target,
                 f"{before:,}",
                 f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
             )
-        return backlog.beginning(store, since)
+        return cursor

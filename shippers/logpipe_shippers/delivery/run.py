@@ -19,7 +19,9 @@ from logpipe_shippers.delivery.shipper import Batch, Delivery, Shipper
 ATTEMPTS: Final = 8
 """For a batch, where no end without it is meant."""
 _SAID_EVERY: Final = 20
-"""Failures in a row, of which one is logged where there is no end to them."""
+"""Failures in a row, of which one is logged."""
+_LONG_S: Final = 2.0
+"""A wait for which somebody who looks on wants a reason."""
 _TURN: Final = threading.Lock()
 """Of the target that has a store open: DuckDB may refuse a file that another thread opens or closes."""
 
@@ -104,7 +106,7 @@ class _Worker(Generic[Batch]):
         wait_s = self._failed(error, for_good=for_good)
         if not self.follow and (for_good or self.backoff.failures >= ATTEMPTS):
             raise error
-        if not self.follow or self.backoff.failures % _SAID_EVERY == 1:
+        if self.backoff.failures % _SAID_EVERY == 1 or (not self.follow and wait_s >= _LONG_S):
             _log.warning("%s: %s; trying again in %.2g s", self.shipper.name, error, wait_s)
         if self.shipper.is_of_now and self.delivery is None:
             self.batch = None
