@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from logpipe.cli.options import DEFAULT_DATABASE, Database, Since, Until, stretch
-from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User, access, of_target, ship
+from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User, access, beginning, of_target, ship
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,11 +82,11 @@ def loki(
 
     _check(context, output, url, until, follow, dry_run)
     services = tuple(service or ())
-    with Store.open(db, read_only=True) as store:
-        start, end = stretch(store, since, until)
-        if output is not None:
+    if output is not None:
+        with Store.open(db, read_only=True) as store:
+            start, end = stretch(store, since, until)
             _write(store, Scope(start, end, services), batch_bytes, output)
-            return
+        return
     settings = of_target(
         LokiSettings,
         access(url or "http://localhost:3100", user, password_file, token_file, ca_file),
@@ -95,7 +95,7 @@ def loki(
         services=services,
         batch_bytes=batch_bytes,
     )
-    shipper = LokiShipper(name, settings, start)
+    shipper = LokiShipper(name, settings, beginning(db, since))
     if dry_run:
         _preview(shipper, db)
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from logpipe.cli.options import DEFAULT_DATABASE, Database, Since, stretch
+from logpipe.cli.options import DEFAULT_DATABASE, Database, Since
 from logpipe.cli.shipping import CaFile, Follow, PasswordFile, TokenFile, User
 
 
@@ -24,11 +24,8 @@ def otlp(
 
     Example: logpipe ship otlp --url http://localhost:4318 --follow
     """
-    from logpipe.cli.shipping import access, of_target, ship
-    from logpipe.store import Store
+    from logpipe.cli.shipping import access, beginning, of_target, ship
     from logpipe_shippers.otlp import Otlp, Settings
 
     settings = of_target(Settings, access(url, user, password_file, token_file, ca_file))
-    with Store.open(db, read_only=True) as store:
-        start, _ = stretch(store, since, None)
-    ship([Otlp("main", settings, start)], db, follow=follow)
+    ship([Otlp("main", settings, beginning(db, since))], db, follow=follow)

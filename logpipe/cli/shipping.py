@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from logpipe_shippers.delivery.access import Access
     from logpipe_shippers.delivery.shipper import Shipper
@@ -53,6 +54,21 @@ def of_target(kind: "type[Settings]", spoken_to: "Access", **more: Any) -> "Sett
 
     given: dict[str, Any] = {field.name: getattr(spoken_to, field.name) for field in fields(spoken_to)}
     return kind(**given, **more)
+
+
+def beginning(db: str, since: str | None) -> "datetime | None":
+    """The time that --since names, if any.
+
+    Raises:
+        StoreError: the store, of which the newest event may be meant, cannot be read.
+    """
+    from logpipe.cli.options import stretch
+    from logpipe.store import Store
+
+    if since is None:
+        return None
+    with Store.open(db, read_only=True) as store:
+        return stretch(store, since, None)[0]
 
 
 def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
