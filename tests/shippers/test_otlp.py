@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from logpipe_shippers.otlp.target import HALVINGS, MOST_BYTES, MOST_EVENTS
 from logpipe_shippers.targets import KINDS
 from tests.commands import call
 from tests.shippers.http_server import Answers, serving
+from tests.shippers.loki_stores import add_many
 from tests.shippers.otlp_requests import partly, received, request_of, status
 from tests.stores import new_store
 
@@ -427,6 +428,26 @@ def test_a_new_target_may_leave_out_what_is_old(tmp_path: Path, server: Answers)
     target = KINDS["otlp"]("main", {"url": server.url, "since": "1h"}, "[otlp.main]")
     assert run([target], str(db), follow=False) == []
     assert len(received(server.got)) == 4
+
+
+def test_the_command_begins_where_it_is_told(tmp_path: Path, server: Answers) -> None:
+    """By --since; it says how much it leaves out."""
+    db = tmp_path / "logs.duckdb"
+    now = datetime.now(UTC)
+    with new_store(db) as store:
+        add_many(store, 20, since=now - timedelta(minutes=20), step=timedelta(minutes=1))
+    done = call(
+        "ship",
+        "otlp",
+        "--url",
+        server.url,
+        "--since",
+        f"{now - timedelta(minutes=4, seconds=30):%FT%TZ}",
+        "--db",
+        str(db),
+    )
+    assert (done.returncode, len(received(server.got))) == (0, 4)
+    assert done.stderr.splitlines()[0].startswith("otlp:main: 16 events from before ")
 
 
 def test_events_that_retention_removed_are_passed_over(tmp_path: Path, server: Answers) -> None:
