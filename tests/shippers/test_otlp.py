@@ -22,7 +22,7 @@ from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.delivery.run import run
 from logpipe_shippers.otlp import Otlp, Settings
 from logpipe_shippers.otlp.records import ATTRIBUTES, RESOURCE
-from logpipe_shippers.otlp.target import HALVINGS, MOST_BYTES, MOST_EVENTS
+from logpipe_shippers.otlp.target import HALVINGS, MOST_BYTES
 from logpipe_shippers.targets import KINDS
 from tests.commands import call
 from tests.shippers.http_server import Answers, serving
@@ -87,6 +87,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 _opened = ExitStack()
 """Stores that a test keeps open, so that to open them for each batch and each question costs next to nothing."""
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Events in one."""
+    monkeypatch.setattr("logpipe_shippers.otlp.target.MOST_EVENTS", 100)
+    return 100
 
 
 @pytest.fixture(autouse=True)
@@ -213,9 +220,10 @@ def test_what_is_shipped_comes_back_as_the_event_that_it_was(tmp_path: Path, ser
         assert one.execute(f"SELECT {columns} FROM events") == other.execute(f"SELECT {columns} FROM events")
 
 
-def test_each_event_is_shipped_once_and_in_order(tmp_path: Path, server: Answers) -> None:
+def test_each_event_is_shipped_once_and_in_order(tmp_path: Path, server: Answers, small_batches: int) -> None:
     """In several batches; the next run ships what is new, and one with nothing new asks nobody."""
-    db = store_of(tmp_path, 2 * MOST_EVENTS + 500)
+    there = 2 * small_batches + 50
+    db = store_of(tmp_path, there)
     assert ship(db, server) == []
     assert len(server.got) == 3
     with Store.open(db) as store:
@@ -223,10 +231,10 @@ def test_each_event_is_shipped_once_and_in_order(tmp_path: Path, server: Answers
     assert ship(db, server) == []
     assert ship(db, server) == []
     found = received(server.got)
-    assert (len(server.got), counts(db)) == (4, (2503, 0))
-    wanted = [*range(2500), *range(5000, 5003)]
+    assert (len(server.got), counts(db)) == (4, (there + 3, 0))
+    wanted = [*range(there), *range(5000, 5003)]
     assert [one.attributes["log.file.record_offset"] for one in found] == [10 * number for number in wanted]
-    assert len({one.uid for one in found}) == 2503
+    assert len({one.uid for one in found}) == there + 3
 
 
 def test_requests_are_grouped_by_resource_and_scope(tmp_path: Path, server: Answers) -> None:
@@ -377,15 +385,17 @@ def test_any_other_success_is_one(tmp_path: Path, server: Answers, text: str, ki
     assert (ship(db, server), counts(db)) == ([], (3, 0))
 
 
-def test_a_warning_is_passed_on_once(tmp_path: Path, server: Answers, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_is_passed_on_once(
+    tmp_path: Path, server: Answers, caplog: pytest.LogCaptureFixture, small_batches: int
+) -> None:
     """What a receiver says without refusing anything is for the log."""
-    db = store_of(tmp_path, 2 * MOST_EVENTS)
+    db = store_of(tmp_path, 2 * small_batches)
     for _ in range(2):
         server.say(200, partly(0, "move to v2"), **PROTOBUF)
     with caplog.at_level(logging.WARNING):
         ship(db, server)
     assert [one.getMessage() for one in caplog.records] == ["otlp:main: the receiver says: move to v2"]
-    assert counts(db) == (2 * MOST_EVENTS, 0)
+    assert counts(db) == (2 * small_batches, 0)
 
 
 def test_keys_go_in_headers_and_nowhere_else(

@@ -21,7 +21,7 @@ from logpipe_shippers.otlp import answers
 from logpipe_shippers.otlp.records import COLUMNS, Record, Source, records, request, source_key
 
 PATH: Final = "/v1/logs"
-MOST_EVENTS: Final = 1_000
+MOST_EVENTS: Final = 5_000
 """In a batch."""
 MOST_BYTES: Final = 16_000_000
 """Of log lines in a batch, about; but one event at least."""
