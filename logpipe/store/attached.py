@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import lru_cache
+from functools import cache
 from itertools import count
 from typing import Any, Final, cast
 
@@ -126,11 +126,12 @@ class AttachedConnection:
         return getattr(self._local, name)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _client(_process: int) -> duckdb.DuckDBPyConnection:
-    """The engine by which this process speaks to owners; one that was forked needs its own.
+    """The engine by which this process speaks to owners.
 
-    To load the extension takes a hundred times as long as to ask something, so it stays.
+    To load the extension takes a hundred times as long as to ask something, so it stays. A process that was forked
+    needs its own, and keeps its parent's, unused: to close an engine waits for its threads, which were not forked.
 
     Raises:
         StoreError: Quack is not installed.

@@ -317,13 +317,14 @@ def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> t
     _refuse_folder(url)
     deadline = time.monotonic() + WAIT_S
     while True:
+        tried_at = time.monotonic()
         try:
             connection = _connect(url, read_only=read_only)
         except StoreLocked:
             shared = None if alone else attach(url, read_only=read_only, turn_s=turn_s)
             if shared is not None:
                 return shared, True
-            if time.monotonic() > deadline or (alone and RunFile.read(url) is not None):
+            if tried_at > deadline or (alone and RunFile.read(url) is not None):
                 raise
             time.sleep(_POLL_S)
         else:

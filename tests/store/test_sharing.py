@@ -410,6 +410,35 @@ def test_one_process_at_a_time_writes_through_the_owner(
         assert store.attached
 
 
+def test_who_waited_for_a_turn_while_the_owner_ended_has_the_database(
+    owner: subprocess.Popen[str], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that was."""
+    monkeypatch.setattr(database, "WAIT_S", 0.4)
+    monkeypatch.setattr(attached, "_POLL_S", 0.5)
+    monkeypatch.setattr(attached, "_SAID_AFTER_S", 0)
+    first = Store.open(path, through_owner=True)
+
+    def end_both(*_: object) -> None:
+        owner.kill()
+        owner.wait()
+        first.close()
+
+    monkeypatch.setattr(attached._log, "warning", end_both)
+    with Store.open(path, through_owner=True) as store:
+        assert not store.attached
+
+
+def test_a_process_that_was_forked_speaks_to_the_owner_too(owner: object, path: Path) -> None:
+    """By an engine of its own: the threads of its parent's are not there."""
+    ask = "\nwith Store.open(path, read_only=True) as store: print(store.attached, flush=True)"
+    forked = f"\nimport os, warnings; warnings.simplefilter('ignore'); child = os.fork(){ask}"
+    with child(f"{ask}{forked}\nchild or os._exit(0)\nsys.exit(os.waitpid(child, 0)[1])", path) as parent:
+        assert parent.stdout
+        assert [parent.stdout.readline() for _ in range(3)] == ["True\n"] * 3
+        assert parent.wait(60) == 0
+
+
 def test_who_writes_beside_others_waits_for_no_turn(owner: object, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shipper does not wait for an analysis, whose transaction is open."""
     monkeypatch.setattr(database, "TURN_S", 0)
