@@ -200,6 +200,20 @@ def test_a_batch_that_was_sent_and_not_settled_is_sent_again_without_a_refusal(
     assert loki.texts() == {f"m{n}": 1 for n in range(40)}
 
 
+def test_a_batch_of_a_rare_service_is_as_long_as_may_be(db: Path, loki: Loki) -> None:
+    """However many events of others are between its own: a day's backlog would take that many batches."""
+    begin = NOW - 6 * HOUR
+    services = ["rare", *["web"] * 19] * 15
+    with Store.open(db) as store:
+        add(store, *({"ts": begin + timedelta(minutes=n), "service": name} for n, name in enumerate(services)))
+        shipper = LokiShipper("main", LokiSettings(url=loki.url, services=("rare",)))
+        with closing(shipper):
+            batch = shipper.take(store)
+    assert batch is not None
+    assert batch.lines is not None
+    assert len(batch.lines.rows) == 4
+
+
 @pytest.mark.parametrize(
     "trouble", ["429:1", "503", "500", "408", "drop", "reset", "take", "slow", "429:Thu, 01 Jan 1970 00:00:00 GMT"]
 )

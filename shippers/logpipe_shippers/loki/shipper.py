@@ -131,7 +131,8 @@ class LokiShipper:
             if found is None or found.repeatable == 1 or most == 1:
                 self._fitted = most
                 return LokiBatch(found, part.end)
-            most = max(1, int(min(most, len(found.rows)) * found.repeatable))
+            [(events,)] = store.execute(f"SELECT count(*) FROM ({part.events('source_pos')})")  # of all services
+            most = max(1, int(min(most, events) * found.repeatable))
         return None
 
     def _lines(self, store: Store, cursor: Cursor, part: Slice, streams: Streams) -> Lines | None:
