@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real
 ALL = "..*"
 ROW = {"Service": "shop-web", "Route": "/checkout", "Event": "payment_failed"}
 """What is clicked, by the heading of its column."""
-OR_NOTHING = re.compile(r"\s+or vector\(0\)")
+OR_NOTHING = re.compile(r"\s+or (?:vector\(0\)|0 \* (?:max|count)\([\w =]+\))")
 NOTHING = {
     "Bookings a minute",
     "Registrations a minute",

@@ -91,6 +91,14 @@ def test_each_metric_is_exported(uid: str) -> None:
 
 
 @EACH
+def test_what_nobody_tells_of_does_not_pass_for_nothing(uid: str) -> None:
+    """A 0 for what has no series needs somebody who would tell; of alerts and targets Prometheus itself does."""
+    for asked in queries(uid):
+        if asked.expression.endswith("or vector(0)"):
+            assert asked.metrics <= {"ALERTS", "up"}, asked
+
+
+@EACH
 def test_each_variable_is_used_and_each_that_is_used_is_there(uid: str) -> None:
     """Grafana's own begin with two underscores."""
     shown = json.dumps([dashboard(uid)["panels"], dashboard(uid)["annotations"]])

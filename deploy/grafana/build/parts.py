@@ -1,6 +1,5 @@
 """What panels of all kinds are made with."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,8 +49,3 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
 def to_board(uid: str, *variables: str) -> str:
     """The address of another dashboard, at the same time; `to_board("logpipe-api", "var-service=shop")`."""
     return "&".join([f"/d/{uid}?${{__url_time_range}}", *variables])
-
-
-def to_boards(titles: Sequence[tuple[str, str]], *variables: str) -> list[Link]:
-    """Links to several, of titles and uids."""
-    return [Link(title, to_board(uid, *variables)) for title, uid in titles]

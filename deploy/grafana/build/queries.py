@@ -42,6 +42,11 @@ class Query:
         return _asked(self.expression, ref).range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
 
 
+def or_none(expression: str) -> str:
+    """0 where logpipe can tell and tells of nothing; and no value, which no figure takes for 0, where it cannot."""
+    return f"{expression}\nor 0 * max(logpipe_up == 1)"
+
+
 def row(expression: str, ref: str) -> Builder[Dataquery]:
     """The latest value of each series, as rows of a table."""
     return _asked(expression, ref).instant().format(PromQueryFormat.TABLE)

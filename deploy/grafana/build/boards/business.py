@@ -10,7 +10,7 @@ from deploy.grafana.build.firing import alerts_table, firing
 from deploy.grafana.build.meaning import ANY_IS_WARNING, CRITICAL, GOOD, steps
 from deploy.grafana.build.panels import Look, figure, series
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import Query, explore
+from deploy.grafana.build.queries import Query, explore, or_none
 from deploy.grafana.build.tables import Column, table
 
 _COMPONENTS: Final = "api|findings"
@@ -68,6 +68,9 @@ def _in_range(of: str, by: str = "") -> str:
     return f"sum{grouped} (increase({_EVENTS}{{{of}}}[$__range]))"
 
 
+_MOST: Final = f"topk(50, {_in_range(_OF, 'service, event')})"
+
+
 def _total(kind: _Kind) -> Panel:
     return figure(
         kind.title,
@@ -86,7 +89,7 @@ def _over_time(kind: _Kind) -> Panel:
         f"Those that came about, and those that failed by their names. A fall without failures means that customers do "
         f"not get so far: look at what comes before it. {kind.next}",
         Query(_a_minute(kind.done), "came about"),
-        Query(f"{_a_minute(kind.failed)} or vector(0)", "failed"),
+        Query(or_none(_a_minute(kind.failed)), "failed"),
         look=Look(colours={"came about": GOOD, "failed": CRITICAL}, calculations=("mean", "lastNotNull")),
         links=[Link("API overview", to_board("logpipe-api", "${service:queryparam}"))],
     )
@@ -104,7 +107,7 @@ _BROKEN: Final = Row(
                 "Next: which kind fails, below, and since when.",
                 Query(
                     f'(sum(rate({_EVENTS}{{event=~"{_FAILED}", {_OF}}}[$__rate_interval])) or vector(0))\n'
-                    f'/ sum(rate({_EVENTS}{{event!~"{_NO_BUSINESS}", {_OF}}}[$__rate_interval]))'
+                    f'/ (sum(rate({_EVENTS}{{event!~"{_NO_BUSINESS}", {_OF}}}[$__rate_interval])) > 0)'
                 ),
                 steps=_FAILING,
                 decimals=1,
@@ -115,11 +118,10 @@ _BROKEN: Final = Row(
                 "short",
                 "Open findings that something stays away, or comes in other numbers than usual at this time of day "
                 "(silence, volume_change). `logpipe findings` says of what.",
-                Query(
-                    f'sum(logpipe_findings{{kind=~"silence|volume_change", status="open", {_OF}}}) or vector(0)',
-                ),
+                Query(or_none(f'sum(logpipe_findings{{kind=~"silence|volume_change", status="open", {_OF}}})')),
                 steps=ANY_IS_WARNING,
                 decimals=0,
+                none="no metrics",
                 links=[Link("Errors and patterns", to_board("logpipe-errors", "${service:queryparam}"))],
             ),
             *(_total(kind) for kind in _KINDS),
@@ -132,8 +134,8 @@ _BROKEN: Final = Row(
                 "a minute now and has a number beside it has stopped. A click opens its lines in Loki.",
                 {"service": "Service", "event": "Event"},
                 [
-                    Column("Number", f"topk(50, {_in_range(_OF, 'service, event')})", "short", (), 0),
-                    Column("A minute, now", _a_minute(_OF, "service, event"), "short", (), 1),
+                    Column("Number", _MOST, "short", (), 0),
+                    Column("A minute, now", f"{_a_minute(_OF, 'service, event')}\nand {_MOST}", "short", (), 1),
                 ],
                 links={"Event": [_LINES]},
                 none="no events of the stream business",

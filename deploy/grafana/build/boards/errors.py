@@ -7,7 +7,7 @@ from deploy.grafana.build.firing import alerts_table, firing
 from deploy.grafana.build.meaning import ANY_IS_CRITICAL, ANY_IS_WARNING, LEVELS, SEVERITIES, steps
 from deploy.grafana.build.panels import Look, figure, log, series
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import Query, explore
+from deploy.grafana.build.queries import Query, explore, or_none
 from deploy.grafana.build.tables import Column, table
 
 _COMPONENTS: Final = "..*"
@@ -32,7 +32,7 @@ def _a_minute(of: str, by: str = "") -> str:
 
 
 def _findings(severity: str) -> str:
-    return f'sum(logpipe_findings{{severity="{severity}", status="open", {_OF}}}) or vector(0)'
+    return or_none(f'sum(logpipe_findings{{severity="{severity}", status="open", {_OF}}})')
 
 
 _BY: Final = "service, pattern, template"
@@ -52,8 +52,9 @@ _BROKEN: Final = Row(
                 "short",
                 "Events of level ERROR and CRITICAL of all services chosen. Whether that is much, the findings say: "
                 "they know what is usual. Next: by service, then the patterns.",
-                Query(f"{_a_minute(f'{_ERROR}, {_OF}')} or vector(0)"),
+                Query(or_none(_a_minute(f"{_ERROR}, {_OF}"))),
                 decimals=1,
+                none="no metrics",
             ),
             figure(
                 "Where most errors are",
@@ -71,6 +72,7 @@ _BROKEN: Final = Row(
                 Query(_findings("critical")),
                 steps=ANY_IS_CRITICAL,
                 decimals=0,
+                none="no metrics",
             ),
             figure(
                 "Warnings",
@@ -80,15 +82,17 @@ _BROKEN: Final = Row(
                 Query(_findings("warning")),
                 steps=ANY_IS_WARNING,
                 decimals=0,
+                none="no metrics",
             ),
             figure(
                 "New errors",
                 "short",
                 "Open findings of errors that were never seen before, in all services chosen. A new error at the time "
                 "of an outage is the best clue that there is.",
-                Query(f'sum(logpipe_findings{{kind="new_pattern", status="open", {_OF}}}) or vector(0)'),
+                Query(or_none(f'sum(logpipe_findings{{kind="new_pattern", status="open", {_OF}}})')),
                 steps=ANY_IS_WARNING,
                 decimals=0,
+                none="no metrics",
             ),
         ],
         [

@@ -65,19 +65,21 @@ _BROKEN: Final = Row(
                 "with their reasons. It begins with a new version of a service, or a full disk.",
                 Query(
                     f'sum(increase(logpipe_lines_total{{class="reject", {OF}}}[15m]))\n'
-                    f"/ (sum(increase(logpipe_lines_total{{{OF}}}[15m])) > 0) or vector(0)"
+                    f"/ (sum(increase(logpipe_lines_total{{{OF}}}[15m])) > 0)"
                 ),
                 steps=REJECTS,
                 decimals=2,
+                none="no lines",
             ),
             figure(
                 "Receiver in trouble for",
                 "s",
                 "The longest time that a receiver has taken nothing. Nothing is lost, the database is the buffer: see "
                 'the table of receivers for which one, and its error in `logpipe query "FROM shipping"`.',
-                Query(f"max(logpipe_ship_failing_seconds{{{OF}}}) or vector(0)"),
+                Query(f"max(logpipe_ship_failing_seconds{{{OF}}})"),
                 steps=FAILING,
                 decimals=0,
+                none="no receivers",
             ),
         ],
         [

@@ -51,8 +51,9 @@ _FIRST: Final = Row(
                 "short",
                 "Addresses that do not answer as they should, asked from outside: what users meet. All at once: the "
                 "network of the exporter.",
-                Query("count(probe_success == 0) or vector(0)", "failing"),
+                Query("count(probe_success == 0) or 0 * count(probe_success)", "failing"),
                 steps=ANY_IS_CRITICAL,
+                none="no probes",
                 width=3,
             ),
             figure(
