@@ -88,10 +88,13 @@ DEPLOYMENTS: Final = Annotation(
     "blue",
     'increase(logpipe_business_events_total{event="deployment", service=~"$service"}[1m]) > 0\n'
     'or (logpipe_business_events_total{event="deployment", service=~"$service"}\n'
-    'unless logpipe_business_events_total{event="deployment", service=~"$service"} offset 1m)',
+    'unless max_over_time(logpipe_business_events_total{event="deployment", service=~"$service"}[1h] offset 1m))',
     "deployment of {{service}}",
 )
-"""Events named `deployment` of the stream business; the first of a service makes its series, which is no increase."""
+"""Events named `deployment` of the stream business; the first of a service makes its series, which is no increase.
+
+A series that comes back within the hour, after scrapes that failed, is no deployment.
+"""
 
 
 def alerts(components: str, labels: str = "") -> Annotation:
