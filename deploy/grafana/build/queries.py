@@ -42,6 +42,12 @@ class Query:
         return _asked(self.expression, ref).range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
 
 
+def summed(metric: str, of: str, by: str = "") -> str:
+    """The rate of a counter, summed over all labels but those of `by`."""
+    grouped = f" by ({by})" if by else ""
+    return f"sum{grouped} (rate({metric}{{{of}}}[$__rate_interval]))"
+
+
 def or_none(expression: str) -> str:
     """0 where logpipe can tell and tells of nothing; and no value, which no figure takes for 0, where it cannot."""
     return f"{expression}\nor 0 * max(logpipe_up == 1)"

@@ -10,7 +10,7 @@ from deploy.grafana.build.firing import alerts_table, firing
 from deploy.grafana.build.meaning import ANY_IS_WARNING, CRITICAL, GOOD, steps
 from deploy.grafana.build.panels import Look, figure, series
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import Query, explore, or_none
+from deploy.grafana.build.queries import Query, explore, or_none, summed
 from deploy.grafana.build.tables import Column, table
 
 _COMPONENTS: Final = "api|findings"
@@ -58,8 +58,7 @@ _KINDS: Final = (
 
 
 def _a_minute(of: str, by: str = "") -> str:
-    grouped = f" by ({by})" if by else ""
-    return f"sum{grouped} (rate({_EVENTS}{{{of}}}[$__rate_interval])) * 60"
+    return f"{summed(_EVENTS, of, by)} * 60"
 
 
 def _in_range(of: str, by: str = "") -> str:

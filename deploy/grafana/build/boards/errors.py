@@ -7,7 +7,7 @@ from deploy.grafana.build.firing import alerts_table, firing
 from deploy.grafana.build.meaning import ANY_IS_CRITICAL, ANY_IS_WARNING, LEVELS, SEVERITIES, steps
 from deploy.grafana.build.panels import Look, figure, log, series
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import Query, explore, or_none
+from deploy.grafana.build.queries import Query, explore, or_none, summed
 from deploy.grafana.build.tables import Column, table
 
 _COMPONENTS: Final = "..*"
@@ -16,7 +16,7 @@ _EVENTS: Final = "logpipe_events_total"
 _PATTERNS: Final = "logpipe_error_pattern_events_total"
 _FINDINGS: Final = f'logpipe_findings{{status="open", {_OF}}}'
 _ERROR: Final = 'level=~"ERROR|CRITICAL"'
-_ALL: Final = f"sum by (service) (rate({_EVENTS}{{{_OF}}}[$__rate_interval]))"
+_ALL: Final = summed(_EVENTS, _OF, "service")
 _THIS: Final = '{service_name="${__data.fields.Service}"} | level=~"ERROR|CRITICAL"'
 _SERVICE_LINKS: Final = (
     Link("Its errors in Loki", explore("loki", _THIS)),
@@ -27,8 +27,7 @@ _RATIO: Final = steps(warning=0.02, critical=0.1)
 
 
 def _a_minute(of: str, by: str = "") -> str:
-    grouped = f" by ({by})" if by else ""
-    return f"sum{grouped} (rate({_EVENTS}{{{of}}}[$__rate_interval])) * 60"
+    return f"{summed(_EVENTS, of, by)} * 60"
 
 
 def _findings(severity: str) -> str:
@@ -129,7 +128,7 @@ _ERRORS: Final = Row(
                 "Of all events of a service, those of level ERROR and CRITICAL: more errors only because there is more "
                 "traffic do not show here.",
                 Query(
-                    f"sum by (service) (rate({_EVENTS}{{{_ERROR}, {_OF}}}[$__rate_interval]))\n/ ({_ALL} > 0)",
+                    f"{summed(_EVENTS, f'{_ERROR}, {_OF}', 'service')}\n/ ({_ALL} > 0)",
                     "{{service}}",
                 ),
                 look=Look(steps=_RATIO),

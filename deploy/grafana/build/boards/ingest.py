@@ -6,7 +6,7 @@ from deploy.grafana.build.board import Row
 from deploy.grafana.build.meaning import ANY_IS_WARNING, CRITICAL, GOOD, NOTICE, steps
 from deploy.grafana.build.panels import Look, series
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import Query
+from deploy.grafana.build.queries import Query, summed
 from deploy.grafana.build.tables import Column, table
 
 OF: Final = 'instance=~"$instance"'
@@ -17,8 +17,7 @@ _STATES: Final = {"active": GOOD, "complete": "blue", "gone": NOTICE}
 
 
 def rate(metric: str, by: str = "") -> str:
-    grouped = f" by ({by})" if by else ""
-    return f"sum{grouped} (rate({metric}{{{OF}}}[$__rate_interval]))"
+    return summed(metric, OF, by)
 
 
 def _per_batch(metric: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from deploy.grafana.build.parts import Link, to_board
-from deploy.grafana.build.queries import explore
+from deploy.grafana.build.queries import explore, summed
 
 OF: Final = 'service=~"$service"'
 
@@ -29,8 +29,7 @@ ROUTE_LINKS: Final = (
 
 
 def rate(metric: str, by: str = "", of: str = OF) -> str:
-    grouped = f" by ({by})" if by else ""
-    return f"sum{grouped} (rate({metric}{{{of}}}[$__rate_interval]))"
+    return summed(metric, of, by)
 
 
 def over_range(metric: str) -> str:
