@@ -1,6 +1,7 @@
 """`logpipe ship --follow` is killed at random moments, while logs come in and Loki has its troubles."""
 
 import random
+import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.shippers.loki_receiver import Loki, serving
 from tests.shippers.loki_stores import NOW
 from tests.store.owners import LOGPIPE, following, process, until
 
+PATIENCE_S = 10
 TROUBLES = ("", "", "", "", "429:0", "503", "drop", "reset", "take")
 SHIP = """
 [loki.main]
@@ -100,16 +102,14 @@ def _command(config: Path, database: Path) -> list[str]:
 
 
 def _kill_after(rng: random.Random, config: Path, database: Path, loki: Loki, logs: list[Log]) -> None:
-    """End a shipper once Loki got some requests of it, while logs grow."""
+    """End a shipper once Loki got some requests of it, or while it waits for long, as logs grow."""
     wanted = len(loki.statuses) + rng.randrange(1, 15)
-
-    def reached() -> bool:
-        rng.choice(logs).append(1)
-        assert shipper.poll() is None
-        return len(loki.statuses) >= wanted
-
+    latest = time.monotonic() + PATIENCE_S
     with process(_command(config, database)) as shipper:
-        until(reached)
+        while len(loki.statuses) < wanted and time.monotonic() < latest:
+            rng.choice(logs).append(1)
+            assert shipper.poll() is None
+            time.sleep(0.05)
         shipper.kill()
 
 
