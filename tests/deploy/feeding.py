@@ -11,9 +11,6 @@ from typing import Final
 _CLOCK: Final = re.compile(rb"\d\d(?:\d\d-\d\d-\d\d|/[A-Z][a-z]{2}/\d{4})[T :](\d\d):(\d\d):(\d\d)")
 _HEAD_BYTES: Final = 120
 """Of a line, in which its time stands."""
-_STEP_S: Final = 3.0
-"""Between two appendings: each becomes a commit of each file."""
-
 
 class Feed:
     """The files below a folder of one day, written anew into another folder up to a second of the day."""
@@ -42,15 +39,18 @@ class Feed:
 
 
 @contextmanager
-def flowing(feed: Feed, pace: float, end: float) -> Iterator[None]:
-    """While the block runs, append so many seconds of the day in each second, up to its second `end`."""
+def flowing(feed: Feed, pace: float, step_s: float, end: float) -> Iterator[None]:
+    """While the block runs, append so many seconds of the day in each second, up to its second `end`.
+
+    A step lies between two appendings, of which each becomes a commit of each file.
+    """
     stop = threading.Event()
     failed: list[BaseException] = []
 
     def work() -> None:
         first, begun = feed.second, time.monotonic()
         try:
-            while not stop.wait(_STEP_S) and feed.second < end:
+            while not stop.wait(step_s) and feed.second < end:
                 feed.until(min(end, first + pace * (time.monotonic() - begun)))
         except BaseException as error:  # noqa: BLE001 - raised where the block ends
             failed.append(error)

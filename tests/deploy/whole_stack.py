@@ -24,11 +24,14 @@ from tests.store.owners import LOGPIPE, following, process
 
 DEADLINE_S: Final = 150.0
 """For what waits for rules and for Alertmanager."""
-_SHORTEST_S: Final = 15.0
+_LOOK_S: Final = 0.2
+"""Between two questions whether it has come to pass."""
+_SHORTEST_S: Final = 10.0
 _LONGEST_S: Final = 45.0
 """Of what are five minutes in life, the range of most rules."""
-_SCRAPES: Final = 5
-"""In that time: metrics are read from a database, which is not faster because time is."""
+_SCRAPES: Final = 4
+_STEPS: Final = 3
+"""In that time: metrics are read from a database, and lines written to it, which is not faster because time is."""
 LINK: Final = "https://logs.example.org"
 
 
@@ -48,16 +51,16 @@ class Stack:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Until something has come to pass; what was told is shown where it does not."""
-        until(condition, lambda: (self.by_rules.shown(), self.by_shipper.shown()), DEADLINE_S)
+        until(condition, lambda: (self.by_rules.shown(), self.by_shipper.shown()), DEADLINE_S, _LOOK_S)
 
     def flowing(self, pace: float, end: float) -> AbstractContextManager[None]:
         """Lines come while the block runs; at a pace of 1 as fast as in life, by the time that rules have."""
-        return flowing(self.feed, pace * self.factor, end)
+        return flowing(self.feed, pace * self.factor, 300 / self.factor / _STEPS, end)
 
     def analyze(self, second: float) -> None:
         """Look for what went wrong before then, beside the ingest, which has read it."""
         written = self.feed.bytes
-        until(lambda: self._read() >= written, lambda: (self._read(), written), DEADLINE_S)
+        until(lambda: self._read() >= written, lambda: (self._read(), written), DEADLINE_S, 1.0)
         done = call("analyze", "--until", moment(second).isoformat(), "--db", str(self.db))
         assert done.returncode == 0, done.stderr
 
@@ -85,7 +88,7 @@ def standing(folder: Path, logs: Path, begin: float) -> Iterator[Stack]:
     begun = time.monotonic()
     assert call("ingest", str(folder / "growing"), "--db", str(db)).returncode == 0
     # On a busy machine all takes longer; so that it comes out the same, time passes more slowly there.
-    factor = int(300 / min(max(4 * (time.monotonic() - begun), _SHORTEST_S), _LONGEST_S))
+    factor = int(300 / min(max(5 * (time.monotonic() - begun), _SHORTEST_S), _LONGEST_S))
     with ExitStack() as running:
         running.enter_context(following(db, folder / "growing"))
         exporter = running.enter_context(_exporting(db))
