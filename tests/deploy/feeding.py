@@ -12,6 +12,7 @@ _CLOCK: Final = re.compile(rb"\d\d(?:\d\d-\d\d-\d\d|/[A-Z][a-z]{2}/\d{4})[T :](\
 _HEAD_BYTES: Final = 120
 """Of a line, in which its time stands."""
 
+
 class Feed:
     """The files below a folder of one day, written anew into another folder up to a second of the day."""
 
