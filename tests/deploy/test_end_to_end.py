@@ -133,8 +133,7 @@ def subjects(truth: Truth) -> Iterator[tuple[str, str]]:
             yield from ((service, incident["kind"]) for service in (incident["service"], *incident["also"]))
 
 
-@pytest.mark.real
-def test_rules_tell_of_the_incidents_and_of_nothing_else(outcome: Outcome) -> None:
+def rules_tell_of_the_incidents_and_of_nothing_else(outcome: Outcome) -> None:
     """Each receiver hears once that an alert fires, and once that it is over; no message says nothing new."""
     expected = expected_by_rules(outcome.truth)
     assert expected.total() >= 8
@@ -143,8 +142,7 @@ def test_rules_tell_of_the_incidents_and_of_nothing_else(outcome: Outcome) -> No
     assert outcome.by_rules.idle() == []
 
 
-@pytest.mark.real
-def test_alerts_of_rules_have_the_labels_of_their_rules(outcome: Outcome) -> None:
+def alerts_of_rules_have_the_labels_of_their_rules(outcome: Outcome) -> None:
     """And what they are about: a service, of a finding its kind too. Each leads to its runbook."""
     for one in outcome.by_rules.news():
         name = one.label("alertname")
@@ -154,14 +152,12 @@ def test_alerts_of_rules_have_the_labels_of_their_rules(outcome: Outcome) -> Non
         assert one.alert["annotations"]["runbook_url"].endswith(f"/docs/alerts.md#{name.lower()}")
 
 
-@pytest.mark.real
-def test_the_higher_alert_inhibits_the_lower(outcome: Outcome) -> None:
+def the_higher_alert_inhibits_the_lower(outcome: Outcome) -> None:
     """Of the same service; nobody hears of the lower one a second time when the higher one is over."""
     assert outcome.suppressed == {("ApiErrorRateRaised", "shop-web")}
 
 
-@pytest.mark.real
-def test_the_shipper_tells_of_the_incidents_and_of_nothing_else(outcome: Outcome) -> None:
+def the_shipper_tells_of_the_incidents_and_of_nothing_else(outcome: Outcome) -> None:
     """The same without rules, once and to their end."""
     expected = expected_by_shipper(outcome.truth)
     assert expected.total() >= 4
@@ -170,8 +166,7 @@ def test_the_shipper_tells_of_the_incidents_and_of_nothing_else(outcome: Outcome
     assert outcome.by_shipper.idle() == []
 
 
-@pytest.mark.real
-def test_alerts_of_the_shipper_are_the_findings(outcome: Outcome) -> None:
+def alerts_of_the_shipper_are_the_findings(outcome: Outcome) -> None:
     """By labels, by the link, and by the end that the logs tell."""
     found = {one["finding_id"]: one for one in outcome.findings}
     for one in outcome.by_shipper.news():
@@ -188,6 +183,16 @@ def labels_of(one: News, finding: dict[str, Any]) -> dict[str, str]:
     values = {name: finding[name] for name in ("severity", "service", "environment", "kind", "subject")}
     named = {"alertname": one.label("alertname"), "component": "findings", "incident": one.label("incident")}
     return named | {name: value for name, value in values.items() if value} | {"finding": finding["finding_id"]}
+
+
+@pytest.mark.real
+def test_incidents_reach_the_receivers_of_alerts(outcome: Outcome) -> None:
+    """One test, so that the programs run once where tests are spread over processes."""
+    rules_tell_of_the_incidents_and_of_nothing_else(outcome)
+    alerts_of_rules_have_the_labels_of_their_rules(outcome)
+    the_higher_alert_inhibits_the_lower(outcome)
+    the_shipper_tells_of_the_incidents_and_of_nothing_else(outcome)
+    alerts_of_the_shipper_are_the_findings(outcome)
 
 
 @pytest.mark.parametrize("path", [*RULES, PROMETHEUS / "prometheus.yml", CONFIGURATION], ids=lambda path: path.name)
