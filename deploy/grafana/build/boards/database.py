@@ -22,7 +22,7 @@ DATABASE: Final = Variable(
 
 _COMPONENTS: Final = "database"
 _OF: Final = 'service=~"$service"'
-_BUT_SERVERS: Final = f'{_OF}, service!~"(postgres|mysql|mariadb).*"'
+_EVER_FAST: Final = 'sum by (service) (logpipe_db_query_duration_seconds_bucket{le="0.064"}) > 0'
 """A server's own log has its slow queries alone, of which a percentile says nothing; as the rules have it."""
 
 
@@ -37,8 +37,13 @@ def _slow(by: str, span: str) -> str:
     return f"sum by ({by}) ({_queries('count', span)}) - sum by ({by}) ({quick})"
 
 
-def _quantile(share: str, by: str, span: str = "$__rate_interval", of: str = _OF) -> str:
-    return f"histogram_quantile({share}, sum by ({by}) ({_queries('bucket', span, of)}))"
+def _quantile(share: str, by: str, span: str = "$__rate_interval") -> str:
+    return f"histogram_quantile({share}, sum by ({by}) ({_queries('bucket', span)}))"
+
+
+def _of_programs(buckets: str) -> str:
+    """The sum of buckets over the services that ever had a fast query."""
+    return f"sum by (le) (sum by (service, le) ({buckets}) and on (service) {_EVER_FAST})"
 
 
 def _of_statements(share: str) -> str:
@@ -138,7 +143,11 @@ _STATEMENTS: Final = Row(
                 "of the alerts. p99 alone up: a few statements. All up: the server. Logs of servers, which have slow "
                 "queries alone, are left out.",
                 *(
-                    Query(_quantile(share, "le", of=_BUT_SERVERS), name, exemplars=name == "p99")
+                    Query(
+                        f"histogram_quantile({share}, {_of_programs(_queries('bucket'))})",
+                        name,
+                        exemplars=name == "p99",
+                    )
                     for share, name in (("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99"))
                 ),
                 look=Look(colours=SHARES, steps=QUERY_SECONDS),
@@ -148,10 +157,7 @@ _STATEMENTS: Final = Row(
                 "s",
                 "How many queries took how long, without logs of servers. Two bands are two kinds of query, or hits "
                 "and misses of a cache; a band that climbs is a table that grows.",
-                Query(
-                    "sum by (le) "
-                    f"(increase(logpipe_db_query_duration_seconds_bucket{{{_BUT_SERVERS}}}[$__rate_interval]))"
-                ),
+                Query(_of_programs(f"increase(logpipe_db_query_duration_seconds_bucket{{{_OF}}}[$__rate_interval])")),
             ),
         ],
         [
