@@ -32,7 +32,7 @@ class Policy:
     levels: Mapping[str, timedelta] = field(default_factory=dict)
     """How long the events of a level are kept."""
     default: timedelta | None = None
-    """How long all other events are kept; None: for ever. The same of what receivers refused, from then on."""
+    """How long all other events are kept; None: for ever. The same of what receivers refused."""
     rejects: timedelta | None = None
     """How long rejected lines are kept, from when they were read."""
     max_bytes: int | None = None
@@ -120,7 +120,7 @@ def retain(store: Store, policy: Policy, now: datetime) -> Generator[list[Share]
         if removed:
             yield removed
     if policy.default is not None:
-        store.execute("DELETE FROM refusals WHERE refused_at < $cut", {"cut": now - policy.default})
+        store.execute("DELETE FROM refusals WHERE least(ts, refused_at) < $cut", {"cut": now - policy.default})
     yield from shrink(store, policy)
     reclaim(store)
 

@@ -22,6 +22,8 @@ from typing import Any
 
 import yaml
 
+from logpipe.store import Store
+from logpipe_shippers.delivery import record
 from tests.commands import call
 from tests.deploy.debian import ROOT
 from tests.deploy.rules import RULES, load
@@ -105,6 +107,8 @@ def _take_in(db: Path, loki: Loki, *logs: Path) -> None:
     for words in (["ingest", *map(str, logs)], ["analyze"], ["ship", "loki", "--url", loki.url]):
         done = call(*words, "--db", str(db))
         assert done.returncode == 0, done.stderr
+    with Store.open(db) as store:
+        record.followed(store, "loki:main")  # as with --follow, which would not end
 
 
 @contextmanager

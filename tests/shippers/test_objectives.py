@@ -118,6 +118,19 @@ def test_an_operation_that_is_no_request_fails_by_its_level() -> None:
     assert found[key("logpipe_slo_objective_ratio", **labels)] == 0.5
 
 
+def test_lines_of_a_request_are_no_requests() -> None:
+    """They may name its route, or none; what has a status counts."""
+    up = Objective("web", "up", availability=0.5)
+    with passing_store() as store:
+        lines: list[dict[str, object]] = [{"message": "m"}, {"event": "e"}, {"http_route": "/a"}] * 5
+        requests: list[dict[str, object]] = [{"http_route": "/a", "http_status": of} for of in (200, 200, 200, 500)]
+        add(store, [{"ts": NOW.isoformat(), "service": "web", "level": "ERROR"} | row for row in [*lines, *requests]])
+        found = series(store, up)
+    labels = {"objective": "up", "service": "web", "indicator": "availability"}
+    assert found[key("logpipe_slo_window_events", **labels)] == 4
+    assert found[key("logpipe_slo_burn_rate", window="1h", **labels)] == pytest.approx(0.25 / 0.5)
+
+
 def test_without_objectives_there_are_no_series_of_them() -> None:
     """Nor names without samples."""
     with passing_store() as store:

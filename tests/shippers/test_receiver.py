@@ -160,7 +160,7 @@ def test_a_receiver_that_repeats_the_headers_shows_nothing(receiver: Receiver, s
         receiver.post(b"")
     assert refused.value.said == "Authorization: Basic ***"
     keys = {"A": Secret("horse"), "B": Secret("horse-battery"), "C": Secret("x")}
-    with Receiver(Access(server.url, headers=keys, password=Secret("")), "/push") as one:
+    with Receiver(Access(server.url, headers=keys, user="shop", password=Secret("")), "/push") as one:
         server.say(400, "horse-battery is wrong")
         with pytest.raises(Rejected) as refused:
             one.post(b"")
@@ -243,4 +243,4 @@ def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_there_is_one_way_to_authenticate() -> None:
     """Two would leave open which of them is meant."""
     with pytest.raises(SettingError, match="password and a bearer token"):
-        Receiver(Access("http://localhost", password=Secret("a"), bearer_token=Secret("b")), "/push")
+        Receiver(Access("http://localhost", user="a", password=Secret("a"), bearer_token=Secret("b")), "/push")

@@ -91,13 +91,13 @@ def test_rejects_expire_by_when_they_were_read(store: Store) -> None:
 
 
 def test_what_receivers_refused_expires_as_events_do(store: Store) -> None:
-    """By when they did, and by the limit of what has none of its own."""
+    """By the event's time, or by when it was refused, and by the limit of what has none of its own."""
     store.execute(
-        "INSERT INTO refusals SELECT 'loki:main', 1, 0, NULL, 'too old', unnest(?::TIMESTAMPTZ[])",
-        [[NOW - 9 * DAY, NOW - 2 * DAY]],
+        "INSERT INTO refusals SELECT 'loki:main', 1, 0, unnest(?::TIMESTAMPTZ[]), 'too old', unnest(?::TIMESTAMPTZ[])",
+        [[None, None, NOW - 9 * DAY], [NOW - 9 * DAY, NOW - 2 * DAY, NOW - DAY]],
     )
     removed(store, Policy(rejects=DAY))
-    assert store.execute("SELECT count(*) FROM refusals") == [(2,)]
+    assert store.execute("SELECT count(*) FROM refusals") == [(3,)]
     removed(store, Policy(default=5 * DAY))
     assert store.execute("SELECT refused_at FROM refusals") == [(NOW - 2 * DAY,)]
 

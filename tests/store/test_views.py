@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpipe.store import Store, rollup
+from tests.stores import passing_store
 
 WIDTH = 2 ** (1 / 8) * (1 + 1e-9)
 """Of a bucket, with room for the rounding of logarithms."""
@@ -112,6 +113,18 @@ def test_slow_endpoints_count_what_failed(client: duckdb.DuckDBPyConnection) -> 
         ("nginx", "GET /orders/{id}", 400, 4, 0.01, 8000, 20),
         ("web", "/buy", 8, 0, 0, None, None),
     ]
+
+
+def test_lines_of_a_request_are_no_requests_of_an_endpoint() -> None:
+    """They name its route; what has a status is a request."""
+    with passing_store() as store:
+        store.execute(
+            "INSERT INTO rollup_minute BY NAME SELECT TIMESTAMPTZ '2026-01-01 00:00:00Z' AS minute, 'web' AS service, "
+            "9 AS severity, 'http' AS operation_kind, 'GET /cart' AS operation, 0 AS bytes, * "
+            "FROM (VALUES (NULL, 21), (200, 9), (500, 1)) AS counted(http_status, events)"
+        )
+        found = store.execute("SELECT requests, server_errors, error_share FROM slow_endpoints()")
+    assert found == [(10, 1, 0.1)]
 
 
 def test_latency_over_time_splits_what_latency_by_operation_sums(client: duckdb.DuckDBPyConnection) -> None:

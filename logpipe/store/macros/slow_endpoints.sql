@@ -1,10 +1,11 @@
--- Endpoints by the time they cost: counts from the roll-up, latencies from the histograms.
+-- Endpoints by the time they cost: counts from the roll-up, latencies from the histograms. Requests are the events with a
+-- status, since other lines may name the route that they belong to; where none has one, all of them.
 CREATE OR REPLACE MACRO slow_endpoints(span := NULL, since := NULL, until := NULL, of_service := NULL) AS TABLE
 WITH counts AS (
     SELECT
         service,
         operation,
-        sum(events)::BIGINT AS requests,
+        coalesce(nullif(sum(events) FILTER (http_status IS NOT NULL), 0), sum(events))::BIGINT AS requests,
         coalesce(sum(events) FILTER (http_status >= 500), 0)::BIGINT AS server_errors
     FROM rollup_since(span, since, until, of_service)
     WHERE operation_kind = 'http'

@@ -37,6 +37,8 @@ class Access:
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout_s)
+        if self.password is not None and self.user is None:
+            raise SettingError("there is a password without a user", remedy="name the user", reason="secret")
         if self.user is not None and self.password is None:
             raise SettingError(
                 f"there is a user, {self.user}, without a password", remedy="give it as password_file", reason="secret"

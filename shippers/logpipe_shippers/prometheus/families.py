@@ -49,7 +49,7 @@ EVENTS: Final = Family(
 HTTP: Final = (
     Family(
         "logpipe_http_requests",
-        "Logged HTTP requests, with and without a duration.",
+        "Logged HTTP requests, which have a status, with and without a duration.",
         "counter",
         ("service", "method", "route"),
         "http",

@@ -24,6 +24,11 @@ def _of_target(metric: str) -> str:
     return f"max by (instance, target) ({metric}{{{OF}}})"
 
 
+def _followed(metric: str) -> str:
+    """Of what is shipped to all the time; what was shipped to once, by hand perhaps, waits for nobody."""
+    return f"max by (instance, target) ({metric}{{{OF}}} and logpipe_ship_followed == 1)"
+
+
 _BROKEN: Final = Row(
     "Is it broken, where, and since when?",
     [
@@ -76,7 +81,7 @@ _BROKEN: Final = Row(
                 "s",
                 "The longest time that a receiver has taken nothing. Nothing is lost, the database is the buffer: see "
                 'the table of receivers for which one, and its error in `logpipe query "FROM shipping"`.',
-                Query(f"max(logpipe_ship_failing_seconds{{{OF}}})"),
+                Query(f"max({_followed('logpipe_ship_failing_seconds')})"),
                 steps=FAILING,
                 decimals=0,
                 none="no receivers",
@@ -94,8 +99,8 @@ _BROKEN: Final = Row(
                 "takes less than comes in. Refused events are in the table `refusals` with their reasons.",
                 {"target": "Receiver", "instance": "Instance"},
                 [
-                    Column("In trouble for", _of_target("logpipe_ship_failing_seconds"), "s", FAILING, 0),
-                    Column("Behind", _of_target("logpipe_ship_behind_events"), "short", (), 0),
+                    Column("In trouble for", _followed("logpipe_ship_failing_seconds"), "s", FAILING, 0),
+                    Column("Behind", _followed("logpipe_ship_behind_events"), "short", (), 0),
                     Column(
                         "Taken last",
                         f"{_of_target('logpipe_ship_last_success_timestamp_seconds')} * 1000",
@@ -126,7 +131,7 @@ _SHIPPING: Final = Row(
                 "short",
                 "Events in the database that a receiver has not had. After an outage it falls; one that only rises "
                 "gets more than it takes.",
-                Query(f"sum by (target) (logpipe_ship_behind_events{{{OF}}})", "{{target}}"),
+                Query(_followed("logpipe_ship_behind_events"), "{{target}}"),
                 look=Look(calculations=("max", "lastNotNull")),
             ),
         ],
@@ -136,7 +141,7 @@ _SHIPPING: Final = Row(
                 "s",
                 "For how long each has taken nothing. The lines across are the alerts: a minute, and a quarter of an "
                 "hour.",
-                Query(_of_target("logpipe_ship_failing_seconds"), "{{target}}"),
+                Query(_followed("logpipe_ship_failing_seconds"), "{{target}}"),
                 look=Look(steps=FAILING, calculations=("max", "lastNotNull")),
             ),
             series(

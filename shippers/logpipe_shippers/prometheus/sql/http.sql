@@ -6,6 +6,6 @@ SELECT
 FROM export_counts AS counts
 LEFT JOIN export_services AS services USING (service)
 LEFT JOIN export_operations AS named USING (service, operation_kind, operation)
-WHERE operation_kind = 'http'
+WHERE operation_kind = 'http' AND http_status IS NOT NULL -- a line within a request may name its route, too
 GROUP BY ALL
 ORDER BY ALL

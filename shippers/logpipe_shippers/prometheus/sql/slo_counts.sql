@@ -5,10 +5,10 @@ WITH matched AS (
     FROM rollup_minute AS counts
     JOIN slo ON counts.service = slo.service AND CASE
         WHEN slo.operation IS NOT NULL THEN counts.operation = slo.operation
-        WHEN operation_kind <> 'http' THEN false
+        WHEN operation_kind IS DISTINCT FROM 'http' THEN false
         ELSE slo.route IS NULL OR regexp_replace(counts.operation, '^[A-Za-z-]{1,20} ', '') = slo.route
     END
-    WHERE latency_ms IS NULL AND minute > $since AND minute <= $now
+    WHERE latency_ms IS NULL AND minute > $since AND minute <= $now AND (operation_kind <> 'http' OR http_status IS NOT NULL)
     UNION ALL BY NAME
     SELECT number, minute, since, bucket.events, CASE WHEN bucket.max_ms <= latency_ms THEN 0 ELSE bucket.events END AS bad
     FROM (
@@ -16,7 +16,7 @@ WITH matched AS (
         FROM latency_histogram AS counts
         JOIN slo ON counts.service = slo.service AND CASE
             WHEN slo.operation IS NOT NULL THEN counts.operation = slo.operation
-            WHEN operation_kind <> 'http' THEN false
+            WHEN operation_kind IS DISTINCT FROM 'http' THEN false
             ELSE slo.route IS NULL OR regexp_replace(counts.operation, '^[A-Za-z-]{1,20} ', '') = slo.route
         END
         WHERE latency_ms IS NOT NULL AND minute > $since AND minute <= $now
