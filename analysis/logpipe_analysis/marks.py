@@ -24,6 +24,12 @@ FROM (
 )
 WHERE action = 'mute' AND (until IS NULL OR until > ?)
 """
+_ACKNOWLEDGED = """
+SELECT finding_id, text, epoch_us(made_at)
+FROM finding_marks
+WHERE action = 'acknowledge'
+ORDER BY made_at
+"""
 _OF_FINDING = """
 SELECT action, text, epoch_us(until), epoch_us(made_at)
 FROM finding_marks
@@ -67,11 +73,10 @@ def in_force(store: Store, now: datetime) -> InForce:
     return InForce(frozenset(row[0] for row in muted), frozenset(row[0] for row in resolved))
 
 
-def acknowledged(store: Store) -> Mapping[str, str | None]:
-    """The findings that somebody said to be at, with who it was, where that was said last."""
-    return dict(
-        store.execute("SELECT finding_id, text FROM finding_marks WHERE action = 'acknowledge' ORDER BY made_at")
-    )
+def acknowledged(store: Store) -> Mapping[str, Mark]:
+    """The findings that somebody said to be at, with what was said last."""
+    rows = store.execute(_ACKNOWLEDGED)
+    return {each: Mark("acknowledge", text, None, _EPOCH + timedelta(microseconds=made)) for each, text, made in rows}
 
 
 def of(store: Store, finding: Finding) -> tuple[Mark, ...]:

@@ -331,6 +331,7 @@ CREATE TABLE notifications (
     group_key VARCHAR NOT NULL,      -- the incident, service or finding that it is of; or held, for what is beyond the limit
     said VARCHAR NOT NULL,           -- problem, update, acknowledged, resolved
     finding_ids VARCHAR[] NOT NULL,  -- all that the thread has told of
+    critical_ids VARCHAR[] NOT NULL, -- those of them that it has told of as critical
     severity VARCHAR NOT NULL,       -- the worst of them
     title VARCHAR NOT NULL,          -- of the first message
     due_at TIMESTAMPTZ NOT NULL,

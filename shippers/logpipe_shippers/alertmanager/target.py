@@ -191,7 +191,7 @@ def _refusal(alert: Alert, reason: str) -> Refusal:
 
 def _acknowledged(store: Store) -> dict[str, str]:
     """Who said to be at each finding of which that was said."""
-    return {finding_id: f"by {by}" if by else "yes" for finding_id, by in marks.acknowledged(store).items()}
+    return {each: f"by {mark.text}" if mark.text else "yes" for each, mark in marks.acknowledged(store).items()}
 
 
 def _incidents(store: Store) -> dict[str, str]:

@@ -13,6 +13,11 @@ from logpipe_shippers.notify.told import HELD, Planned, Said
 
 _MOST_OTHERS: Final = 5
 _MAX_TITLE: Final = 120
+_MAX_WHAT: Final = 104
+"""Of a title without the state, the longest of which is `acknowledged`."""
+_MAX_NAME: Final = 20
+_MOST_NAMED: Final = 2
+"""Services, of which a title names so many."""
 _MAX_EXPLANATION: Final = 400
 _MAX_EVIDENCE: Final = 240
 
@@ -97,7 +102,7 @@ def _fields(planned: Planned, ordered: Sequence[Finding], settings: Settings, kn
     if planned.group_key == HELD:
         fields["title"] = f"{len(ordered)} more findings held back by the limit of messages"
     elif len(ordered) > 1:
-        fields["title"] += f" (+{len(ordered) - 1})"
+        fields["title"] = _with_more(fields["title"], ordered)
     rest = ordered if planned.group_key == HELD else ordered[1:]
     fields["others"] = "\n".join(_others(rest, known.before))
     return fields
@@ -143,6 +148,16 @@ def _what(finding: Finding) -> str:
     """Its title, and where it is, if that does not say so."""
     where = "" if finding.service in finding.title else f"{finding.service}: "
     return clean(where + finding.title, 100)
+
+
+def _with_more(title: str, ordered: Sequence[Finding]) -> str:
+    """The first, and how many more there are, with their services where these are others: room is made for that."""
+    services = list(dict.fromkeys(one.service for one in ordered[1:]))
+    named = [clean(each, _MAX_NAME) for each in services[:_MOST_NAMED]]
+    more = f" and {len(services) - len(named)} more" if len(services) > len(named) else ""
+    where = f" in {', '.join(named)}{more}" if services != [ordered[0].service] else ""
+    rest = f" (+{len(ordered) - 1}{where})"
+    return clean(title, _MAX_WHAT - len(rest)) + rest
 
 
 def _figure(value: float | None, unit: str | None) -> str:

@@ -1,7 +1,7 @@
 """A channel as a target: it is told of what is open as routes say, once, and of its end."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from logpipe_shippers.delivery import configuration, record
 from logpipe_shippers.delivery.receiver import Rejected
 from logpipe_shippers.delivery.shipper import Delivery, Refusal
 from logpipe_shippers.notify import message, told
+from logpipe_shippers.notify.attention import at_it
 from logpipe_shippers.notify.channels import way
 from logpipe_shippers.notify.message import Known, Message
 from logpipe_shippers.notify.planning import Channel, Situation, due, is_direct
@@ -77,10 +78,7 @@ class Notifier:
         if planned is None:
             return None
         composed = self._composed(store, planned, now)
-        planned = Planned(
-            planned.thread, planned.number, planned.group_key, planned.said, planned.finding_ids, planned.severity,
-            composed.subject,
-        )  # fmt: skip
+        planned = replace(planned, title=composed.subject)
         told.begin(store, self.name, planned, now)
         return Batch(planned, composed)
 
@@ -117,13 +115,14 @@ class Notifier:
             findings=sorted(findings.load(store, status="open"), key=lambda one: (one.started_at, one.finding_id)),
             incidents=told.incidents(store),
             threads=told.threads(store, now - self.channel.settings.cool_down),
-            acknowledged=frozenset(marks.acknowledged(store)),
+            acknowledged=marks.acknowledged(store),
             fingerprints=told.fingerprints(store, self.name),
             messages_within_an_hour=told.messages_within_an_hour(store, self.name, now),
         )
 
     def _composed(self, store: Store, planned: Planned, now: datetime) -> Message:
-        about = _about(store, planned)
+        about, said = _about(store, planned), marks.acknowledged(store)
+        at_them = [said[each] for each in planned.finding_ids if each in said]
         escalated = (
             planned.said == "problem"
             and planned.group_key != HELD
@@ -133,24 +132,17 @@ class Notifier:
             now=now,
             paths=told.paths(store, [example.source_id for one in about for example in one.evidence]),
             before=told.finding_ids_before(store, self.name, planned),
-            by=next((by for each, by in marks.acknowledged(store).items() if each in planned.finding_ids), None),
+            by=max(at_them, key=lambda mark: mark.made_at).text if at_them else None,
             escalated=escalated,
         )
         return message.compose(planned, about, self.channel.settings, known)
 
 
 def attended(store: Store, now: datetime) -> Mapping[str, str | None]:
-    """The findings that nobody else is called for, with who is at them: those of a message with one of them, too."""
-    said = marks.acknowledged(store)
-    found = {
-        each: said[one]
-        for thread in told.threads(store, now)
-        if not thread.resolved
-        for one in thread.finding_ids
-        if one in said
-        for each in thread.finding_ids
-    }
-    return {**found, **said}
+    """The open findings that nobody else is called for, with who is at them."""
+    said, threads = marks.acknowledged(store), told.threads(store, now)
+    found = {one.finding_id: at_it(one, threads, said) for one in findings.load(store, status="open")}
+    return {each: mark.text for each, mark in found.items() if mark is not None}
 
 
 def _still_holds(store: Store, planned: Planned) -> bool:

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from logpipe_analysis.finding import SEVERITIES, Finding, Severity
+from logpipe_analysis.marks import Mark
+from logpipe_shippers.notify.attention import at_it, is_at_some
 from logpipe_shippers.notify.routing import Routing, Step
 from logpipe_shippers.notify.settings import Settings
 from logpipe_shippers.notify.told import HELD, Planned, Thread
@@ -36,21 +38,22 @@ class Situation:
     """Of each finding that is in one."""
     threads: Sequence[Thread]
     """Of all channels."""
-    acknowledged: frozenset[str]
+    acknowledged: Mapping[str, Mark]
     """Findings that somebody said to be at."""
-    fingerprints: Mapping[str, frozenset[str]]
-    """Of each thread of this channel."""
+    fingerprints: Mapping[str, Mapping[str, bool]]
+    """Of each thread of this channel; whether it told of them as critical."""
     messages_within_an_hour: int
 
-    def is_acknowledged(self, finding_id: str) -> bool:
-        """It, or another that some channel was told of in the same thread."""
-        return finding_id in self.acknowledged or any(
-            self.acknowledged.intersection(one.finding_ids) for one in self.telling_of(finding_id)
-        )
+    def is_acknowledged(self, finding: Finding) -> bool:
+        """It, or another that some channel had been told of in the same thread."""
+        return at_it(finding, self.threads, self.acknowledged) is not None
 
-    def telling_of(self, finding_id: str) -> list[Thread]:
-        """The threads that tell of a finding, of all channels."""
-        return [one for one in self.threads if finding_id in one.finding_ids and not one.resolved]
+    def waits_since(self, finding: Finding, thread: Thread) -> datetime:
+        """From when on somebody was to acknowledge it; where one is at the rest, from when it was called critical."""
+        telling = thread.tellings[finding.finding_id]
+        if finding.severity == "critical" and is_at_some(thread, self.acknowledged):
+            return telling.critical_at or self.now
+        return telling.at
 
 
 def due(channel: Channel, situation: Situation) -> Planned | None:
@@ -83,10 +86,11 @@ def worst(findings: Sequence[Finding]) -> Severity:
 
 def _escalated(situation: Situation, finding: Finding, first: Sequence[str], steps: Sequence[Step]) -> set[str]:
     targets = {f"notify:{name}" for name in first}
-    told = [one.begun_at for one in situation.telling_of(finding.finding_id) if one.target in targets]
-    if not told or situation.is_acknowledged(finding.finding_id):
+    telling = [one for one in situation.threads if finding.finding_id in one.tellings and not one.resolved]
+    since = [situation.waits_since(finding, one) for one in telling if one.target in targets]
+    if not since or situation.is_acknowledged(finding):
         return set()
-    waited = situation.now - min(told)
+    waited = situation.now - min(since)
     return {name for step in steps if waited >= step.after for name in step.to}
 
 
@@ -94,7 +98,7 @@ def _by_thread(channel: Channel, situation: Situation, own: Sequence[Thread]) ->
     """Open findings by the thread that tells of them or is to do so; those of no thread by the empty one."""
     members: dict[str, list[Finding]] = {name: [] for name in ("", *(one.thread for one in own))}
     for finding in situation.findings:
-        thread = next((one for one in own if finding.finding_id in one.finding_ids), None)
+        thread = next((one for one in own if finding.finding_id in one.tellings), None)
         if thread is None and not is_wanted(channel, situation, finding):
             continue
         thread = thread or next((one for one in own if _joins(channel, situation, finding, one)), None)
@@ -107,7 +111,7 @@ def _joins(channel: Channel, situation: Situation, finding: Finding, thread: Thr
     if thread.group_key == _key(channel, situation, finding):
         return True
     incident = situation.incidents.get(finding.finding_id)
-    together = {situation.incidents.get(each) for each in thread.finding_ids}
+    together = {situation.incidents.get(each) for each in thread.tellings}
     return channel.settings.group == "incident" and incident is not None and incident in together
 
 
@@ -127,15 +131,32 @@ def _of_threads(
         now_open = members[thread.thread]
         if not now_open:
             yield _next(thread, "resolved", (), thread.severity)
-        elif not thread.acknowledged and situation.acknowledged.intersection(thread.finding_ids):
+        elif _is_newly_acknowledged(situation, thread, now_open):
             yield _next(thread, "acknowledged", (), thread.severity)
-        elif _has_grown(thread, now_open) and _may_say_more(channel, situation, thread, now_open):
+        elif _has_grown(situation, thread, now_open) and _may_say_more(channel, situation, thread, now_open):
             severity = max(thread.severity, worst(now_open), key=SEVERITIES.index)
             yield _next(thread, "update", now_open, severity)
 
 
-def _has_grown(thread: Thread, now_open: Sequence[Finding]) -> bool:
-    return _rises(thread, now_open) or any(one.finding_id not in thread.finding_ids for one in now_open)
+def _is_newly_acknowledged(situation: Situation, thread: Thread, now_open: Sequence[Finding]) -> bool:
+    """Whether somebody is at all of it that is critical, of which some came after that was said last."""
+    told = [one for one in now_open if one.finding_id in thread.tellings]
+    if not is_at_some(thread, situation.acknowledged) or not all(situation.is_acknowledged(one) for one in told):
+        return False
+    later = [one for one in told if thread.tellings[one.finding_id].number > thread.acknowledged_in]
+    return not thread.acknowledged_in or any(one.severity == "critical" for one in later)
+
+
+def _has_grown(situation: Situation, thread: Thread, now_open: Sequence[Finding]) -> bool:
+    return _rises(thread, now_open) or any(
+        one.finding_id not in thread.tellings or _is_urgent(situation, thread, one) for one in now_open
+    )
+
+
+def _is_urgent(situation: Situation, thread: Thread, finding: Finding) -> bool:
+    """Whether it is critical and was not told of as that: once, also if it comes and goes."""
+    told = situation.fingerprints.get(thread.thread, {})
+    return finding.severity == "critical" and not told.get(finding.fingerprint, False)
 
 
 def _rises(thread: Thread, now_open: Sequence[Finding]) -> bool:
@@ -144,6 +165,8 @@ def _rises(thread: Thread, now_open: Sequence[Finding]) -> bool:
 
 def _may_say_more(channel: Channel, situation: Situation, thread: Thread, now_open: Sequence[Finding]) -> bool:
     if _rises(thread, now_open) and worst(now_open) == "critical":
+        return True
+    if thread.group_key != HELD and any(_is_urgent(situation, thread, one) for one in now_open):
         return True
     if thread.group_key != HELD and _is_limited(channel, situation):
         return False
@@ -192,7 +215,7 @@ def _is_past(channel: Channel, situation: Situation, finding: Finding, thread: T
     return (
         thread.resolved
         and situation.now - thread.last_at < channel.settings.cool_down
-        and finding.fingerprint in situation.fingerprints.get(thread.thread, frozenset())
+        and finding.fingerprint in situation.fingerprints.get(thread.thread, {})
         and SEVERITIES.index(finding.severity) <= SEVERITIES.index(thread.severity)
     )
 
@@ -202,14 +225,23 @@ def _is_limited(channel: Channel, situation: Situation) -> bool:
 
 
 def _first(key: str, group: Sequence[Finding]) -> Planned:
-    return Planned(secrets.token_hex(8), 1, key, "problem", tuple(one.finding_id for one in group), worst(group))
+    ids = tuple(one.finding_id for one in group)
+    return Planned(secrets.token_hex(8), 1, key, "problem", ids, _critical(group), worst(group))
 
 
 def _next(
     thread: Thread, said: Literal["update", "acknowledged", "resolved"], group: Sequence[Finding], severity: Severity
 ) -> Planned:
-    ids = dict.fromkeys((*thread.finding_ids, *(one.finding_id for one in group)))
-    return Planned(thread.thread, thread.messages + 1, thread.group_key, said, tuple(ids), severity, thread.title)
+    ids = dict.fromkeys((*thread.tellings, *(one.finding_id for one in group)))
+    told = (each for each, telling in thread.tellings.items() if telling.critical_at is not None)
+    critical = dict.fromkeys((*told, *_critical(group)))
+    return Planned(
+        thread.thread, thread.messages + 1, thread.group_key, said, tuple(ids), tuple(critical), severity, thread.title
+    )  # fmt: skip
+
+
+def _critical(group: Sequence[Finding]) -> tuple[str, ...]:
+    return tuple(one.finding_id for one in group if one.severity == "critical")
 
 
 def _turn(planned: Planned) -> tuple[bool, int]:

@@ -29,7 +29,7 @@ class Settings:
     group: str = "incident"
     """What is put into one message: the findings of an incident, those of a service, or each alone."""
     update_every: timedelta = timedelta(minutes=10)
-    """Between a message and the one that says what has come to it since; a rise to critical does not wait."""
+    """Between a message and the one that says what has come to it since; what is critical does not wait."""
     cool_down: timedelta = timedelta(minutes=30)
     """After the last word on a problem, before it is a new one."""
     messages_per_hour: int = 20

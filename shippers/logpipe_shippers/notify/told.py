@@ -22,16 +22,28 @@ HELD: Final = "held"
 _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _THREADS: Final = """
-SELECT target, thread, arg_min(group_key, number), arg_max(finding_ids, number), arg_max(severity, number),
-    arg_min(title, number), max(number), epoch_us(min(due_at)), epoch_us(max(coalesce(sent_at, due_at))),
-    bool_or(said = 'acknowledged'), bool_or(said = 'resolved')
+SELECT target, thread, arg_min(group_key, number), arg_max(severity, number), arg_min(title, number), max(number),
+    epoch_us(max(coalesce(sent_at, due_at))), coalesce(max(number) FILTER (said = 'acknowledged'), 0),
+    bool_or(said = 'resolved')
 FROM notifications
 GROUP BY target, thread
 HAVING NOT bool_or(said = 'resolved') OR max(due_at) >= $since
 ORDER BY min(due_at), thread
 """
+_TELLINGS: Final = """
+SELECT target, thread, finding_id, min(number), epoch_us(min(due_at)),
+    epoch_us(min(due_at) FILTER (list_contains(critical_ids, finding_id)))
+FROM (
+    SELECT target, thread, number, due_at, critical_ids, unnest(finding_ids) AS finding_id,
+        generate_subscripts(finding_ids, 1) AS place
+    FROM notifications
+    WHERE list_contains($threads, thread)
+)
+GROUP BY target, thread, finding_id
+ORDER BY max(place)
+"""
 _UNSENT: Final = """
-SELECT thread, number, group_key, said, finding_ids, severity, title
+SELECT thread, number, group_key, said, finding_ids, critical_ids, severity, title
 FROM notifications
 WHERE target = ? AND sent_at IS NULL
 """
@@ -41,10 +53,23 @@ FROM notifications
 WHERE target = $target AND sent_at > $since AND said IN ('problem', 'update') AND group_key <> $held
 """
 _FINGERPRINTS: Final = """
-SELECT DISTINCT thread, fingerprint
-FROM (SELECT DISTINCT thread, unnest(finding_ids) AS finding_id FROM notifications WHERE target = ?)
+SELECT thread, fingerprint, bool_or(list_contains(critical_ids, finding_id))
+FROM (SELECT thread, critical_ids, unnest(finding_ids) AS finding_id FROM notifications WHERE target = ?)
 JOIN findings USING (finding_id)
+GROUP BY thread, fingerprint
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """When a thread told of a finding first."""
+
+    number: int
+    """Of the message."""
+    at: datetime
+    """When that was due: a channel that is down has been told nothing, and lets escalate all the same."""
+    critical_at: datetime | None
+    """When it was told of as critical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +79,16 @@ class Thread:
     target: str
     thread: str
     group_key: str
-    finding_ids: tuple[str, ...]
-    """Those that it was told of."""
+    tellings: Mapping[str, Telling]
+    """Of the findings that it was told of."""
     severity: Severity
     """The worst that was told."""
     title: str
     """Of its first message."""
     messages: int
-    begun_at: datetime
-    """When the first message was due: a channel that is down has been told nothing, and lets escalate all the same."""
     last_at: datetime
-    acknowledged: bool
-    """Whether it was told that somebody is at it."""
+    acknowledged_in: int
+    """The number of the last message that said that somebody is at it; 0 where none did."""
     resolved: bool
 
 
@@ -80,6 +103,8 @@ class Planned:
     said: Said
     finding_ids: tuple[str, ...]
     """All that the thread tells of."""
+    critical_ids: tuple[str, ...]
+    """Those that it tells of as critical, or did."""
     severity: Severity
     title: str = ""
     """Of the thread's first message; empty while that is not written."""
@@ -91,18 +116,20 @@ def threads(store: Store, since: datetime) -> list[Thread]:
     Raises:
         StoreError: the store cannot be read.
     """
+    rows = store.execute(_THREADS, {"since": since})
+    tellings: dict[tuple[str, str], dict[str, Telling]] = {(target, thread): {} for target, thread, *_ in rows}
+    for target, thread, each, number, at, critical in store.execute(_TELLINGS, {"threads": [row[1] for row in rows]}):
+        tellings[target, thread][each] = Telling(number, _time(at), None if critical is None else _time(critical))
     return [
-        Thread(target, thread, key, tuple(ids), severity, title, number, _time(begun), _time(last), *states)
-        for target, thread, key, ids, severity, title, number, begun, last, *states in store.execute(
-            _THREADS, {"since": since}
-        )
+        Thread(target, thread, key, tellings[target, thread], severity, title, number, _time(last), *states)
+        for target, thread, key, severity, title, number, last, *states in rows
     ]
 
 
 def unsent(store: Store, target: str) -> Planned | None:
     """The message of which it is not known whether it was sent."""
-    for thread, number, key, said, ids, severity, title in store.execute(_UNSENT, [target]):
-        return Planned(thread, number, key, said, tuple(ids), severity, title)
+    for thread, number, key, said, ids, critical, severity, title in store.execute(_UNSENT, [target]):
+        return Planned(thread, number, key, said, tuple(ids), tuple(critical), severity, title)
     return None
 
 
@@ -112,12 +139,12 @@ def messages_within_an_hour(store: Store, target: str, now: datetime) -> int:
     return int(count)
 
 
-def fingerprints(store: Store, target: str) -> Mapping[str, frozenset[str]]:
-    """Of what each thread of a channel told of."""
-    found: dict[str, set[str]] = {}
-    for thread, fingerprint in store.execute(_FINGERPRINTS, [target]):
-        found.setdefault(thread, set()).add(fingerprint)
-    return {thread: frozenset(each) for thread, each in found.items()}
+def fingerprints(store: Store, target: str) -> Mapping[str, Mapping[str, bool]]:
+    """Of what each thread of a channel told of; whether it did so as critical."""
+    found: dict[str, dict[str, bool]] = {}
+    for thread, fingerprint, critical in store.execute(_FINGERPRINTS, [target]):
+        found.setdefault(thread, {})[fingerprint] = critical
+    return found
 
 
 def finding_ids_before(store: Store, target: str, planned: Planned) -> frozenset[str]:
@@ -137,7 +164,7 @@ def begin(store: Store, target: str, planned: Planned, now: datetime) -> None:
     """
     with store.transaction() as connection:
         connection.execute(
-            "INSERT INTO notifications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO notifications VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             [
                 target,
                 planned.thread,
@@ -145,6 +172,7 @@ def begin(store: Store, target: str, planned: Planned, now: datetime) -> None:
                 planned.group_key,
                 planned.said,
                 list(planned.finding_ids),
+                list(planned.critical_ids),
                 planned.severity,
                 planned.title,
                 now,

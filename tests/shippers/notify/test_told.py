@@ -99,7 +99,7 @@ def test_findings_of_an_incident_are_one_message_that_grows(people: People, serv
     people.end(three)
     assert people.tell() == 1
     first, more, end = posted(server)
-    assert first["title"].endswith("(+1)")
+    assert first["title"].endswith("(+1 in worker)")
     assert "also   warning: worker: errors ×36 (bbbb2222) (bbbb2222)" in first["text"]
     assert (more["message"], more["finding_ids"]) == ("update", ["aaaa2222", "bbbb2222", "cccc2222"])
     assert more["text"].startswith("Since the last message: 1 more finding.")
