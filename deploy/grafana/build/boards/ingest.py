@@ -134,8 +134,8 @@ STORE: Final = Row(
             series(
                 "Batches a second",
                 "short",
-                "Batches of lines that were committed, in the mean of five minutes, since they are counted once a minute. "
-                "Many small ones are a quiet service, few large ones one that catches up.",
+                "Batches of lines that were committed, in the mean of five minutes, since they are counted once a "
+                "minute. Many small ones are a quiet service, few large ones one that catches up.",
                 Query(f"sum by (instance) (rate(logpipe_batches_total{{{OF}}}[5m]))", "{{instance}}"),
             ),
             series(
