@@ -67,6 +67,10 @@ class OpenFiles:
             if kept is None or kept.reader is not reader:
                 reader.close()
 
+    def is_open(self, file: LogFile) -> bool:
+        """Whether the file is kept open."""
+        return file.identity in self._kept
+
     def read_on(self, file: LogFile, reader: Reader) -> None:
         """Keep a compressed file open, so that it need not be decompressed once more up to what is to be read next."""
         if len(self._kept) < self._most:

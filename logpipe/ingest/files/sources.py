@@ -5,7 +5,8 @@ and, where the inode is another, the same hashes over everything read. The longe
 ties. A file that begins as a copy of another starts where the copy ends.
 
 A source of another family, which no file of that family holds any more, is continued too, for logs are moved to names
-and folders that tell nothing: by the very file, untouched, or by all its bytes, if these are many.
+and folders that tell nothing: by the very file, untouched or open since it was read, or by all its bytes, if these are
+many.
 """
 
 import logging
@@ -334,18 +335,26 @@ class Sources:
         untouched = [source for source in same if source.untouched(file) and not source.withdrawn]
         return max(untouched, key=lambda source: (source.family == file.family, source.offset), default=None)
 
+    def _followed(self, file: LogFile) -> list[Source]:
+        """The sources last seen in this very file: while it is open no other file can have its inode."""
+        if not self._files.is_open(file):
+            return []
+        return [source for source in self._by_identity.get(file.identity, ()) if source.state == "active"]
+
     def _claims(self, file: LogFile, taken: set[int]) -> list[tuple[int, bool, bool, bool, LogFile, Source]]:
         """The sources that the file may continue.
 
         With how long the match is, and whether it is of the family, has a name, and is in the same inode.
         """
-        if not self._by_family.get(file.family) and not self._by_head:
+        followed = self._followed(file)
+        if not (self._by_family.get(file.family) or self._by_head or followed):
             return []
         try:
             with self._files.reader(file) as reader:
                 head = Head(reader.peek())
                 moved = self._by_head.get(head.hash_of(HEAD_BYTES) or b"", ())
-                known = {source.source_id: source for source in (*self._by_family.get(file.family, ()), *moved)}
+                likely = (*self._by_family.get(file.family, ()), *moved, *followed)
+                known = {source.source_id: source for source in likely}
                 free = [known[source_id] for source_id in known.keys() - taken if not known[source_id].withdrawn]
                 begun = [source for source in free if source.begins(head)]
                 held = [(source, holds(reader, file, source)) for source in begun]

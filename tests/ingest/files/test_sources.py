@@ -213,6 +213,41 @@ def test_a_log_is_moved_to_a_name_that_tells_nothing(
     assert not verify(store).problems
 
 
+def test_a_followed_log_is_moved_and_written_to_between_two_looks(ingester: Ingester, store: Store, logs: Path) -> None:
+    """It is the file that is open already, however little of it was read under its former name."""
+    log, moved = logs / "app.jsonl", logs / "app.jsonl.old"
+    log.write_bytes(_lines(0, 1))
+    _look(ingester, logs)
+    log.rename(moved)
+    with moved.open("ab") as file:
+        file.write(_lines(2))
+    log.write_bytes(_lines(1000))
+    _look(ingester, logs)
+    assert sequences(store) == [0, 1, 2, 1000]
+    assert store.execute("FROM gaps") == []
+    assert not verify(store).problems
+
+
+def test_a_link_is_found_by_the_name_under_which_it_was_made(ingester: Ingester, store: Store, logs: Path) -> None:
+    """Of a link that is made aside and renamed over another one, a look may find both at first."""
+    first, second = logs.parent / "0.log", logs.parent / "1.log"
+    current, new = logs / "cur.log", logs / "new"
+    first.write_bytes(_lines(0))
+    current.symlink_to(first)
+    _look(ingester, logs)
+    second.write_bytes(_lines(1))
+    new.symlink_to(second)
+    _look(ingester, logs)
+    new.replace(current)
+    for number, log in enumerate((first, second), 2):
+        with log.open("ab") as file:
+            file.write(_lines(number))
+    _look(ingester, logs)
+    assert sequences(store) == [0, 1, 2, 3]
+    assert store.execute("FROM gaps") == []
+    assert not verify(store).problems
+
+
 def test_a_log_is_compressed_to_a_name_that_tells_nothing(store: Store, logs: Path) -> None:
     """Its bytes are known again, if they are enough to be no chance."""
     log = logs / "app.jsonl"
