@@ -31,7 +31,7 @@ from .test_golden import LOGS
 
 SECONDS = float(os.environ.get("LOGPIPE_FUZZ_SECONDS", "0"))
 SEED = int(os.environ.get("LOGPIPE_FUZZ_SEED", "0")) or (time.time_ns() if SECONDS else 1)
-LINES_A_ROUND = 6000 if SECONDS else 300
+LINES_A_ROUND = 6000 if SECONDS else 150
 WORD = re.compile(rb"qz[a-j]{6}k")
 LETTERS = bytes.maketrans(b"0123456789", b"abcdefghij")
 """For a format may take it that times differ by digits."""
