@@ -1,11 +1,14 @@
-"""Servers from Debian's packages, started for a test and ended with it."""
+"""Servers from Debian's packages and of our own, started for a test and ended with it."""
 
 import socket
+import ssl
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.deploy.debian import program
@@ -28,6 +31,22 @@ def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[
         finally:
             process.terminate()
             process.wait(timeout=10)
+
+
+@contextmanager
+def answering(handler: Callable[..., BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A web server on a thread; gives its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def until(

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.rules import PROMETHEUS, TESTS, load
-from tests.deploy.servers import free_port, started, until
+from tests.deploy.servers import answering, free_port, started, until
 
 pytestmark = pytest.mark.real
 
@@ -80,15 +79,8 @@ def evaluated(rule: dict[str, Any]) -> datetime:
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A web server for the files of a folder."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(partial(Quiet, directory=str(folder))) as address:
+        yield address
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,13 +1,12 @@
 """What the dashboards of databases, caches and machines watch: real servers and this machine, and their exporters."""
 
 import ssl
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import trustme
@@ -15,7 +14,7 @@ import trustme
 from tests.deploy import postgresql, redis_server
 from tests.deploy.debian import ROOT
 from tests.deploy.exporter import exporting
-from tests.deploy.servers import free_port
+from tests.deploy.servers import answering, free_port
 
 BLACKBOX = ROOT / "deploy" / "blackbox" / "blackbox.yml"
 
@@ -96,14 +95,5 @@ def _page(text: Callable[[], str], tls: ssl.SSLContext | None = None) -> Iterato
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name it overrides
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(Page, tls) as address:
+        yield address
