@@ -62,8 +62,8 @@ class Writer:
     def loguru(self, record: Mapping[str, Any]) -> bool: ...
     def structlog(self, event: tuple[Any, ...]) -> bool: ...
 
-class Calls:
-    """A mixin of loggers: `debug` to `log`, without a LogRecord where none but our handler would see it."""
+calls: dict[str, Any]
+"""Methods of loggers by name, `debug` to `log`: without a LogRecord where none but our handler would see it."""
 
 def activate(writer: Writer, handler: logging.Handler, logger: type, root: type) -> None:
     """Has calls of exactly these classes of loggers go to the writer, where `handler` is the only one they have."""

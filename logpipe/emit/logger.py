@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 _TAKEN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 _EXTRA: Final = 8
 """The place of `extra` among the arguments of `makeRecord`."""
-_METHODS: Final = ("debug", "info", "warning", "error", "exception", "critical", "log")
-_CALLS: Final = {name: name for name in _METHODS} | {"fatal": "critical"}
 
 
 def _renamed(extra: Mapping[str, object]) -> Mapping[str, object]:
@@ -38,13 +36,15 @@ def _made(base: type[logging.Logger]) -> type[logging.Logger]:
             args = (*args[:_EXTRA], _renamed(args[_EXTRA]), *args[_EXTRA + 1 :])
         return base.makeRecord(self, *args, **kwargs)
 
-    names: dict[str, object] = {"makeRecord": make_record}
+    return type(base.__name__, (base,), {"makeRecord": make_record, **_calls()})
+
+
+def _calls() -> dict[str, object]:
     try:
-        from logpipe.emit._native import Calls
+        from logpipe.emit._native import calls
     except ImportError:
-        return type(base.__name__, (base,), names)
-    names |= {name: vars(Calls)[method] for name, method in _CALLS.items()}
-    return type(base.__name__, (base, Calls), names)
+        return {}
+    return {**calls, "fatal": calls["critical"]}
 
 
 Logger: Final = _made(logging.Logger)

@@ -107,6 +107,21 @@ def test_a_processor_may_take_itself_out(shop: Logging, written: Written) -> Non
     assert [record["message"] for record in written()] == ["one"]
 
 
+@pytest.mark.parametrize("name", ["info", "error", "fatal"])
+def test_a_call_may_be_looked_up_before_and_made_after(
+    name: str, shop: Logging, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by a thread that evaluates arguments while another one closes: the call is then a plain logger's."""
+    log = logging.getLogger("shop.looked_up")
+    looked_up = getattr(type(log), name)
+    assert looked_up is not getattr(logging.Logger, name)
+    shop.close()
+    caplog.set_level(logging.DEBUG)
+    looked_up(log, "late")
+    looked_up(logging.root, "later")
+    assert caplog.messages == ["late", "later"]
+
+
 THREADS = """
 import logging, sys, threading
 from logpipe import setup_logging, structlog_bound_logger, structlog_processor

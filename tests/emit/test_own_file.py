@@ -148,7 +148,9 @@ def test_kill_9_loses_no_acknowledged_record(tmp_path: Path, start: Start, writt
             assert process.stdout
             said = b""
             while said.count(b"\n") < wanted:
-                said += os.read(process.stdout.fileno(), 1 << 16)
+                more = os.read(process.stdout.fileno(), 1 << 16)
+                assert more, "it has ended"
+                said += more
             process.kill()
             said += process.stdout.read()
         acknowledged.append(said.count(b"\n"))

@@ -475,9 +475,14 @@ static PyMethodDef methods[] = {
     ENTRY("exception", exception), ENTRY("critical", critical), ENTRY("log", log_), {NULL, NULL, 0, NULL},
 };
 
-PyTypeObject Calls_Type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "logpipe.emit._native.Calls",
-    .tp_basicsize = sizeof(PyObject),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .tp_methods = methods,
-};
+/* The calls by name, methods of `logging.Logger`: a thread that has just looked one up in a class of ours may call it
+   on a logger that has meanwhile become a plain one again. */
+PyObject *calls_methods(void) {
+  PyObject *named = PyDict_New();
+  for (PyMethodDef *method = methods; named && method->ml_name; method++) {
+    PyObject *one = PyDescr_NewMethod(logger_type, method);
+    if (!one || PyDict_SetItemString(named, method->ml_name, one)) Py_CLEAR(named);
+    Py_XDECREF(one);
+  }
+  return named;
+}

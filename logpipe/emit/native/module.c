@@ -35,7 +35,7 @@ static int fill(PyObject *module) {
     PyErr_SetString(PyExc_ImportError, "not in an interpreter within another");
     return -1;
   }
-  if (PyType_Ready(&SharedFile_Type) || PyType_Ready(&Writer_Type) || PyType_Ready(&Calls_Type)) return -1;
+  if (PyType_Ready(&SharedFile_Type) || PyType_Ready(&Writer_Type)) return -1;
   if (PyType_Ready(&Bound_Type) || PyType_Ready(&Filter_Type)) return -1;
   if (writer_init() || sources_init() || place_init() || calls_init() || bound_init()) return -1;
   if (PyModule_AddIntConstant(module, "MOST_NESTED", MOST_NESTED)) return -1;
@@ -43,7 +43,10 @@ static int fill(PyObject *module) {
   if (PyModule_AddObjectRef(module, "Writer", (PyObject *)&Writer_Type)) return -1;
   if (PyModule_AddObjectRef(module, "Filter", (PyObject *)&Filter_Type)) return -1;
   if (PyModule_AddObjectRef(module, "Bound", (PyObject *)&Bound_Type)) return -1;
-  return PyModule_AddObjectRef(module, "Calls", (PyObject *)&Calls_Type);
+  PyObject *calls = calls_methods();
+  int failed = PyModule_AddObjectRef(module, "calls", calls);
+  Py_XDECREF(calls);
+  return failed;
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)fill}, {0, NULL}};

@@ -6,7 +6,7 @@
 
 #include "shared_file.h"
 
-extern PyTypeObject SharedFile_Type, Writer_Type, Calls_Type, Bound_Type, Filter_Type;
+extern PyTypeObject SharedFile_Type, Writer_Type, Bound_Type, Filter_Type;
 
 /* Appends without the GIL; -1 with OSError set where nothing of the line is in the file. `rotated` is only ever set. */
 int shared_file_append(PyObject *file, const char *line, size_t length, int64_t time_us, bool *rotated);
@@ -66,6 +66,7 @@ const char *level_text(int level);
 
 int writer_init(void);
 int calls_init(void);
+PyObject *calls_methods(void);
 PyObject *calls_activate(PyObject *module, PyObject *args);
 PyObject *calls_deactivate(PyObject *module, PyObject *unused);
 
