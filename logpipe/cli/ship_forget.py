@@ -13,13 +13,19 @@ def forget(
 ) -> None:
     """Forget a target that is no more, with its cursor, its counts and what it refused; a later one begins anew.
 
+    A target that a process ships to is refused: end that first.
+
     Example: logpipe ship forget loki:old
     """
     from logpipe.cli import output
+    from logpipe.cli.shipping import alone
     from logpipe.store import Store
     from logpipe_shippers.delivery import record
 
-    with Store.open(db, create=False, through_owner=True) as store:
+    with (
+        alone(db, [target], remedy="end that one first, or it would ship everything again"),
+        Store.open(db, create=False, through_owner=True) as store,
+    ):
         known = record.targets(store)
         if target not in known:
             there = f"there are {', '.join(known)}" if known else "there are none yet"

@@ -1,12 +1,14 @@
 """What the commands of `logpipe ship` share: how a receiver is named, and how targets run."""
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from logpipe_shippers.delivery.access import Access
@@ -71,8 +73,21 @@ def beginning(db: str, since: str | None) -> "datetime | None":
         return stretch(store, since, None)[0]
 
 
+def alone(db: str, targets: "Collection[str]", *, remedy: str, follow: bool = False) -> "AbstractContextManager[None]":
+    """These targets are this command's alone while the block runs."""
+    from logpipe_shippers.delivery.holding import holding
+
+    words = [word for word in sys.argv[1:] if not word.startswith("-")][:2]  # options may hold what is secret
+    command = " ".join(["logpipe", *words, *(["--follow"] if follow else [])])
+    return holding(db, targets, command, remedy=remedy)
+
+
 def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
-    """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something."""
+    """Run targets to their end, or until Ctrl-C with `follow`; exit code 1 where one gave up or refused something.
+
+    Raises:
+        Held: another process has one of them; nothing is shipped to the others either.
+    """
     from logpipe.cli import output
     from logpipe.cli.interruption import request
     from logpipe.cli.shipping_progress import ShippingProgress
@@ -80,10 +95,15 @@ def ship(shippers: "Sequence[Shipper[Any]]", db: str, *, follow: bool) -> None:
     from logpipe_shippers.delivery.run import run
 
     stop = threading.Event()
-    if follow:
-        request(stop)
-        output.note(f"shipping to {', '.join(one.name for one in shippers)}; Ctrl-C ends it")
-    with ShippingProgress() as progress, without_pandas():  # its loading would keep the store from others
+    names = [one.name for one in shippers]
+    with (
+        ShippingProgress() as progress,
+        without_pandas(),  # its loading would keep the store from others
+        alone(db, names, follow=follow, remedy="end that one first, or ship under another name"),
+    ):
+        if follow:
+            request(stop)
+            output.note(f"shipping to {', '.join(names)}; Ctrl-C ends it")
         errors = run(shippers, db, follow=follow, stop=stop, told=progress.add)
     for name in sorted(progress.counts):
         output.note(progress.told(name))
