@@ -17,7 +17,8 @@ from typing import Final, Self
 
 import httpx
 
-from logpipe.errors import ReceiverError, SettingError
+from logpipe.errors import ReceiverError
+from logpipe_shippers.delivery import tls
 from logpipe_shippers.delivery.access import Access, authorization, checked, secret_texts
 from logpipe_shippers.delivery.unlogged import unlogged
 
@@ -26,6 +27,9 @@ _TAIL_CHARACTERS: Final = 150
 """Of these for the end, where Loki says how many lines it means."""
 _REJECTS: Final = (400, 413, 422)
 _KEPT_HEADERS: Final = ("Content-Type", "Retry-After")
+_UNANSWERED: Final = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""What becomes of a request that a server does not understand, and closes the connection on."""
+_NAMES_TLS: Final = re.compile("https|ssl|tls", re.IGNORECASE)
 _MOST_ANSWER_BYTES: Final = 1 << 20
 """Of an answer, that are read: all that it may say is short."""
 
@@ -95,10 +99,11 @@ class Receiver:
         self._secrets = secret_texts(access, self.url)
         own = {name: secret.text for name, secret in access.headers.items()}
         self._timeout_s = access.timeout_s
+        self._has_answered = False
         self._client = httpx.Client(
             headers=checked({"User-Agent": _user_agent(), **authorization(access), **(headers or {}), **own}),
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
-            verify=_tls(access),
+            verify=tls.context(access),
             timeout=access.timeout_s,
         )
 
@@ -120,6 +125,9 @@ class Receiver:
                 answer = self._read(streamed)
         except httpx.RequestError as error:
             raise self._unreachable(error) from error
+        if answer.status_code == httpx.codes.BAD_REQUEST and _NAMES_TLS.search(answer.text) and self._is_for_tls():
+            raise self._lacks_tls()
+        self._has_answered = True
         if answer.is_success:
             return answer
         said = self._readable(self._said(answer)) or answer.reason_phrase or "no reason given"
@@ -160,11 +168,27 @@ class Receiver:
 
     def _unreachable(self, error: httpx.RequestError) -> ReceiverError:
         said = self._readable(str(error)) or type(error).__name__
-        if isinstance(_root(error), ssl.SSLCertVerificationError):
+        root = _root(error)
+        if isinstance(root, ssl.SSLCertVerificationError):
             return Misconfigured(
                 f"the certificate of {self.shown} is not trusted ({said})", remedy="name its authority with ca_file"
             )
+        if tls.is_answered_in_plain(root):
+            return Misconfigured(
+                f"what listens at {self.shown} does not speak TLS",
+                remedy="begin the address with http://, or name the port that speaks TLS",
+            )
+        if isinstance(error, _UNANSWERED) and not self._has_answered and self._is_for_tls():
+            return self._lacks_tls()
         return Unavailable(f"{self.shown} cannot be reached ({said})")
+
+    def _is_for_tls(self) -> bool:
+        """Whether we speak plain HTTP to what speaks TLS: some servers say so, and some close the connection."""
+        host, port = self.url.raw_host.decode(), self.url.port or 80
+        return self.url.scheme == "http" and tls.is_spoken_at(host, port, self._timeout_s)
+
+    def _lacks_tls(self) -> Misconfigured:
+        return Misconfigured(f"what listens at {self.shown} speaks TLS", remedy="begin the address with https://")
 
     def _readable(self, text: str) -> str:
         """On one line, of bounded length, without what is secret: a receiver may repeat what it was sent."""
@@ -196,26 +220,6 @@ def _address(url: str, path: str) -> httpx.URL:
 
 def _without_password(url: str) -> str:
     return re.sub(r"//.*@", "//***@", url, flags=re.DOTALL)
-
-
-@cache
-def _trusting_the_system() -> ssl.SSLContext:
-    """Shared, since its some hundred certificates take longer to read than a request takes."""
-    return ssl.create_default_context()
-
-
-def _tls(access: Access) -> ssl.SSLContext:
-    if access.ca_file is None and access.client_certificate is None:
-        return _trusting_the_system()
-    try:
-        context = ssl.create_default_context(cafile=access.ca_file)
-        if access.client_certificate:
-            context.load_cert_chain(access.client_certificate, access.client_key)
-    except (OSError, ssl.SSLError) as error:
-        named = access.ca_file if access.client_certificate is None else access.client_certificate
-        said = (error.strerror or str(error)).lower()
-        raise SettingError(f"the certificate in {named} cannot be read: {said}", reason="certificate") from error
-    return context
 
 
 def _root(error: BaseException) -> BaseException:

@@ -1,7 +1,9 @@
 """E-mail through a real server: one thread a problem, and clear errors without the password."""
 
 import logging
+import socketserver
 import ssl
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
@@ -141,6 +143,35 @@ def test_a_certificate_that_is_not_trusted_is_said(people: People, context: ssl.
     assert isinstance(error, Misconfigured)
     assert "is not trusted" in str(error)
     assert mails.got == []
+
+
+class ClosesThenSpeaksTls(socketserver.BaseRequestHandler):
+    """As a server of TLS that has waited long enough for a handshake, and gets one on the next connection."""
+
+    def handle(self) -> None:
+        counted = vars(self.server)
+        counted["connections"] = counted.get("connections", 0) + 1
+        if counted["connections"] > 1:
+            self.request.recv(65_536)
+            self.request.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # an alert: handshake_failure
+
+
+def test_a_scheme_that_the_server_does_not_speak_is_said(people: People, ca_file: str) -> None:
+    """TLS from the start where a greeting comes first, and a wait for that where TLS does."""
+    with mail_server() as mails:
+        people.configure(to("smtps", mails.port, more=ca_file))
+        plain = failure(people)
+    assert isinstance(plain, Misconfigured)
+    assert "does not speak TLS from the start; use smtp:// (STARTTLS)" in str(plain)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), ClosesThenSpeaksTls) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        people.configure(to("smtp", server.server_address[1], more=ca_file))
+        tls = failure(people)
+        server.shutdown()
+        thread.join()
+    assert isinstance(tls, Misconfigured)
+    assert "speaks TLS from the start; use smtps://" in str(tls)
 
 
 def test_a_server_without_starttls_gets_nothing(people: People) -> None:

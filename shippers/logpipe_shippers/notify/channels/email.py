@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from logpipe.errors import LogpipeError, SettingError
+from logpipe_shippers.delivery import tls
 from logpipe_shippers.delivery.receiver import Misconfigured, Rejected, Unavailable
 from logpipe_shippers.notify.message import Message
 from logpipe_shippers.notify.settings import Settings
@@ -100,6 +101,12 @@ class Email:
                 f"the certificate of {self._server} is not trusted ({error.verify_message})",
                 remedy="name its authority with ca_file",
             )
+        if tls.is_answered_in_plain(error):
+            return Misconfigured(
+                f"{self._server} does not speak TLS from the start", remedy="use smtp:// (STARTTLS), or another port"
+            )
+        if self._server.scheme != "smtps" and self._is_for_smtps(error):
+            return Misconfigured(f"{self._server} speaks TLS from the start", remedy="use smtps://")
         if isinstance(error, smtplib.SMTPAuthenticationError):
             message = f"{self._server} refuses the login of {self._server.user} ({error.smtp_code})"
             if error.smtp_code // 100 == 4:
@@ -117,6 +124,11 @@ class Email:
         if isinstance(error, smtplib.SMTPDataError):
             return Rejected(code, self._readable(said))
         return Misconfigured(message, remedy="check the addresses in the URL")
+
+    def _is_for_smtps(self, error: Exception) -> bool:
+        """Whether both sides waited for the other one to begin."""
+        silent = isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError)
+        return silent and tls.is_spoken_at(self._server.host, self._server.port, self._timeout_s)
 
     def _readable(self, said: str | bytes) -> str:
         text = said.decode(errors="replace") if isinstance(said, bytes) else said
