@@ -5,6 +5,7 @@ A secret `password` is given as `password_file` or `password_env`, so that anybo
 """
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from logpipe.errors import SettingError
+from logpipe_shippers.delivery import clear_text
 from logpipe_shippers.delivery.receiver import Misconfigured
 from logpipe_shippers.delivery.secrets import Secret
 
@@ -29,18 +31,20 @@ _SECRET_WAYS: Final = ("", "_file", "_env")
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The tables of a file.
+    """The tables of a file; a warning where others may read the secrets in it.
 
     Raises:
         SettingError: it cannot be read, or is no TOML.
     """
     try:
         with Path(path).open("rb") as file:
-            return tomllib.load(file)
+            tables = tomllib.load(file)
+            clear_text.warn_of(path, os.fstat(file.fileno()), tables)
     except OSError as error:
         raise SettingError(f"{path}: {(error.strerror or str(error)).lower()}", reason="settings_unreadable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(f"{path} is not TOML: {str(error).lower()}", reason="settings_unreadable") from error
+    return tables
 
 
 def settings(kind: type[Settings], table: Mapping[str, Any], where: str) -> Settings:

@@ -52,16 +52,17 @@ class Secret:
         return cls(text)
 
 
-def _is_open_to_all(path: Path) -> bool:
-    """Whether every account may read it: itself, and each folder on the way to it.
+def is_mounted(path: Path) -> bool:
+    """Whether a container has it for itself: below /run/secrets, readable for its one user, who may have any number."""
+    return path.resolve().is_relative_to(_MOUNTED)
 
-    Containers have the secrets that are mounted for them below /run/secrets, readable for their one user, who may have
-    any number.
-    """
+
+def _is_open_to_all(path: Path) -> bool:
+    """Whether every account may read it: itself, and each folder on the way to it."""
     try:
         whole = path.resolve()
         return (
-            not whole.is_relative_to(_MOUNTED)
+            not is_mounted(whole)
             and bool(whole.stat().st_mode & stat.S_IROTH)
             and all(folder.stat().st_mode & stat.S_IXOTH for folder in whole.parents)
         )
