@@ -281,6 +281,28 @@ def test_what_loki_would_refuse_is_not_sent_but_written_down(db: Path, loki: Lok
     assert reasons[40] == reasons[50] == reasons[60] == lines.NO_TIME
 
 
+def test_what_is_too_old_is_passed_over_in_few_steps(db: Path, loki: Loki) -> None:
+    """However much lies between lines that are wanted, of which none is lost; a preview does the same."""
+    with Store.open(db) as store:
+        add(store, {"message": "first"})
+        for days in range(8, 0, -1):
+            add_many(store, 150, source_id=2, since=NOW - timedelta(days=days), step=timedelta(seconds=1))
+        add(store, {"message": "last"}, source_id=2)
+        store.execute("UPDATE events SET ts = ?, message = 'within' WHERE source_pos = 4_570", [NOW - HOUR / 2])
+        store.execute("UPDATE events SET ts = NULL WHERE source_pos = 9_120")
+    settled: list[int] = []
+    settings = LokiSettings(url=loki.url, since=HOUR, batch_events=5)
+    with Store.open(db) as store:
+        previewed = [*LokiShipper("main", settings).preview(store)]
+    assert sum(lines for lines, _ in previewed) == 3
+    shipper = LokiShipper("main", settings)
+    assert run([shipper], str(db), follow=False, told=lambda _, delivery: settled.append(delivery.accepted)) == []
+    assert {line for _, _, line in loki.lines} == {"first", "within", "last"}
+    assert [position for position, _ in refused(db)] == [9_120]
+    assert sum(settled) == 3
+    assert len(settled) < 40  # of 240 slices
+
+
 def test_limits_are_settings(db: Path, loki: Loki) -> None:
     """Of a Loki that was told otherwise."""
     loki.max_age_s, loki.max_line_bytes, loki.max_metadata_entries, loki.max_metadata_bytes = 9e9, 300, 4, 300

@@ -20,7 +20,7 @@ from logpipe_shippers.delivery import configuration
 from logpipe_shippers.delivery.access import Access
 from logpipe_shippers.delivery.backoff import Backoff
 from logpipe_shippers.delivery.run import run
-from logpipe_shippers.otlp import Otlp, Settings
+from logpipe_shippers.otlp import Otlp, Settings, target
 from logpipe_shippers.otlp.records import ATTRIBUTES, RESOURCE
 from logpipe_shippers.otlp.target import HALVINGS, MOST_BYTES
 from logpipe_shippers.targets import KINDS
@@ -458,6 +458,34 @@ def test_the_command_begins_where_it_is_told(tmp_path: Path, server: Answers) ->
     )
     assert (done.returncode, len(received(server.got))) == (0, 4)
     assert done.stderr.splitlines()[0].startswith("otlp:main: 16 events from before ")
+
+
+def test_what_is_too_old_is_passed_over_in_few_steps(
+    tmp_path: Path, server: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much lies between events that are wanted, of which none is lost, nor what has no time."""
+    monkeypatch.setattr(target, "MOST_EVENTS", 5)
+    db, now = tmp_path / "logs.duckdb", datetime.now(UTC)
+    settled: list[int] = []
+    with new_store(db) as store:
+        add_many(store, 2, source_id=1, since=now, step=timedelta(0), message="'first' || n")
+        for days in range(8, 0, -1):
+            add_many(store, 150, source_id=2, since=now - timedelta(days=days), step=timedelta(seconds=1))
+        add_many(store, 3, source_id=2, since=now, step=timedelta(0), message="'last' || n")
+        for position, ts, message in (
+            (4_570, now, "within"),
+            (9_120, None, "timeless"),
+            (9_130, "infinity", "endless"),
+        ):
+            where = "WHERE source_id = 2 AND source_pos = ?"
+            store.execute(f"UPDATE events SET ts = ?, message = ? {where}", [ts, message, position])
+        shipper = Otlp("main", Settings(server.url), now - timedelta(hours=1))
+        assert run([shipper], str(db), follow=False, told=lambda _, delivery: settled.append(delivery.accepted)) == []
+        assert store.execute("SELECT ledger_id FROM shipping") == [(10,)]
+    got = {record.log.body.string_value for record in received(server.got)}
+    assert got == {"first0", "first1", "within", "timeless", "endless", "last0", "last1", "last2"}
+    assert sum(settled) == 8
+    assert len(settled) < 40  # of 240 slices
 
 
 def test_events_that_retention_removed_are_passed_over(tmp_path: Path, server: Answers) -> None:

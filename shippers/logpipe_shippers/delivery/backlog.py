@@ -27,6 +27,8 @@ ORDER BY ledger_id
 """
 _MOST_ENTRIES: Final = 1_000
 """That are looked at at a time, so that a long backlog costs no more than a short one."""
+_MOST_PASSED: Final = 2_000_000
+"""Events that are passed over at a time, so that the store is not open for long."""
 _WITHIN: Final = "source_id = {source_id} AND source_pos >= {from_pos} AND source_pos < {to_pos}"
 
 
@@ -140,6 +142,23 @@ def next_slice(store: Store, cursor: Cursor, most: int) -> Slice | None:
     if events <= most < sum(entry[4] for entry in whole) and len(whole) > 1:
         whole = whole[:-1]
     return Slice(_merged([Range(*entry[1:4]) for entry in whole]), Cursor(whole[-1][0], since=cursor.since))
+
+
+def passed(store: Store, cursor: Cursor, most: int) -> Cursor:
+    """Behind the events that come next and are too old for the target, of which it passes over ever more at a time.
+
+    For a cursor behind a slice of about `most` events that had none for it: the next one may be far away.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    size = 4 * most
+    while cursor.since is not None and size <= _MOST_PASSED:
+        part = next_slice(store, cursor, size)
+        if part is None or store.execute(f"SELECT EXISTS ({part.events('source_pos')})") == [(True,)]:
+            break
+        cursor, size = part.end, 4 * size
+    return cursor
 
 
 def behind(store: Store, cursor: Cursor) -> int:

@@ -130,7 +130,7 @@ class LokiShipper:
             found = self._lines(store, cursor, part, streams)
             if found is None or found.repeatable == 1 or most == 1:
                 self._fitted = most
-                return LokiBatch(found, part.end)
+                return LokiBatch(found, part.end if found is not None else backlog.passed(store, part.end, most))
             [(events,)] = store.execute(f"SELECT count(*) FROM ({part.events('source_pos')})")  # of all services
             most = max(1, int(min(most, events) * found.repeatable))
         return None

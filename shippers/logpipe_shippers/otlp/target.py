@@ -117,7 +117,8 @@ class Otlp:
         if part is None:
             return None
         rows = store.execute(f"FROM ({part.events(COLUMNS)}) ORDER BY source_id, source_pos")
-        return Batch(rows, _sources(store, part), begun, part.end)
+        end = part.end if rows else backlog.passed(store, part.end, MOST_EVENTS)
+        return Batch(rows, _sources(store, part), begun, end)
 
     def send(self, batch: Batch) -> Delivery:
         if batch.waiting is None:
