@@ -1,7 +1,9 @@
 """Targets that are one process's alone: whoever else wants them is told whose they are."""
 
+import errno
 import fcntl
 import json
+import os
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -72,6 +74,17 @@ def test_where_nothing_can_be_locked_it_is_said(db: str, tmp_path: Path, caplog:
     assert caplog.messages == [
         f"nothing keeps another process from shipping to loki:main, too ({lock}: is a directory)"
     ]
+
+
+def test_a_full_volume_takes_no_target_away(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are refused by a process that has no room to say who it is."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with take(db), pytest.raises(Held, match="in use by another process"), take(db):
+        pass
 
 
 def test_a_target_that_is_let_go_meanwhile_is_held(db: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import logging
 import os
 import platform
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -74,11 +74,13 @@ def _holding(database: str, target: str, command: str, remedy: str) -> Iterator[
         yield
         return
     try:
-        os.truncate(descriptor, 0)
-        os.write(descriptor, json.dumps(asdict(_Holder(target, platform.node(), os.getpid(), command))).encode())
+        with suppress(OSError):  # on a full volume, say: the lock holds all the same
+            os.truncate(descriptor, 0)
+            os.write(descriptor, json.dumps(asdict(_Holder(target, platform.node(), os.getpid(), command))).encode())
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
         os.close(descriptor)
 
 
