@@ -19,7 +19,7 @@ _unfinished: set[str] = set()
 
 def discard_unfinished() -> None:
     """Remove the files that were begun, for a process that ends without unwinding."""
-    for temporary in _unfinished:
+    for temporary in tuple(_unfinished):  # other threads are still at work
         with suppress(OSError):
             os.unlink(temporary)
 

@@ -6,10 +6,11 @@ would not do, since the engine, in the middle of whose work it may arrive, swall
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from logpipe.cli import atomic_file
 
 CODE = 130
 """Of a process that SIGINT has ended, as shells count."""
@@ -24,13 +25,13 @@ def explain(sentence: str) -> None:
 
 def leave() -> None:
     """End the process as a second Ctrl-C does."""
-    from logpipe.cli import atomic_file
-
-    atomic_file.discard_unfinished()
-    terminal = sys.stderr.isatty()
-    # Not through sys.stderr: the signal may have come in the middle of its write.
-    os.write(2, ("\r\x1b[K\x1b[?25h" if terminal else "").encode() + f"{': '.join(_said)}\n".encode())
-    os._exit(CODE)
+    try:
+        atomic_file.discard_unfinished()
+        terminal = os.isatty(2)
+        # Not through sys.stderr: the signal may have come in the middle of its write.
+        os.write(2, ("\r\x1b[K\x1b[?25h" if terminal else "").encode() + f"{': '.join(_said)}\n".encode())
+    finally:  # also where standard error is closed, or its reader gone
+        os._exit(CODE)
 
 
 @contextmanager
