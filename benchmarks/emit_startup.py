@@ -17,7 +17,7 @@ EACH: Final = 5
 LOGGING = "import logging, orjson\n"
 STEPS: Final = {
     "import logging, orjson": LOGGING,
-    "import logpipe": "import logpipe\n",
+    "from logpipe import setup_logging, get_logger": "from logpipe import setup_logging, get_logger\n",
     "the same, setup_logging(), one record": LOGGING
     + "import logpipe\nlogpipe.setup_logging(service='shop', log_dir=folder, console=False, loguru=False)\n"
     "logging.getLogger('shop').info('hello')\n",

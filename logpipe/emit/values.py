@@ -1,6 +1,12 @@
 """Any Python value as JSON: one line of bytes for a record, whatever the application put into it."""
 
+# The modules that are not used are orjson's: it would load them from C, which crashes where Ctrl-C interrupts that.
+import dataclasses  # noqa: F401
+import datetime  # noqa: F401
+import enum  # noqa: F401
+import json  # noqa: F401
 import math
+import uuid  # noqa: F401
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final

@@ -1,5 +1,6 @@
 """Ctrl-C is heard whatever the process is doing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,3 +26,33 @@ def test_it_is_heard_while_its_event_is_being_waited_for(name: signal.Signals) -
     command = [sys.executable, "-c", HOLDING_ITS_LOCK, str(int(name))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "interrupted\n", 130)
+
+
+WHILE_LOADING = """
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from logpipe.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["logpipe.cli", "logpipe.errors", "typer", "uuid"])
+def test_it_ends_the_command_while_modules_are_loaded(module: str) -> None:
+    """By the signal, without a word: no traceback, no crash of what loads modules itself, as orjson does uuid."""
+    done = subprocess.run([sys.executable, "-c", WHILE_LOADING, module], capture_output=True, text=True, timeout=60)
+    assert (done.stderr, done.returncode) == ("", -signal.SIGINT)
+
+
+def test_it_ends_a_command_whose_standard_error_nobody_reads() -> None:
+    """As in a pipe, whose other end the same Ctrl-C has ended."""
+    code = "import signal; from logpipe.cli import interruption\nwith interruption.immediate():\n"
+    code += "    signal.raise_signal(signal.SIGINT)\nprint('went on', flush=True)"
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as closed:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=closed, timeout=60)
+    assert (done.stdout, done.returncode) == (b"", 130)

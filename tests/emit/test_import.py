@@ -1,7 +1,12 @@
 """What importing costs, by what it loads."""
 
+import signal
 import subprocess
 import sys
+
+import pytest
+
+import logpipe
 
 
 def modules_after(code: str) -> set[str]:
@@ -12,9 +17,25 @@ def modules_after(code: str) -> set[str]:
     )
 
 
-def test_importing_logpipe_loads_little_more_than_logging_and_orjson() -> None:
+CALLS = "from logpipe import get_logger, log_context, setup_logging"
+
+
+def test_importing_logpipe_loads_nothing() -> None:
+    """The command is to say what Ctrl-C does before anything is loaded."""
+    added = modules_after("import logpipe") - modules_after("import importlib")
+    assert added == {"logpipe"}
+
+
+def test_each_public_name_is_there() -> None:
+    """Loaded when it is asked for; another one is none."""
+    assert all(callable(getattr(logpipe, name)) for name in logpipe.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'setup'"):
+        getattr(logpipe, "setup")  # noqa: B009
+
+
+def test_the_calls_load_little_more_than_logging_and_orjson() -> None:
     """Its own modules, `typing` and `contextvars`; loguru, python-json-logger and the files wait for their use."""
-    added = modules_after("import logpipe") - modules_after("import logging, orjson")
+    added = modules_after(CALLS) - modules_after("import logging, orjson")
     foreign = {name for name in added if name.partition(".")[0] != "logpipe"}
     assert foreign <= {"_contextvars", "_typing", "contextvars", "typing", "typing.io", "typing.re"}
     assert {"logpipe.ingest", "logpipe.store", "logpipe.emit.emitter", "logpipe.emit.settings"}.isdisjoint(added)
@@ -44,8 +65,28 @@ def test_importing_configures_nothing() -> None:
     code = """
 import logging, threading
 hook = sys.excepthook
-import logpipe
+from logpipe import get_logger, log_context, setup_logging
 assert logging.getLogger().handlers == [] and logging.getLogger().level == logging.WARNING
 assert sys.excepthook is hook and threading.active_count() == 1
 """
     assert "logpipe" in modules_after(code)
+
+
+INTERRUPTING = """
+import signal
+class Interrupting:
+    armed = False
+    def find_spec(self, name, *_):
+        if self.armed:
+            signal.raise_signal(signal.SIGINT)
+        self.armed = name == "orjson.orjson"
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+def test_an_application_that_ctrl_c_ends_while_it_loads_does_not_crash() -> None:
+    """What orjson loads from C is there before: where that is interrupted, it ends the process by SIGSEGV."""
+    program = f"import sys\n{INTERRUPTING}\n{CALLS}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
