@@ -1,7 +1,11 @@
 """The `logpipe` command, which needs more than an application that only writes logs has installed."""
 
-import signal
 import sys
+
+try:
+    import signal
+except KeyboardInterrupt:
+    sys.exit(130)  # as shells count what `main` does from then on
 
 
 def main() -> None:

@@ -47,6 +47,15 @@ def test_it_ends_the_command_while_modules_are_loaded(module: str) -> None:
     assert (done.stderr, done.returncode) == ("", -signal.SIGINT)
 
 
+def test_it_ends_the_command_before_that() -> None:
+    """While what listens to signals is itself loaded."""
+    code = "import sys\nclass Interrupting:\n    def find_spec(self, name, *_):\n"
+    code += "        if name == 'signal':\n            raise KeyboardInterrupt\n"
+    code += "sys.meta_path.insert(0, Interrupting())\nfrom logpipe.__main__ import main"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stderr, done.returncode) == ("", 130)
+
+
 def test_it_ends_a_command_whose_standard_error_nobody_reads() -> None:
     """As in a pipe, whose other end the same Ctrl-C has ended."""
     code = "import signal; from logpipe.cli import interruption\nwith interruption.immediate():\n"
