@@ -49,14 +49,16 @@ def immediate() -> Iterator[None]:
 
 def request(stop: threading.Event) -> None:
     """From now on the first Ctrl-C, or SIGTERM, sets `stop`; the second ends the process."""
-    # By a thread: the signal may have come while its own thread holds the lock of `stop`, as at the end of a wait.
+    # By a thread that is woken as the signal comes. Python's own handler runs in the main thread alone, which may hold
+    # the lock of `stop` just then, or be about to wait for it without looking for signals once more.
     heard, told = os.pipe()
+    os.set_blocking(told, False)
     threading.Thread(target=_set_once_told, args=(stop, heard), name="logpipe-interruption", daemon=True).start()
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
 
     def first(*_: object) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, _interrupted)
-        os.write(told, b"\n")
 
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, first)

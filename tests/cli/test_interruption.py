@@ -28,6 +28,28 @@ def test_it_is_heard_while_its_event_is_being_waited_for(name: signal.Signals) -
     assert (done.stdout, done.stderr, done.returncode) == ("stopped\n", "interrupted\n", 130)
 
 
+NOTICED_BY_NOBODY = """
+import signal, sys, threading
+from logpipe.cli import interruption
+stop = threading.Event()
+interruption.request(stop)
+def interrupt():
+    while not stop._cond._waiters:
+        pass
+    signal.pthread_kill(threading.get_ident(), int(sys.argv[1]))
+threading.Thread(target=interrupt).start()
+print(stop.wait(20))
+"""
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_it_is_heard_where_the_wait_does_not_notice(name: signal.Signals) -> None:
+    """Python looks for signals before it waits for a lock, and while it does, but not in between."""
+    command = [sys.executable, "-c", NOTICED_BY_NOBODY, str(int(name))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
+
+
 WHILE_LOADING = """
 import signal, sys
 class Interrupting:
