@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import duckdb
 
 from logpipe.errors import StoreLocked
-from logpipe.store import quack, run_file
+from logpipe.store import engine, quack, run_file
 from logpipe.store.literals import filled_in, literal
 from logpipe.store.run_file import RunFile
 from logpipe.store.sharing import marker
@@ -136,10 +136,10 @@ def _client(_process: int) -> duckdb.DuckDBPyConnection:
     Raises:
         StoreError: Quack is not installed.
     """
-    engine = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
-    quack.load(engine)
-    engine.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, too
-    return engine
+    connection = engine.connect(autoinstall_known_extensions=False)
+    quack.load(connection)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, too
+    return connection
 
 
 def own_words(message: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self, cast
 import duckdb
 
 from logpipe.errors import StoreError, StoreLocked
-from logpipe.store import run_file
+from logpipe.store import engine, run_file
 from logpipe.store.attached import attach
 from logpipe.store.duckdb_errors import translated
 from logpipe.store.run_file import RunFile
@@ -337,10 +337,11 @@ def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     # As DuckDB's own, whatever it is: to look into the file before would drop the locks of a store that has it open in
     # this process, and for one of SQLite's the engine would load an extension.
     with translated(url):
-        connection = duckdb.connect(
+        connection = engine.connect(
             url if url == _IN_MEMORY else f"duckdb:{url}",
             read_only=read_only,
-            config={"storage_compatibility_version": STORAGE, "autoinstall_known_extensions": False},
+            storage_compatibility_version=STORAGE,
+            autoinstall_known_extensions=False,
         )
         connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, and the sessions of clients, too
         return connection

@@ -97,7 +97,7 @@ def test_pages_that_a_client_needs_stay(tmp_path: Path, monkeypatch: pytest.Monk
         with process([sys.executable, "-c", code, str(path)]) as client:
             assert client.stdout
             assert client.stdin
-            client.stdout.readline()
+            assert client.stdout.readline().startswith("(")
             store.drop_cache()
             assert _cached(store) > 0
             client.stdin.write("\n")

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from logpipe.ingest.scanning.masks import masked
-from logpipe.store import Store
+from logpipe.store import Store, engine
 from logpipe.store.arrow import to_arrow
 from logpipe.store.reading import Result
 from logpipe_analysis.queries.fingerprint import fingerprint
@@ -68,7 +68,7 @@ def gathered(calls: Result) -> duckdb.DuckDBPyConnection:
     Raises:
         QueryError: reading failed.
     """
-    local = duckdb.connect(":memory:")
+    local = engine.connect()
     local.execute("SET TimeZone = 'UTC'")
     _take_in(local, calls)
     return local

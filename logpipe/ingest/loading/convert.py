@@ -26,7 +26,7 @@ from logpipe.ingest.loading.selection import fill_batch
 from logpipe.ingest.scanning.lines import Positions, Records, mend
 from logpipe.ingest.scanning.scanner import Scanned
 from logpipe.record import COLUMNS, ERROR_SEVERITY, EVENT_COLUMNS, SEVERITY_BY_LEVEL
-from logpipe.store import rollup
+from logpipe.store import engine, rollup
 from logpipe.store.arrow import to_arrow
 
 _T = TypeVar("_T")
@@ -59,7 +59,7 @@ class Converter:
         """What the store has: the time of a source's newest record, the names of operations, and a source's newest
         message that matches a pattern.
         """
-        self._connection = duckdb.connect(":memory:", config={"threads": 1})
+        self._connection = engine.connect(threads=1)
         self._connection.execute("SET TimeZone = 'UTC'")
         # A join would push its filter down into PyArrow, which cannot filter string views; and a look at lists of
         # constants would take half of the time that planning takes, and win nothing.
