@@ -4,8 +4,6 @@ Importing this package configures nothing and loads nothing; each name loads wha
 command can decide what Ctrl-C does before anything is loaded.
 """
 
-from importlib import import_module
-
 TYPE_CHECKING = False  # `typing` takes longer to load than all of this
 if TYPE_CHECKING:
     from logpipe.emit.context import log_context
@@ -50,6 +48,8 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value: object = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value  # from now on it is found without asking
     return value
