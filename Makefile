@@ -24,8 +24,9 @@ demo: $(STAMP) ## a day of a small shop: generate, ingest, analyze, report, ship
 demo-real: $(STAMP) ## the same on real servers under load, about ten minutes (needs nginx, PostgreSQL, Redis)
 	$(BIN)/python examples/real/run.py
 
+# Three processes on two cores: many tests wait, for servers and for what others write.
 test: $(STAMP) lint type ## lint, types and all tests but the long ones
-	$(BIN)/pytest -n 2 -m "not long"
+	$(BIN)/pytest -n 3 -m "not long"
 
 lint: $(STAMP) ## ruff and the import contracts
 	$(BIN)/ruff check .

@@ -65,7 +65,8 @@ def request(stop: threading.Event) -> None:
 
 
 def _set_once_told(stop: threading.Event, heard: int) -> None:
-    os.read(heard, 1)
+    while os.read(heard, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+        pass  # of other signals that have handlers
     stop.set()
 
 
