@@ -53,3 +53,7 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value  # from now on it is found without asking
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

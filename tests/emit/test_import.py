@@ -26,7 +26,8 @@ def test_importing_logpipe_loads_nothing() -> None:
 
 
 def test_each_public_name_is_there() -> None:
-    """Loaded when it is asked for; another one is none."""
+    """Loaded when it is asked for, and told before; another one is none."""
+    assert set(logpipe.__all__) <= set(dir(logpipe))
     assert all(callable(getattr(logpipe, name)) for name in logpipe.__all__)
     with pytest.raises(AttributeError, match="no attribute 'setup'"):
         getattr(logpipe, "setup")  # noqa: B009
@@ -73,6 +74,7 @@ assert sys.excepthook is hook and threading.active_count() == 1
 
 INTERRUPTING = """
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where whoever started this ignores it
 class Interrupting:
     armed = False
     def find_spec(self, name, *_):
