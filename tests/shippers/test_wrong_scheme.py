@@ -1,8 +1,8 @@
 """An address with https where nothing speaks TLS, or with http where something does, is a wrong setting: said once."""
 
+import os
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +11,13 @@ import pytest
 import trustme
 
 from logpipe.store import Store
+from logpipe_shippers.delivery import tls
 from logpipe_shippers.delivery.access import Access
-from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected
+from logpipe_shippers.delivery.receiver import Misconfigured, Receiver, Rejected, Unavailable
 from tests.commands import call
 from tests.shippers.http_server import serving
 from tests.shippers.ledger import add
+from tests.shippers.tcp_server import handling
 from tests.stores import new_store
 
 GO = "Client sent an HTTP request to an HTTPS server."
@@ -48,14 +50,8 @@ def tls_that_answers(text: str) -> Iterator[str]:
             while self.request.recv(65_536):
                 pass
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with handling(Handler) as port:
+        yield f"http://localhost:{port}"
 
 
 def test_https_where_nothing_speaks_tls() -> None:
@@ -67,6 +63,37 @@ def test_https_where_nothing_speaks_tls() -> None:
             f"what listens at {one.shown} does not speak TLS; "
             "begin the address with http://, or name the port that speaks TLS"
         )
+
+
+@pytest.mark.parametrize(
+    ("reason", "plain"), [("WRONG_VERSION_NUMBER", True), ("RECORD_LAYER_FAILURE", True), ("BAD_SIGNATURE", False)]
+)
+def test_newer_releases_of_openssl_say_otherwise(reason: str, plain: bool) -> None:
+    """From 3.2 on, of which a test has but one."""
+    error = ssl.SSLError(1, "it failed")
+    error.reason = reason
+    assert tls.is_answered_in_plain(error) is plain
+
+
+def test_plain_text_behind_a_handshake_is_no_wrong_setting(
+    authority: trustme.CA, context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """As by a proxy whose server is gone: TLS is spoken there."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            plain = os.dup(self.request.fileno())
+            with context.wrap_socket(self.request, server_side=True) as encrypted:
+                encrypted.recv(65_536)
+                os.write(plain, b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+                encrypted.recv(65_536)
+            os.close(plain)
+
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with handling(Handler) as port:
+        access = Access(f"https://localhost:{port}", ca_file=str(tmp_path / "ca.pem"))
+        with Receiver(access, "/push") as one, pytest.raises(Unavailable, match="cannot be reached"):
+            one.post(b"x")
 
 
 @pytest.mark.parametrize("asks_for_certificates", [False, True])

@@ -173,7 +173,7 @@ class Receiver:
             return Misconfigured(
                 f"the certificate of {self.shown} is not trusted ({said})", remedy="name its authority with ca_file"
             )
-        if tls.is_answered_in_plain(root):
+        if isinstance(error, httpx.ConnectError) and tls.is_answered_in_plain(root):
             return Misconfigured(
                 f"what listens at {self.shown} does not speak TLS",
                 remedy="begin the address with http://, or name the port that speaks TLS",

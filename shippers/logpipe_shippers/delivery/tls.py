@@ -8,8 +8,8 @@ from typing import Final
 from logpipe.errors import SettingError
 from logpipe_shippers.delivery.access import Access
 
-_NO_TLS: Final = "WRONG_VERSION_NUMBER"
-"""What OpenSSL calls an answer in plain text."""
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls an answer in plain text, up to 3.1 and from 3.2 on."""
 _ALERT: Final = "ALERT"
 _LONGEST_S: Final = 5.0
 
@@ -33,8 +33,8 @@ def context(access: Access) -> ssl.SSLContext:
 
 
 def is_answered_in_plain(error: BaseException) -> bool:
-    """Whether a handshake failed because what listens there does not speak TLS."""
-    return isinstance(error, ssl.SSLError) and error.reason == _NO_TLS
+    """Whether a handshake, of which this is the error, failed because what listens there does not speak TLS."""
+    return isinstance(error, ssl.SSLError) and error.reason in _NO_TLS
 
 
 def is_spoken_at(host: str, port: int, timeout_s: float) -> bool:

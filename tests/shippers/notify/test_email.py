@@ -3,7 +3,6 @@
 import logging
 import socketserver
 import ssl
-import threading
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ from logpipe.errors import LogpipeError, SettingError
 from logpipe_shippers.delivery.receiver import Misconfigured, Rejected, Unavailable
 from tests.shippers.notify.mail_server import PASSWORD, USER, mail_server
 from tests.shippers.notify.people import People, a_finding
+from tests.shippers.tcp_server import handling
 
 LOGIN = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@"
 
@@ -163,15 +163,28 @@ def test_a_scheme_that_the_server_does_not_speak_is_said(people: People, ca_file
         plain = failure(people)
     assert isinstance(plain, Misconfigured)
     assert "does not speak TLS from the start; use smtp:// (STARTTLS)" in str(plain)
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), ClosesThenSpeaksTls) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        people.configure(to("smtp", server.server_address[1], more=ca_file))
+    with handling(ClosesThenSpeaksTls) as port:
+        people.configure(to("smtp", port, more=ca_file))
         tls = failure(people)
-        server.shutdown()
-        thread.join()
     assert isinstance(tls, Misconfigured)
     assert "speaks TLS from the start; use smtps://" in str(tls)
+
+
+class PromisesStarttls(socketserver.StreamRequestHandler):
+    """As a server that cannot keep it just now, and says so in plain text."""
+
+    def handle(self) -> None:
+        for said in (b"220 here\r\n", b"250-here\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
+            self.wfile.write(said)
+            self.request.recv(65_536)
+        self.wfile.write(b"454 TLS not available due to temporary reason\r\n")
+
+
+def test_a_server_that_does_not_keep_its_word_is_no_wrong_scheme(people: People, ca_file: str) -> None:
+    """It is tried again."""
+    with handling(PromisesStarttls) as port:
+        people.configure(to("smtp", port, more=ca_file))
+        assert isinstance(failure(people), Unavailable)
 
 
 def test_a_server_without_starttls_gets_nothing(people: People) -> None:

@@ -101,7 +101,7 @@ class Email:
                 f"the certificate of {self._server} is not trusted ({error.verify_message})",
                 remedy="name its authority with ca_file",
             )
-        if tls.is_answered_in_plain(error):
+        if self._server.scheme == "smtps" and tls.is_answered_in_plain(error):
             return Misconfigured(
                 f"{self._server} does not speak TLS from the start", remedy="use smtp:// (STARTTLS), or another port"
             )
