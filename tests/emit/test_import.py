@@ -33,6 +33,13 @@ def test_each_public_name_is_there() -> None:
         getattr(logpipe, "setup")  # noqa: B009
 
 
+def test_a_prompt_completes_the_public_names() -> None:
+    """Before any of them is loaded."""
+    code = "import logpipe; print(set(logpipe.__all__) <= set(dir(logpipe)), 'logpipe.emit' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", f"import sys; {code}"], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
 def test_the_calls_load_little_more_than_logging_and_orjson() -> None:
     """Its own modules, `typing` and `contextvars`; loguru, python-json-logger and the files wait for their use."""
     added = modules_after(CALLS) - modules_after("import logging, orjson")
