@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -99,6 +100,61 @@ def test_a_target_that_is_let_go_meanwhile_is_held(db: str, monkeypatch: pytest.
 
     monkeypatch.setattr(fcntl, "flock", once_it_is_let_go)
     with take(db), pytest.raises(Held), take(db):
+        pass
+
+
+def test_a_target_of_another_account_is_held(db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which whoever may read the database may see."""
+    Path(db).touch()
+    Path(db).chmod(0o640)
+    opened = os.open
+
+    def of_another(path: Path, flags: int, mode: int = 0) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags, mode)
+
+    with take(db):
+        [lock] = tmp_path.glob("*.lock")
+        umask = os.umask(0)
+        os.umask(umask)
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o640 & ~umask
+        monkeypatch.setattr(os, "open", of_another)
+        with pytest.raises(Held, match=r"by process \d+ \(logpipe ship loki\);"), take(db):
+            pass
+
+
+def test_where_no_lock_can_be_made_it_is_said(
+    db: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder that is another account's."""
+
+    def refused(path: Path, flags: int, _mode: int = 0) -> int:
+        raise FileNotFoundError(path) if flags & os.O_RDWR == 0 else PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    with take(db):
+        pass
+    [said] = caplog.messages
+    assert said.endswith(".lock: permission denied)")
+
+
+def test_a_lock_that_is_another_ones_by_now_is_left_to_it(db: str, tmp_path: Path) -> None:
+    """As after somebody has removed ours by hand."""
+    with take(db):
+        [lock] = tmp_path.iterdir()
+        lock.unlink()
+        another = ExitStack()
+        another.enter_context(take(db))
+    with another, pytest.raises(Held), take(db):
+        pass
+    assert not lock.exists()
+
+
+def test_a_database_that_is_no_file_is_for_the_store_to_refuse(db: str) -> None:
+    """As a link to itself."""
+    Path(db).symlink_to(db)
+    with take(db):
         pass
 
 

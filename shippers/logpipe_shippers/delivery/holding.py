@@ -19,7 +19,8 @@ from typing import Final
 from logpipe.errors import ReceiverError
 
 _IN_MEMORY: Final = ":memory:"
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS: Final = os.O_CLOEXEC | os.O_NOFOLLOW
+_OF_NOBODY_ELSE: Final = 0o600
 
 _log = logging.getLogger("logpipe.ship")
 
@@ -62,7 +63,7 @@ def holding(database: str, targets: Collection[str], command: str, *, remedy: st
 def _holding(database: str, target: str, command: str, remedy: str) -> Iterator[None]:
     path = _path(database, target)
     try:
-        descriptor = _locked(path)
+        descriptor = _locked(path, _mode(database))
     except BlockingIOError as error:
         raise Held(f"{target} is in use by {_holder(path)}", remedy=remedy) from error
     except FileNotFoundError:  # no folder, so no database: the store says so
@@ -80,17 +81,26 @@ def _holding(database: str, target: str, command: str, remedy: str) -> Iterator[
         yield
     finally:
         with suppress(OSError):
-            path.unlink()
+            if _is_at(descriptor, path):  # else somebody removed it, and it may be the lock of another process by now
+                path.unlink()
         os.close(descriptor)
 
 
 def _path(database: str, target: str) -> Path:
     """The same for every name of one database; a target may have characters that no name of a file has."""
-    whole = Path(database).resolve()
+    whole = Path(os.path.realpath(database))
     return whole.with_name(f"{whole.name}.ship-{sha256(target.encode()).hexdigest()[:16]}.lock")
 
 
-def _locked(path: Path) -> int:
+def _mode(database: str) -> int:
+    """As the database's: whoever may open that may see whose its targets are."""
+    try:
+        return os.stat(database).st_mode & 0o666
+    except OSError:
+        return _OF_NOBODY_ELSE
+
+
+def _locked(path: Path, mode: int) -> int:
     """The descriptor of a lock on the file that is at `path`.
 
     Raises:
@@ -98,7 +108,7 @@ def _locked(path: Path) -> int:
         OSError: there can be none.
     """
     while True:
-        descriptor = os.open(path, _FLAGS, 0o600)
+        descriptor = _opened(path, mode)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(descriptor, path):
@@ -107,6 +117,17 @@ def _locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # who had it removed it, between our two steps
+
+
+def _opened(path: Path, mode: int) -> int:
+    """For writing, or as the file of another account, which can be locked all the same."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | _FLAGS, mode)
+    except PermissionError as error:
+        try:
+            return os.open(path, os.O_RDONLY | _FLAGS)
+        except FileNotFoundError:
+            raise error from None
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
