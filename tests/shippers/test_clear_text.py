@@ -1,6 +1,8 @@
 """A configuration file with secrets in it that others may read is named, once, without them."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -27,8 +29,16 @@ def warnings(caplog: pytest.LogCaptureFixture, path: Path, text: str = IN_CLEAR,
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    return tmp_path / "ship.toml"
+def folder() -> Iterator[Path]:
+    """That others may pass, as they may not those of tests."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def config(folder: Path) -> Path:
+    return folder / "ship.toml"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +59,17 @@ def test_a_file_of_another_account_is_read_by_its_group(
     monkeypatch.setattr(os, "geteuid", lambda: own + 1)
     said = warnings(caplog, config, mode=mode)
     assert [f"chmod 640 {config} keeps them" in one for one in said] == [True] * warned
+
+
+def test_who_is_not_of_its_group_is_told_how_to_stay_able_to_read_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    """As in a container that has it from the account that wrote it."""
+    monkeypatch.setattr(os, "geteuid", lambda: 99_999)
+    monkeypatch.setattr(os, "getegid", lambda: 99_998)
+    monkeypatch.setattr(os, "getgroups", lambda: [99_998])
+    [said] = warnings(caplog, config)
+    assert said.endswith(f"; chgrp 99998 {config} && chmod 640 {config} keeps them")
 
 
 @pytest.mark.parametrize(
@@ -101,12 +122,24 @@ def test_what_a_container_has_mounted_is_its_own(
     assert warnings(caplog, config) == []
 
 
+@pytest.mark.parametrize(
+    ("of_folder", "warned"), [(0o700, False), (0o744, False), (0o710, True), (0o701, True), (0o755, True)]
+)
+def test_a_folder_may_keep_others_from_it(
+    caplog: pytest.LogCaptureFixture, config: Path, of_folder: int, warned: bool
+) -> None:
+    """As home folders do; one that cannot be looked at does not."""
+    config.parent.chmod(of_folder)
+    assert len(warnings(caplog, config)) == warned
+    assert not secrets.is_closed_off(Path("/none/ship.toml"))
+
+
 def test_each_command_that_reads_it_says_so_once(
-    caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also one that reads it for its targets and for objectives."""
-    monkeypatch.chdir(tmp_path)
-    new_store(tmp_path / "logs.duckdb").close()
+    monkeypatch.chdir(folder)
+    new_store(folder / "logs.duckdb").close()
     hook = '[notify.hook]\nurl = "http://localhost:1/h0rse"\n'
     objective = '[[objective]]\nservice = "shop"\navailability = 0.9\n'
     push = (
@@ -119,8 +152,8 @@ def test_each_command_that_reads_it_says_so_once(
         ("both.toml", push + objective, ("ship", "all", "--config")),
     ):
         caplog.clear()
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o644)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o644)
         done = call(*words, name)
         assert [name in one for one in caplog.messages if "clear text" in one] == [True], name
         assert "h0rse" not in caplog.text + done.stderr + done.stdout

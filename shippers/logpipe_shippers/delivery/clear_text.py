@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from logpipe_shippers.delivery.secrets import is_mounted
+from logpipe_shippers.delivery.secrets import is_closed_off, is_mounted
 
 SETTINGS: Final = ("bearer_token", "headers", "password", "secret", "url")
 """Those of targets that are secrets or, as an address, may hold one."""
@@ -28,18 +28,19 @@ def warn_of(path: str | Path, status: os.stat_result, tables: Mapping[str, Any])
     """
     wanted = 0o600 if status.st_uid == os.geteuid() else 0o640
     is_open = stat.S_ISREG(status.st_mode) and status.st_mode & _OF_OTHERS & ~wanted
-    if is_open and has_secrets(tables) and not is_mounted(Path(path)):
-        _warn(str(path), f"{wanted:o}")
+    if is_open and has_secrets(tables) and not is_mounted(Path(path)) and not is_closed_off(Path(path)):
+        name = shlex.quote(str(path))
+        _warn(str(path), f"{'' if _is_ours(status) else f'chgrp {os.getegid()} {name} && '}chmod {wanted:o} {name}")
 
 
 @cache  # one command may read a file for its targets, and for objectives
-def _warn(path: str, mode: str) -> None:
-    _log.warning(
-        "%s holds secrets in clear text, and other accounts may read it; chmod %s %s keeps them",
-        path,
-        mode,
-        shlex.quote(path),
-    )
+def _warn(path: str, remedy: str) -> None:
+    _log.warning("%s holds secrets in clear text, and other accounts may read it; %s keeps them", path, remedy)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Whether we could read it if others could not: by its owner, or by its group."""
+    return os.geteuid() in (0, status.st_uid) or status.st_gid in (os.getegid(), *os.getgroups())
 
 
 def has_secrets(tables: Mapping[str, Any]) -> bool:

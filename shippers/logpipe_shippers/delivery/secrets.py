@@ -57,6 +57,14 @@ def is_mounted(path: Path) -> bool:
     return path.resolve().is_relative_to(_MOUNTED)
 
 
+def is_closed_off(path: Path) -> bool:
+    """Whether a folder on the way to it lets nobody but its owner pass, as far as we may look."""
+    try:
+        return not all(folder.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH) for folder in path.resolve().parents)
+    except OSError:
+        return False
+
+
 def _is_open_to_all(path: Path) -> bool:
     """Whether every account may read it: itself, and each folder on the way to it."""
     try:
