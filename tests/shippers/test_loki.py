@@ -288,10 +288,10 @@ def test_what_is_too_old_is_passed_over_in_few_steps(db: Path, loki: Loki) -> No
         for days in range(8, 0, -1):
             add_many(store, 150, source_id=2, since=NOW - timedelta(days=days), step=timedelta(seconds=1))
         add(store, {"message": "last"}, source_id=2)
-        store.execute("UPDATE events SET ts = ?, message = 'within' WHERE source_pos = 4_570", [NOW - HOUR / 2])
+        store.execute("UPDATE events SET ts = ?, message = 'within' WHERE source_pos = 4_570", [NOW - HOUR])
         store.execute("UPDATE events SET ts = NULL WHERE source_pos = 9_120")
     settled: list[int] = []
-    settings = LokiSettings(url=loki.url, since=HOUR, batch_events=5)
+    settings = LokiSettings(url=loki.url, since=12 * HOUR, batch_events=5)
     with Store.open(db) as store:
         previewed = [*LokiShipper("main", settings).preview(store)]
     assert sum(lines for lines, _ in previewed) == 3
