@@ -125,6 +125,24 @@ def test_a_refusal_may_be_about_tls() -> None:
             one.post(b"")
 
 
+def test_what_does_not_speak_tls_is_asked_once() -> None:
+    """Since it may wait for more of what it takes for a request, for each of many refusals."""
+    asked: list[bytes] = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            begin = self.request.recv(65_536)
+            if begin.startswith(b"\x16"):
+                asked.append(begin)
+            self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhttps")
+
+    with handling(Handler) as port, Receiver(Access(f"http://localhost:{port}"), "/push") as one:
+        for _ in range(3):
+            with pytest.raises(Rejected, match="https"):
+                one.post(b"")
+    assert len(asked) == 1
+
+
 def test_no_line_is_refused_for_a_wrong_scheme(tmp_path: Path) -> None:
     """Nor tried again by who ships once."""
     db = tmp_path / "logs.duckdb"

@@ -100,6 +100,7 @@ class Receiver:
         own = {name: secret.text for name, secret in access.headers.items()}
         self._timeout_s = access.timeout_s
         self._has_answered = False
+        self._has_no_tls = False
         self._client = httpx.Client(
             headers=checked({"User-Agent": _user_agent(), **authorization(access), **(headers or {}), **own}),
             auth=httpx.BasicAuth(access.user or "", access.password.text) if access.password else None,
@@ -125,7 +126,7 @@ class Receiver:
                 answer = self._read(streamed)
         except httpx.RequestError as error:
             raise self._unreachable(error) from error
-        if answer.status_code == httpx.codes.BAD_REQUEST and _NAMES_TLS.search(answer.text) and self._is_for_tls():
+        if self._asks_for_tls(answer):
             raise self._lacks_tls()
         self._has_answered = True
         if answer.is_success:
@@ -181,6 +182,13 @@ class Receiver:
         if isinstance(error, _UNANSWERED) and not self._has_answered and self._is_for_tls():
             return self._lacks_tls()
         return Unavailable(f"{self.shown} cannot be reached ({said})")
+
+    def _asks_for_tls(self, answer: httpx.Response) -> bool:
+        """A refusal may name TLS and be about a line: found out once, since what does not speak it may take seconds."""
+        if answer.status_code != httpx.codes.BAD_REQUEST or self._has_no_tls or not _NAMES_TLS.search(answer.text):
+            return False
+        self._has_no_tls = not self._is_for_tls()
+        return not self._has_no_tls
 
     def _is_for_tls(self) -> bool:
         """Whether we speak plain HTTP to what speaks TLS: some servers say so, and some close the connection."""
