@@ -65,6 +65,20 @@ def test_https_where_nothing_speaks_tls() -> None:
         )
 
 
+def test_a_proxy_may_be_what_does_not_speak_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With http in place of https, the address would send secrets in clear text."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url.replace("http", "https"))
+        with Receiver(Access("https://logs.invalid"), "/push") as one, pytest.raises(Misconfigured) as wrong:
+            one.post(b"")
+    assert str(wrong.value) == (
+        "the proxy on the way to https://logs.invalid/push, or what listens there, does not speak TLS; "
+        "begin HTTPS_PROXY with http://, as most of them want it"
+    )
+
+
 @pytest.mark.parametrize(
     ("reason", "plain"), [("WRONG_VERSION_NUMBER", True), ("RECORD_LAYER_FAILURE", True), ("BAD_SIGNATURE", False)]
 )

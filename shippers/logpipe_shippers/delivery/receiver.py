@@ -14,6 +14,7 @@ from functools import cache
 from importlib import metadata
 from types import TracebackType
 from typing import Final, Self
+from urllib.request import getproxies
 
 import httpx
 
@@ -175,10 +176,7 @@ class Receiver:
                 f"the certificate of {self.shown} is not trusted ({said})", remedy="name its authority with ca_file"
             )
         if isinstance(error, httpx.ConnectError) and tls.is_answered_in_plain(root):
-            return Misconfigured(
-                f"what listens at {self.shown} does not speak TLS",
-                remedy="begin the address with http://, or name the port that speaks TLS",
-            )
+            return self._has_needless_tls()
         if isinstance(error, _UNANSWERED) and not self._has_answered and self._is_for_tls():
             return self._lacks_tls()
         return Unavailable(f"{self.shown} cannot be reached ({said})")
@@ -194,6 +192,17 @@ class Receiver:
         """Whether we speak plain HTTP to what speaks TLS: some servers say so, and some close the connection."""
         host, port = self.url.raw_host.decode(), self.url.port or 80
         return self.url.scheme == "http" and tls.is_spoken_at(host, port, self._timeout_s)
+
+    def _has_needless_tls(self) -> Misconfigured:
+        if getproxies().keys() & {"https", "all"}:  # as the client has them
+            return Misconfigured(
+                f"the proxy on the way to {self.shown}, or what listens there, does not speak TLS",
+                remedy="begin HTTPS_PROXY with http://, as most of them want it",
+            )
+        return Misconfigured(
+            f"what listens at {self.shown} does not speak TLS",
+            remedy="begin the address with http://, or name the port that speaks TLS",
+        )
 
     def _lacks_tls(self) -> Misconfigured:
         return Misconfigured(f"what listens at {self.shown} speaks TLS", remedy="begin the address with https://")
