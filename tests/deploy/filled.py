@@ -33,7 +33,7 @@ from tests.store.owners import LOGPIPE, process
 
 EVERY = "3s"
 """Scrapes, which may take as long: one that fails leaves nothing to be asked."""
-POLL_S = 0.2
+POLL_S = 0.5
 OBJECTIVES = """
 [[objective]]
 service = "shop-web"
@@ -137,7 +137,7 @@ def _prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[str]:
         (folder / "rules" / path.name).write_text(yaml.safe_dump({"groups": groups}))
     jobs = [{"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in targets.items()]
     configuration = {
-        "global": {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": "1s"},
+        "global": {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": "2s"},
         "rule_files": ["rules/*.yml"],
         "scrape_configs": jobs,
     }
