@@ -22,12 +22,12 @@ from tests.deploy.servers import started, until
 from tests.deploy.webhook import Routed, routed
 from tests.store.owners import LOGPIPE, following, process
 
-DEADLINE_S: Final = 150.0
+DEADLINE_S: Final = 240.0
 """For what waits for rules and for Alertmanager."""
 _LOOK_S: Final = 0.2
 """Between two questions whether it has come to pass."""
 _SHORTEST_S: Final = 10.0
-_LONGEST_S: Final = 45.0
+_LONGEST_S: Final = 60.0
 """Of what are five minutes in life, the range of most rules."""
 _SCRAPES: Final = 4
 _STEPS: Final = 3
