@@ -121,24 +121,29 @@ def memory() -> Iterator[Store]:
         yield store
 
 
-@settings(max_examples=25)
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), max_size=12), st.integers(1, 40))
-def test_slices_hold_each_event_once_in_order(memory: Store, entries: list[tuple[int, int]], most: int) -> None:
+@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
+def test_slices_hold_each_event_once_in_order(memory: Store, rounds: int) -> None:
     """Whatever entries the ledger has, and none holds many more than are wanted."""
-    memory.execute("DELETE FROM events")
-    memory.execute("DELETE FROM ledger")
-    for source_id, count in entries:
-        add(memory, source_id, count)
-    cursor, found = Cursor(), []
-    while (part := backlog.next_slice(memory, cursor, most)) is not None:
-        if part.ranges:
-            rows = memory.execute(part.events("source_id, source_pos"))
-            assert len(rows) <= most
-            found += rows
-        assert (part.end.ledger_id, part.end.next_pos) > (cursor.ledger_id, cursor.next_pos)
-        cursor = part.end
-    assert sorted(found) == sorted(places(memory))
-    assert backlog.behind(memory, cursor) == 0
+
+    @settings(max_examples=rounds)
+    @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30)), max_size=12), st.integers(1, 40))
+    def hold(entries: list[tuple[int, int]], most: int) -> None:
+        memory.execute("DELETE FROM events")
+        memory.execute("DELETE FROM ledger")
+        for source_id, count in entries:
+            add(memory, source_id, count)
+        cursor, found = Cursor(), []
+        while (part := backlog.next_slice(memory, cursor, most)) is not None:
+            if part.ranges:
+                rows = memory.execute(part.events("source_id, source_pos"))
+                assert len(rows) <= most
+                found += rows
+            assert (part.end.ledger_id, part.end.next_pos) > (cursor.ledger_id, cursor.next_pos)
+            cursor = part.end
+        assert sorted(found) == sorted(places(memory))
+        assert backlog.behind(memory, cursor) == 0
+
+    hold()
 
 
 def test_events_of_one_line_stay_together() -> None:
