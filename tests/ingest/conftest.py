@@ -1,6 +1,7 @@
 """A store and a folder of logs; and what `make chaos` counted."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from logpipe.ingest.ingest import ingest
 from logpipe.ingest.options import Options, Summary
 from logpipe.store import Store
+from tests.ingest.forks import Forks
 from tests.ingest.logs import Take
 from tests.stores import new_store
 
@@ -32,6 +34,13 @@ def take(store: Store, logs: Path) -> Take:
         return ingest(store, [str(path) for path in paths or (logs,)], Options(**options))  # type: ignore[arg-type] # named by the tests
 
     return ingest_folder
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Starts processes of the command."""
+    with Forks() as server:
+        yield server
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

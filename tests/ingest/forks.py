@@ -4,9 +4,12 @@ What runs in them is the command itself, with its threads, its database and its 
 """
 
 import ctypes
+import gc
 import importlib
+import json
 import mmap
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,7 +22,6 @@ from typing import Any, Self
 import duckdb
 
 from logpipe.cli.main import main
-from logpipe.ingest import follow
 from logpipe.ingest.ingest import Ingester
 from logpipe.store import Store
 
@@ -29,7 +31,7 @@ STAGES = ("begun", "filled", "committed")
 _LOADED_LATE = (
     *("logpipe.cli.interruption", "logpipe.cli.log_formats", "logpipe.cli.output", "logpipe.cli.own_log"),
     *("logpipe.cli.progress", "logpipe.emit.stdlib", "logpipe.ingest.formats.own", "logpipe.ingest.housekeeping"),
-    *("logpipe.ingest.stdin", "pandas", "pyarrow.dataset", "pydantic", "pytz", "typer._adapters"),
+    *("logpipe.ingest.stdin", "pyarrow.dataset", "pydantic", "pytz", "typer._adapters"),
 )
 """What the command, and DuckDB at its first parameter, import when they need it."""
 
@@ -51,26 +53,19 @@ class Forks:
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # a process with threads is not to fork
         )
 
-    def start(self, progress: Path, said: Path, arguments: Sequence[str]) -> int:
-        """`logpipe ARGUMENTS`, its output into `said`; gives the process id. See `serve` for `progress`."""
-        return int(self._ask("start", str(progress), str(said), *arguments))
+    def start(self, arguments: Sequence[str], said: Path, prelude: str = "") -> "Fork":
+        """`logpipe ARGUMENTS`, its output into `said`, once the statements of `prelude` were run there."""
+        return Fork(self, self.ask("start", prelude, str(said), *arguments))
 
-    def wait(self, pid: int) -> int:
-        """The exit code, once the process has ended; negative the signal."""
-        return int(self._ask("wait", str(pid)))
-
-    def ended(self, pid: int) -> bool:
-        """Whether a process that nobody waited for has ended."""
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-    def _ask(self, *words: str) -> str:
+    def ask(self, *words: str) -> int:
+        """See `serve`."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        self._server.stdin.write("\0".join(words) + "\n")
+        self._server.stdin.write(json.dumps(words) + "\n")
         self._server.stdin.flush()
         answer = self._server.stdout.readline()
         assert answer, "the server of processes has ended"
-        return answer
+        return int(answer)
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +76,38 @@ class Forks:
         self._server.stdin.close()
         self._server.stdout.close()
         self._server.wait()
+
+
+class Fork:
+    """One of these processes, with what tests want of a `subprocess.Popen`."""
+
+    def __init__(self, forks: Forks, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._forks = forks
+        self._handle = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """The exit code, negative the signal; None while it runs."""
+        return self._end_within(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended."""
+        code = self._end_within(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("logpipe", timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """To one that has not ended."""
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._handle, number)
+
+    def _end_within(self, seconds: float | None) -> int | None:
+        if self.returncode is None and select.select([self._handle], [], [], seconds)[0]:
+            self.returncode = self._forks.ask("wait", str(self.pid))
+            os.close(self._handle)
+        return self.returncode
 
 
 class Progress:
@@ -123,36 +150,36 @@ class Progress:
 
 
 def serve() -> None:
-    """Fork what standard input asks for, until it ends."""
+    """Do what the lines of standard input ask for, until it ends: start a process, or wait for its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _LOADED_LATE:
         importlib.import_module(name)
+    gc.freeze()
     for request in sys.stdin:
-        verb, *words = request.rstrip("\n").split("\0")
+        verb, *words = json.loads(request)
         if verb == "wait":
             _, status = os.waitpid(int(words[0]), 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
             answer = os.fork()
             if answer == 0:
-                _run(Path(words[0]), Path(words[1]), words[2:])
+                prelude, said, *arguments = words
+                _run(prelude, Path(said), arguments)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
 
 
-def _run(progress: Path, said: Path, arguments: list[str]) -> None:
+def _run(prelude: str, said: Path, arguments: list[str]) -> None:
     """The command, in a process of its own; never returns."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # whoever ends the test ends this
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    watched = Progress(progress)
-    _hasten()
-    _tell(watched)
-    sys.argv = ["logpipe", "--debug", *arguments]
+    sys.argv = ["logpipe", *arguments]
     code = 1
     try:
+        exec(prelude, {})
         main()
         code = 0
     except SystemExit as end:
@@ -164,12 +191,9 @@ def _run(progress: Path, said: Path, arguments: list[str]) -> None:
         os._exit(code)
 
 
-def _hasten() -> None:
-    follow.POLL_S, follow.GATHER_S, follow.LEAST_IDLE = 0.05, 0.01, 1
-    follow.RETRY_S, follow.LONGEST_RETRY_S = 0.05, 0.2
-
-
-def _tell(progress: Progress) -> None:
+def tell(path: str) -> None:
+    """Have this process tell its `Progress`."""
+    progress = Progress(Path(path))
     sweep, transaction = Ingester.sweep, Store.transaction
 
     @contextmanager

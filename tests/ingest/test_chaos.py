@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from logpipe.ingest.audit.verify import verify
 from logpipe.store import Store
-from tests.ingest.forks import STAGES, Forks, Progress
+from tests.ingest.forks import STAGES, Fork, Forks, Progress
 from tests.ingest.logs import line
 from tests.ingest.rotating_log import COMPRESSIONS, HEADER, KEPT, RotatingLog
 
@@ -37,6 +37,14 @@ SLICE = 25
 DEADLINE_S = 120.0
 MEMORY = Path("/dev/shm")
 """Where the database is, if there is such a place: what a killed process wrote is there all the same."""
+
+HASTY = """
+from logpipe.ingest import follow
+from tests.ingest.forks import tell
+follow.POLL_S, follow.GATHER_S, follow.LEAST_IDLE = 0.05, 0.01, 1
+follow.RETRY_S, follow.LONGEST_RETRY_S = 0.05, 0.2
+tell({progress!r})
+"""
 
 Action = Callable[..., None]
 
@@ -77,7 +85,7 @@ class Chaos(RuleBasedStateMachine):
         self.progress = Progress.new(self.folder / "progress")
         self.seen: set[int] = set()
         self.history: list[str] = []
-        self.process: int | None = None
+        self.process: Fork | None = None
         self.frozen = self.full = False
         self.starts = 0
 
@@ -138,7 +146,7 @@ class Chaos(RuleBasedStateMachine):
         self._follow()
         self.progress.die(stage)
         self.log.append(3)
-        self._until(lambda: self.process is None or self.forks.ended(self.process))
+        self._until(lambda: self.process is None or self.process.poll() is not None)
         self._end(signal.SIGKILL)
 
     @action()
@@ -155,7 +163,7 @@ class Chaos(RuleBasedStateMachine):
         """An ingest without --follow, in between."""
         self._end(signal.SIGKILL)
         visible = self.log.lines()
-        code = self.forks.wait(self._start("ingest", str(self.log.folder), "--db", str(self.database)))
+        code = self._start("ingest", str(self.log.folder), "--db", str(self.database)).wait()
         assert code == 0 or not any(self.log.files()), self._said()
         self.seen |= visible
 
@@ -163,7 +171,7 @@ class Chaos(RuleBasedStateMachine):
     def freeze(self) -> None:
         """SIGSTOP, until somebody looks: it cannot claim to have watched."""
         if self.process is not None and not self.frozen:
-            os.kill(self.process, signal.SIGSTOP)
+            self.process.send_signal(signal.SIGSTOP)
             self.frozen = True
 
     @action()
@@ -229,17 +237,18 @@ class Chaos(RuleBasedStateMachine):
         if self.process is None:
             self.process = self._start("ingest", str(self.log.folder), "--follow", "--db", str(self.database))
 
-    def _start(self, *arguments: str) -> int:
+    def _start(self, *arguments: str) -> Fork:
         self.starts += 1
         self.progress = Progress.new(self.folder / "progress")
-        return self.forks.start(self.folder / "progress", self.folder / f"said{self.starts}", arguments)
+        prelude = HASTY.format(progress=str(self.folder / "progress"))
+        return self.forks.start(("--debug", *arguments), self.folder / f"said{self.starts}", prelude)
 
     def _end(self, how: signal.Signals) -> int:
         """Send a signal, and wait for the end that comes of it; gives the exit code."""
         if self.process is None:
             return 0
-        os.kill(self.process, how)
-        code = self.forks.wait(self.process)
+        self.process.send_signal(how)
+        code = self.process.wait()
         self.process, self.frozen, self.full = None, False, False
         return code
 
@@ -250,7 +259,7 @@ class Chaos(RuleBasedStateMachine):
 
     def _thaw(self) -> None:
         if self.process is not None:
-            os.kill(self.process, signal.SIGCONT)
+            self.process.send_signal(signal.SIGCONT)
         self.frozen = False
 
     def _free_disk(self) -> None:
@@ -260,7 +269,7 @@ class Chaos(RuleBasedStateMachine):
 
     def _limit(self, size: int) -> None:
         assert self.process is not None
-        resource.prlimit(self.process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def _until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -288,12 +297,6 @@ FROM (SELECT source_id, to_pos FROM ledger UNION ALL SELECT source_id, copied_by
 JOIN sources USING (source_id)
 WHERE state <> 'gone' GROUP BY path
 """
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as server:
-        yield server
 
 
 @pytest.mark.parametrize("number", range(FIRST, FIRST + max(1, SEEDS // SLICE)))

@@ -17,13 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from logpipe.ingest.audit.verify import verify
 from logpipe.store import Store
 from tests.commands import call
+from tests.ingest.forks import Fork, Forks
 from tests.ingest.logs import line
 
 SCALE = float(os.environ.get("LOGPIPE_CONFORMANCE_SCALE", "0.1"))
@@ -34,29 +34,27 @@ DEADLINE_S = 60.0 if SCALE < 1 else 300.0
 UNWATCHED_S = 2.5
 """A process stopped for longer cannot claim to have watched."""
 
-_COMMAND = """
-import sys
-sys.modules["pandas"] = None  # DuckDB would take a third of a second to import it, and does without
+Process = Fork | subprocess.Popen[bytes]
+
+_HASTY = """
 from logpipe.ingest import follow
 from logpipe.ingest.files import ending, open_files
 follow.POLL_S, follow.GATHER_S, follow.LONGEST_GATHER_S, follow.LEAST_IDLE = 0.2, 0.05, 0.05, 2
-{prelude}
-from logpipe.cli.main import main
-main()
 """
 
 
 class Case:
     """A folder of logs, a database beside it, and the command."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forks: Forks) -> None:
         self.folder = folder / "logs"
         self.folder.mkdir()
         self.log = self.folder / "a.log"
         self.database = folder / "logs.duckdb"
         self.expected: list[int] = []
         self._copy = folder / "copy.duckdb"
-        self._next = 0
+        self._forks = forks
+        self._next = self._starts = 0
         self._followers: list[Follower] = []
         self._answers: dict[str, tuple[object, list[tuple[object, ...]]]] = {}
 
@@ -97,19 +95,24 @@ class Case:
         assert code is None or done.returncode == code, done.stderr
         return done.stderr
 
-    def run_apart(self, *paths: Path | str, prelude: str = "", code: int | None = 0, **popen: Any) -> str:
+    def run_apart(
+        self, *paths: Path | str, prelude: str = "", wrapper: Sequence[str] = (), code: int | None = 0
+    ) -> str:
         """`logpipe ingest` to its end, in a process of its own; gives what it said."""
-        process = self.start(paths or (self.folder,), (), prelude, **popen)
-        _, said = process.communicate(timeout=600)
-        assert code is None or process.returncode == code, said
-        return said
+        said = self._said()
+        process = self.start(paths or (self.folder,), (), said, prelude, wrapper)
+        process.wait(timeout=600)
+        assert code is None or process.returncode == code, said.read_text()
+        return said.read_text()
 
     @contextlib.contextmanager
     def follow(
-        self, *paths: Path | str, options: Sequence[str] = (), prelude: str = "", **popen: Any
+        self, *paths: Path | str, options: Sequence[str] = (), prelude: str = "", wrapper: Sequence[str] = ()
     ) -> Iterator["Follower"]:
-        """`logpipe ingest --follow` while the block runs, then SIGTERM; must end well."""
-        follower = Follower(self, self.start(paths or (self.folder,), ("--follow", *options), prelude, **popen))
+        """`logpipe ingest --follow` while the block runs, then SIGTERM; must end well, unless the block killed it."""
+        said = self._said()
+        process = self.start(paths or (self.folder,), ("--follow", *options), said, prelude, wrapper)
+        follower = Follower(process, said)
         self._followers.append(follower)
         try:
             follower.until_said("following")
@@ -122,16 +125,25 @@ class Case:
         self,
         paths: Sequence[Path | str],
         options: Sequence[str],
-        prelude: str,
+        said: Path | None = None,
+        prelude: str = "",
         wrapper: Sequence[str] = (),
-        **popen: Any,
-    ) -> "subprocess.Popen[str]":
-        python = [*wrapper, sys.executable, "-c", _COMMAND.format(prelude=prelude)]
+    ) -> Process:
+        """A process with output into `said`: a fork, or, with a command before it, one that begins from nothing."""
+        said = said or self._said()
         arguments = ["ingest", *map(str, paths), "--db", str(self.database), *options]
-        return subprocess.Popen(
-            [*python, *arguments],
-            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, **popen},
-        )
+        prelude = _HASTY + prelude
+        if not wrapper:
+            return self._forks.start(arguments, said, prelude)
+        code = f"{prelude}\nfrom logpipe.cli.main import main\nmain()"
+        with said.open("wb") as output:
+            return subprocess.Popen(
+                [*wrapper, sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, stderr=output
+            )
+
+    def _said(self) -> Path:
+        self._starts += 1
+        return self.folder.with_name(f"said{self._starts}")
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
@@ -198,16 +210,19 @@ class Case:
 class Follower:
     """A running `logpipe ingest --follow`."""
 
-    def __init__(self, case: Case, process: "subprocess.Popen[str]") -> None:
-        self._case = case
+    def __init__(self, process: Process, said: Path) -> None:
         self.process = process
-        self.said: list[str] = []
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._said = said
+        self._killed = False
 
     @property
     def running(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def said(self) -> list[str]:
+        """The lines that it has written to standard error."""
+        return self._said.read_text().splitlines() if self._said.exists() else []
 
     @contextlib.contextmanager
     def stopped(self, at_least_s: float = 0.0) -> Iterator[None]:
@@ -223,19 +238,13 @@ class Follower:
 
     def stop(self) -> None:
         """SIGTERM; ends within five seconds (a busy machine has more), with code 0."""
-        if self.running:
-            self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=30) == 0, self.said
-        self._listener.join()
+        self.process.send_signal(signal.SIGTERM)
+        assert self._killed or self.process.wait(timeout=30) == 0, self.said
 
     def kill(self) -> None:
-        if self.running:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.send_signal(signal.SIGCONT)
+        self._killed = True
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        self._listener.join()
-        if self.process.stderr is not None:
-            self.process.stderr.close()
 
     def until_said(self, pattern: str) -> str:
         """Wait for a line on standard error."""
@@ -268,11 +277,6 @@ class Follower:
         """The most memory that it has had, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024  # type: ignore[index] # the kernel writes it
-
-    def _listen(self) -> None:
-        assert self.process.stderr is not None
-        for said in self.process.stderr:
-            self.said.append(said)
 
 
 def append(path: Path, data: bytes) -> None:
