@@ -26,8 +26,15 @@ logging.close()
 """
 SEQS = "SELECT count(*), count(DISTINCT (instance, seq)), count(DISTINCT instance) FROM events WHERE service = 'shop'"
 
-LAYOUTS = pytest.mark.parametrize("layout", ["shared", "per_process"])
-COMPRESSIONS = pytest.mark.parametrize("compress", ["gzip", "zstd"])
+LAYOUTS = pytest.mark.parametrize(
+    ("layout", "compress"),
+    [
+        ("shared", "gzip"),
+        ("per_process", "zstd"),
+        pytest.param("shared", "zstd", marks=pytest.mark.long),
+        pytest.param("per_process", "gzip", marks=pytest.mark.long),
+    ],
+)
 
 
 def write(folder: Path, layout: str, compress: str, how: str = "closed") -> None:
@@ -42,7 +49,6 @@ def suffixes(folder: Path) -> set[str]:
 
 
 @LAYOUTS
-@COMPRESSIONS
 def test_nothing_is_read_twice_when_it_is_compressed(
     store: Store, logs: Path, take: Take, layout: str, compress: str
 ) -> None:
@@ -61,7 +67,6 @@ def test_nothing_is_read_twice_when_it_is_compressed(
 
 
 @LAYOUTS
-@COMPRESSIONS
 def test_what_is_written_while_it_is_followed_is_read_once(
     tmp_path: Path, logs: Path, layout: str, compress: str
 ) -> None:

@@ -89,7 +89,7 @@ Converter.convert = lambda *a: (time.sleep(0.05), convert(*a))[1]
 
 def test_b3_few_descriptors(case: Case) -> None:
     """A thousand files with 128 descriptors."""
-    count = sized(1000, 300)
+    count = sized(1000, 150)
     for number in range(count):
         case.write(1, case.folder / f"f{number}.log")
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))"

@@ -2,8 +2,6 @@
 
 import signal
 import subprocess
-import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from logpipe.ingest.repair.reparse import reparse, sources_named
 from logpipe.store import Store
 from logpipe.store.mining import mine
 from logpipe.store.retention import Policy, retain
+from tests.ingest.forks import Forks
 from tests.ingest.logs import Take, line, rest
 from tests.store.rollups import sums
 
@@ -188,37 +187,29 @@ def test_an_unknown_source_is_told(wrong: Path, store: Store) -> None:
     assert len(sources_named(store, [])) == 2
 
 
-def test_killed_at_any_time_the_source_is_whole(tmp_path: Path) -> None:
+def test_killed_at_any_time_the_source_is_whole(tmp_path: Path, forks: Forks) -> None:
     """`kill -9`: the old rows or the new ones, and a second run completes it."""
-    log, database = tmp_path / "shop.log", tmp_path / "logs.duckdb"
+    log, database, said = tmp_path / "shop.log", tmp_path / "logs.duckdb", tmp_path / "said"
     write_text(log, 40_000)
     with Store.open(database) as store:
         ingest(store, [str(log)], Options(format="plain"))
-    code = (
-        "from logpipe.ingest.options import Options\nfrom logpipe.ingest.repair.reparse import reparse\n"
-        "from logpipe.store import Store\n"
-        f"store = Store.open({str(database)!r})\nprint('go', flush=True)\n"
-        "reparse(store, 1, Options(format='python_text'))"
-    )
-    finished = False
+    killed = 0
     for step in range(60):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
+        process = forks.start(("reparse", "1", "--format", "python_text", "--db", str(database)), said)
         try:
-            process.wait(timeout=0.3 * step)
+            process.wait(timeout=0.2 * step)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        process.communicate()
-        finished = process.returncode == 0
+            killed += 1
+        finished = process.wait() == 0
         with Store.open(database) as store:
             [(events,)] = store.execute("SELECT count(*) FROM events")
             assert events in (40_000, 52_000)
             assert not verify(store).problems
         if finished:
             break
-        time.sleep(0)
-    assert finished
+    assert finished, said.read_text()
+    assert killed > 1
     with Store.open(database) as store:
         assert store.execute("SELECT count(*), count(DISTINCT source_pos) FROM events") == [(40_000, 40_000)]
 
