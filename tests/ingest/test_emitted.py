@@ -194,7 +194,7 @@ def _exactly(value: object) -> object:
     return (type(value).__name__, value)
 
 
-@settings(max_examples=int(os.environ.get("LOGPIPE_EMITTED_EXAMPLES", "10")), suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(os.environ.get("LOGPIPE_EMITTED_EXAMPLES", "8")), suppress_health_check=list(HealthCheck))
 @given(st.lists(_calls(), min_size=1, max_size=20))
 def test_what_is_given_is_what_the_store_holds(calls: list[Given]) -> None:
     """Zero rejects; columns and attributes are those of the record's table, equal in value and type.
