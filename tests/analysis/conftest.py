@@ -54,6 +54,7 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
     def make(*frames: pd.DataFrame, store: Store | None = None) -> Store:
         if store is None:
             store = new_store(tmp_path / f"filled{len(opened)}.duckdb")
+            store.execute("PRAGMA disable_checkpoint_on_shutdown")  # nobody opens it again
             opened.append(store)
         fill(store, *frames)
         return store

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from logpipe.store import Store, rollup
+from logpipe.store import Store
+from tests.analysis.filling import filling, insert
 
 START = pd.Timestamp("2026-01-05", tz="UTC")
 MINUTES = 480
@@ -143,14 +144,8 @@ def stored(frame: pd.DataFrame, path: Path | str = ":memory:") -> Iterator[Store
     with Store.open(path) as store:
         for rows in np.array_split(np.arange(len(frame)), 3):
             part = frame.iloc[rows]
-            with store.transaction() as connection:
-                connection.register("incoming", part)
-                connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
-                connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
-                connection.execute("INSERT INTO events FROM batch")
-                rollup.roll_up(connection, "batch")
-                connection.execute("DROP TABLE batch")
-                connection.unregister("incoming")
+            with filling(store) as connection:
+                insert(connection, part)
                 connection.execute(
                     "INSERT INTO ledger "
                     "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",

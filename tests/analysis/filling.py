@@ -1,9 +1,33 @@
 """Frames as events of a store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from logpipe.store import Store, rollup
+
+
+@contextmanager
+def filling(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A transaction of one thread of DuckDB: for few rows, several cost thrice the processor time."""
+    store.execute("SET threads = 1")
+    try:
+        with store.transaction() as connection:
+            yield connection
+    finally:
+        store.execute("RESET threads")
+
+
+def insert(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> None:
+    """Rows of `events` with their roll-ups; of all that there are, theirs has the greatest `source_pos`."""
+    connection.register("incoming", pa.Table.from_pandas(rows, preserve_index=False))
+    connection.execute("INSERT INTO events BY NAME FROM incoming")
+    connection.unregister("incoming")
+    rollup.roll_up(connection, f"(FROM events WHERE source_pos >= {rows['source_pos'].min()})")
 
 
 def fill(store: Store, *frames: pd.DataFrame) -> None:
@@ -12,14 +36,8 @@ def fill(store: Store, *frames: pd.DataFrame) -> None:
     first = int(store.execute("SELECT coalesce(max(source_pos) + 100, 0) FROM events")[0][0])
     rows["source_id"], rows["bytes"] = 1, 100
     rows["source_pos"] = first + np.arange(len(rows)) * 100
-    with store.transaction() as connection:
-        connection.register("incoming", rows)
-        connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM events LIMIT 0")
-        connection.execute("INSERT INTO batch BY NAME SELECT * FROM incoming")
-        connection.execute("INSERT INTO events SELECT * FROM batch")
-        rollup.roll_up(connection, "batch")
-        connection.execute("DROP TABLE batch")
-        connection.unregister("incoming")
+    with filling(store) as connection:
+        insert(connection, rows)
         connection.execute(
             "INSERT INTO ledger VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
             {"from": first, "to": first + len(rows) * 100, "n": len(rows)},

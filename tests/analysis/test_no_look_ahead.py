@@ -1,7 +1,9 @@
 """What is found as of a moment depends on nothing that came after it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -17,7 +19,10 @@ MOMENTS = (215, 262, 306, 330, 372, 400, 425, 447, 475)
 """In the first silence, the spike, the step, the slow query and the last silence, and after each of them."""
 
 
-def _found(store: Store, until: datetime | None, settings: Settings) -> list[tuple[Finding, list[tuple[Any, ...]]]]:
+Found = list[tuple[Finding, list[tuple[Any, ...]]]]
+
+
+def _found(store: Store, until: datetime | None, settings: Settings) -> Found:
     """What is found, as if nothing had been found before, each with the rows of its statement."""
     store.execute("DELETE FROM findings; DELETE FROM incidents")
     found = analyze(store, until=until, settings=settings).findings
@@ -28,26 +33,36 @@ def _order(finding: Finding) -> tuple[datetime, str, str, str]:
     return finding.started_at, finding.kind, finding.service, finding.subject or ""
 
 
+@pytest.fixture(scope="module")
+def found_then(eventful: pd.DataFrame) -> Callable[[int], Found]:
+    """What is found in a store that ends at a minute."""
+
+    @cache
+    def found(minute: int) -> Found:
+        with stored(eventful[eventful["ts"] < at(minute)]) as ended:
+            return _found(ended, None, Settings())
+
+    return found
+
+
 @pytest.mark.parametrize("minute", MOMENTS)
-def test_what_came_later_changes_nothing(eventful: pd.DataFrame, whole: Store, minute: int) -> None:
+def test_what_came_later_changes_nothing(found_then: Callable[[int], Found], whole: Store, minute: int) -> None:
     """The whole up to a moment, and a store that ends there, give the same findings, figures, lines and rows."""
-    with stored(eventful[eventful["ts"] < at(minute)]) as ended:
-        expected = _found(ended, None, Settings())
-    assert _found(whole, at(minute), Settings()) == expected
-    assert expected
+    assert _found(whole, at(minute), Settings()) == found_then(minute)
+    assert found_then(minute)
 
 
-@pytest.mark.parametrize("minute", [306, 400])
-def test_nor_does_what_was_found_later(eventful: pd.DataFrame, whole: Store, minute: int) -> None:
+def test_nor_does_what_was_found_later(found_then: Callable[[int], Found], whole: Store) -> None:
     """A store that was analysed to its end tells the past as it looked then, and changes nothing of what it has."""
-    with stored(eventful[eventful["ts"] < at(minute)]) as ended:
-        expected = [replace(one, finding_id="") for one, _ in _found(ended, None, Settings())]
     whole.execute("DELETE FROM findings; DELETE FROM incidents")
     analyze(whole)
     before = whole.execute("SELECT * FROM findings")
-    found = sorted(analyze(whole, until=at(minute)).findings, key=_order)
-    assert [replace(one, finding_id="") for one in found] == expected
-    assert set(before) <= set(whole.execute("SELECT * FROM findings"))
+    for minute in (400, 306):
+        found = sorted(analyze(whole, until=at(minute)).findings, key=_order)
+        assert [replace(one, finding_id="") for one in found] == [
+            replace(one, finding_id="") for one, _ in found_then(minute)
+        ]
+        assert set(before) <= set(whole.execute("SELECT * FROM findings"))
 
 
 def test_everything_is_found_in_the_end(whole: Store) -> None:
@@ -60,16 +75,15 @@ def test_everything_is_found_in_the_end(whole: Store) -> None:
     assert kinds <= set(KINDS)
 
 
-@pytest.mark.parametrize("seconds", [20, 300])
-def test_neither_in_buckets_of_another_length(eventful: pd.DataFrame, whole: Store, seconds: int) -> None:
+def test_neither_in_buckets_of_another_length(eventful: pd.DataFrame, whole: Store) -> None:
     """Counted from the events, and from several minutes."""
-    settings = Settings(bucket=timedelta(seconds=seconds))
     moment = at(305)
-    near = eventful["ts"] < moment
-    with stored(eventful[near]) as ended:
-        expected = _found(ended, None, settings)
-    assert _found(whole, moment, settings) == expected
-    assert expected
+    with stored(eventful[eventful["ts"] < moment]) as ended:
+        for seconds in (20, 300):
+            settings = Settings(bucket=timedelta(seconds=seconds))
+            expected = _found(ended, None, settings)
+            assert _found(whole, moment, settings) == expected
+            assert expected
 
 
 @pytest.mark.parametrize("seconds", [60, 300])
