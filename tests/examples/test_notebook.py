@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import orjson
 import pytest
 
@@ -44,7 +45,10 @@ def database(tmp_path: Path) -> Path:
 def test_the_notebook_runs(database: Path, tmp_path: Path) -> None:
     """It shows the finding as a row, as a sentence and as a picture."""
     done = tmp_path / "done.ipynb"
-    environment = os.environ | {"LOGPIPE_DB": str(database), "JUPYTER_PLATFORM_DIRS": "1", "HOME": str(tmp_path)}
+    fonts = {"MPLCONFIGDIR": matplotlib.get_cachedir()}  # it would look for those of the machine again
+    environment = (
+        os.environ | fonts | {"LOGPIPE_DB": str(database), "JUPYTER_PLATFORM_DIRS": "1", "HOME": str(tmp_path)}
+    )
     run = subprocess.run(
         [sys.executable, "-c", _RUN, str(NOTEBOOK), str(done)],
         env=environment,
