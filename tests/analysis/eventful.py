@@ -145,7 +145,7 @@ def stored(frame: pd.DataFrame, path: Path | str = ":memory:") -> Iterator[Store
         for rows in np.array_split(np.arange(len(frame)), 3):
             part = frame.iloc[rows]
             with filling(store) as connection:
-                insert(connection, part)
+                insert(connection, part, int(part["source_pos"].min()))
                 connection.execute(
                     "INSERT INTO ledger "
                     "VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",

@@ -22,12 +22,12 @@ def filling(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
         store.execute("RESET threads")
 
 
-def insert(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame) -> None:
-    """Rows of `events` with their roll-ups; of all that there are, theirs has the greatest `source_pos`."""
+def insert(connection: duckdb.DuckDBPyConnection, rows: pd.DataFrame, first: int) -> None:
+    """Rows of `events` with their roll-ups; theirs alone has a `source_pos` of `first` or more."""
     connection.register("incoming", pa.Table.from_pandas(rows, preserve_index=False))
     connection.execute("INSERT INTO events BY NAME FROM incoming")
     connection.unregister("incoming")
-    rollup.roll_up(connection, f"(FROM events WHERE source_pos >= {rows['source_pos'].min()})")
+    rollup.roll_up(connection, f"(FROM events WHERE source_pos >= {first})")
 
 
 def fill(store: Store, *frames: pd.DataFrame) -> None:
@@ -37,7 +37,7 @@ def fill(store: Store, *frames: pd.DataFrame) -> None:
     rows["source_id"], rows["bytes"] = 1, 100
     rows["source_pos"] = first + np.arange(len(rows)) * 100
     with filling(store) as connection:
-        insert(connection, rows)
+        insert(connection, rows, first)
         connection.execute(
             "INSERT INTO ledger VALUES (nextval('ledger_ids'), 1, $from, $to, $n, $n, 0, 0, 0, 0, 0, '', '', now())",
             {"from": first, "to": first + len(rows) * 100, "n": len(rows)},
