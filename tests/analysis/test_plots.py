@@ -16,10 +16,10 @@ from logpipe_analysis.analysis import analyze
 from logpipe_analysis.finding import KINDS, Finding, Kind
 from logpipe_analysis.settings import Settings
 from tests.analysis.eventful import eventful_days, stored
+from tests.analysis.filling import fill
+from tests.stores import passing_store
 
 Traffic = Callable[..., pd.DataFrame]
-Filled = Callable[..., Store]
-
 
 TRUTH: dict[Kind, tuple[str, str]] = {
     "error_spike": ("count(*)", "service = 'shop' AND severity >= 17"),
@@ -103,8 +103,7 @@ def test_so_it_does_in_buckets_of_another_length(whole: Store, seconds: int) -> 
             _is_true(whole, finding)
 
 
-@pytest.fixture
-def troubled(traffic: Traffic, filled: Filled) -> Store:
+def _troubles(traffic: Traffic) -> Iterator[pd.DataFrame]:
     """An error spike from minute 150 to 160, and requests half as fast from minute 200 on."""
 
     def severity(when: object, generator: np.random.Generator) -> object:
@@ -114,10 +113,16 @@ def troubled(traffic: Traffic, filled: Filled) -> Store:
     def took(when: object, generator: np.random.Generator) -> object:
         return np.where(when < 200, 50, 150) * np.exp(0.3 * generator.normal(size=len(when)))  # type: ignore[operator,arg-type]  # minutes
 
-    return filled(
-        traffic(1, 300, 30, severity=severity, message="down"),
-        traffic(2, 300, 30, service="web", http_method="GET", http_route="/", duration_ms=took),
-    )
+    yield traffic(1, 300, 30, severity=severity, message="down")
+    yield traffic(2, 300, 30, service="web", http_method="GET", http_route="/", duration_ms=took)
+
+
+@pytest.fixture(scope="module")
+def troubled(traffic: Traffic) -> Iterator[Store]:
+    """A store of them, for reading only."""
+    with passing_store() as store:
+        fill(store, *_troubles(traffic))
+        yield store
 
 
 def _found(store: Store, kind: str) -> Finding:
@@ -167,6 +172,5 @@ def test_another_suffix_is_refused(troubled: Store, tmp_path: Path) -> None:
 def test_a_finding_without_rows_says_so(troubled: Store) -> None:
     """As where retention has taken its roll-ups."""
     spike = _found(troubled, "error_spike")
-    troubled.execute("DELETE FROM rollup_minute")
-    with pytest.raises(QueryError, match="nothing to draw"):
-        plots.shown(troubled, spike)
+    with passing_store() as emptied, pytest.raises(QueryError, match="nothing to draw"):
+        plots.shown(emptied, spike)
