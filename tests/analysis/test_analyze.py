@@ -34,7 +34,7 @@ def _failing(first: float, last: float) -> Callable[[Any, np.random.Generator], 
     return severity
 
 
-@pytest.mark.parametrize("seed", [10, 20, 30])
+@pytest.mark.parametrize("seed", [10, 20, pytest.param(30, marks=pytest.mark.long)])
 def test_a_day_without_incidents_has_no_findings(quiet: Callable[[int], Store], seed: int) -> None:
     """Traffic that follows the day, with its usual errors, is not reported."""
     analysis = analyze(quiet(seed))

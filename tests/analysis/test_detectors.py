@@ -130,7 +130,7 @@ def test_a_step_is_put_down_to_the_deployment_it_came_with(traffic: Traffic, fil
 
 
 @pytest.mark.parametrize("by_factor", [True, False], ids=["by a factor", "by an amount"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_creeping_latency_is_a_trend_from_its_onset(
     traffic: Traffic, filled: Filled, at: At, by_factor: bool, seed: int
 ) -> None:

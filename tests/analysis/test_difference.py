@@ -143,7 +143,7 @@ def test_what_came_in_one_burst_is_told_as_such(
     assert (one.mostly.since, one.mostly.until) == (at(90), at(93))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_a_process_does_not_differ_from_itself(
     traffic: Traffic, filled: Filled, halves: Callable[[Store], Comparison], seed: int
 ) -> None:

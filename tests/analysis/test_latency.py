@@ -62,7 +62,7 @@ def test_a_step_and_a_climb_of_one_operation_are_the_same_problem(traffic: Traff
     assert climb.fingerprint == step.fingerprint
 
 
-@pytest.mark.parametrize("seed", [5, 6])
+@pytest.mark.parametrize("seed", [5, pytest.param(6, marks=pytest.mark.long)])
 def test_a_climb_is_found_among_hours_that_scatter(traffic: Traffic, filled: Filled, seed: int) -> None:
     """No step stands out where hours differ by more than a day's rise; the order of days does."""
     [finding] = _found(filled(_requests(traffic, seed, 8, _climbing, hourly=0.12)))

@@ -120,12 +120,6 @@ def test_nothing_vanished(traffic: Traffic, filled: Filled, usual: pd.DataFrame,
     assert analyze(store, kinds=["pattern_vanished"]).findings == []
 
 
-@pytest.mark.parametrize("seed", [10, 20])
-def test_a_quiet_shop_has_neither(quiet: Callable[[int], Store], seed: int) -> None:
-    """No surge and nothing vanished on a day without an incident."""
-    assert analyze(quiet(seed), kinds=["pattern_surge", "pattern_vanished"]).findings == []
-
-
 def test_a_muted_pattern_makes_no_findings(traffic: Traffic, filled: Filled, usual: pd.DataFrame) -> None:
     """Neither new, nor surging, nor vanished; what was found of it is resolved."""
     store = filled(
