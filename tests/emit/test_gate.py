@@ -6,9 +6,11 @@ from typing import cast
 
 import pytest
 
-from logpipe.testing import pytest_addoption
+from logpipe.testing import gate, judgement, pytest_addoption
 
 pytest_plugins = ["pytester"]
+KEPT = (gate, judgement)
+"""Which a run in this process would load anew each time."""
 
 ERRORS = """
     import logging
@@ -51,7 +53,8 @@ def gated(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.
 
 
 def _run(project: pytest.Pytester, *words: str) -> pytest.RunResult:
-    return project.runpytest_subprocess("--logpipe-gate", *words)
+    """In this process: another one takes longer to begin than a run does."""
+    return project.runpytest_inprocess("--logpipe-gate", *words)
 
 
 def test_without_the_option_nothing_is_looked_at(gated: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +86,7 @@ def test_a_pattern_has_the_name_that_it_has_in_production(gated: pytest.Pytester
 def test_new_error_patterns_fail_the_run_until_they_are_accepted(gated: pytest.Pytester) -> None:
     """The tests themselves pass. What varies in a message makes no pattern of its own."""
     gated.makepyfile(test_shop=ERRORS)
-    done = _run(gated)
+    done = gated.runpytest_subprocess("--logpipe-gate")
     assert done.ret == 1
     done.assert_outcomes(passed=2)
     done.stdout.fnmatch_lines(
@@ -98,13 +101,13 @@ def test_new_error_patterns_fail_the_run_until_they_are_accepted(gated: pytest.P
         ]
     )
     done.stdout.no_fnmatch_line("*not an error*")
-    assert gated.runpytest_subprocess("--logpipe-update").ret == 0
+    assert gated.runpytest_inprocess("--logpipe-update").ret == 0
     held = json.loads((gated.path / "logpipe-baseline.json").read_text())
     assert held == {
         "error_patterns": ["ValueError: order <*> failed", "no stock of %s in cart %d"],
         "repeated_queries": [],
     }
-    done = _run(gated)
+    done = gated.runpytest_subprocess("--logpipe-gate")
     assert done.ret == 0
     done.stdout.no_fnmatch_line("*logpipe gate*")
 
@@ -112,8 +115,8 @@ def test_new_error_patterns_fail_the_run_until_they_are_accepted(gated: pytest.P
 def test_an_update_forgets_nothing(gated: pytest.Pytester) -> None:
     """A run of some tests adds to the baseline what these logged."""
     gated.makepyfile(test_shop=ERRORS)
-    gated.runpytest_subprocess("--logpipe-update", "-k", "test_b")
-    gated.runpytest_subprocess("--logpipe-update", "-k", "test_a")
+    gated.runpytest_inprocess("--logpipe-update", "-k", "test_b")
+    gated.runpytest_inprocess("--logpipe-update", "-k", "test_a")
     assert len(json.loads((gated.path / "logpipe-baseline.json").read_text())["error_patterns"]) == 2
 
 
@@ -132,7 +135,7 @@ def test_a_query_that_is_repeated_fails_the_run(gated: pytest.Pytester) -> None:
     done.stdout.no_fnmatch_line("*carts*")
     done = _run(gated, "-o", "logpipe_n_plus_one=9")
     done.stdout.fnmatch_lines(["2 queries were executed 9 times or more*", "      9 times in *, request r-0"])
-    assert gated.runpytest_subprocess("--logpipe-update").ret == 0
+    assert gated.runpytest_inprocess("--logpipe-update").ret == 0
     assert _run(gated).ret == 0
     assert _run(gated, "-o", "logpipe_n_plus_one=9").ret == 1
 
@@ -156,7 +159,7 @@ def test_the_ini_file_switches_it_on(gated: pytest.Pytester) -> None:
     """With the baseline where it says."""
     gated.makeini(f"[pytest]\nlogpipe_gate = true\nlogpipe_baseline = known.json\n{OPTIONS}\n")
     gated.makepyfile(test_shop=ERRORS)
-    done = gated.runpytest_subprocess()
+    done = gated.runpytest_inprocess()
     assert done.ret == 1
     done.stdout.fnmatch_lines(["*not in known.json:"])
 
@@ -164,11 +167,11 @@ def test_the_ini_file_switches_it_on(gated: pytest.Pytester) -> None:
 def test_workers_are_judged_together(gated: pytest.Pytester) -> None:
     """Under pytest-xdist the controller says once what all of them have seen."""
     gated.makepyfile(test_shop=ERRORS, test_more=QUERIES)
-    done = _run(gated, "-p", "xdist", "-n", "2")
+    done = gated.runpytest_subprocess("--logpipe-gate", "-p", "xdist", "-n", "2")
     assert done.ret == 1
     done.stdout.fnmatch_lines(["2 error patterns are not in *", "1 query was executed *"])
     assert gated.runpytest_subprocess("--logpipe-update", "-p", "xdist", "-n", "2").ret == 0
-    assert _run(gated, "-p", "xdist", "-n", "2").ret == 0
+    assert _run(gated).ret == 0
 
 
 def test_the_gate_and_the_fixture_see_the_same(gated: pytest.Pytester) -> None:
