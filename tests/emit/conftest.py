@@ -34,12 +34,14 @@ def folders_asked_for_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="package", autouse=True)
+def no_variables() -> Iterator[None]:
     """The variables of whoever runs the tests do not matter."""
-    for variable in list(os.environ):
-        if variable == "LOG_LEVEL" or variable.startswith("LOGPIPE_"):
-            monkeypatch.delenv(variable)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in list(os.environ):
+            if variable == "LOG_LEVEL" or variable.startswith("LOGPIPE_"):
+                patch.delenv(variable)
+        yield
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, Mock
@@ -12,11 +12,10 @@ import orjson
 import pytest
 from loguru import logger
 
-from logpipe import Logging, get_logger, log_business_event, log_context
+from logpipe import Logging, get_logger, log_business_event, log_context, setup_logging
 from tests.emit.hostile import HOSTILE, Unprintable
 
-Start = Callable[..., Logging]
-Written = Callable[..., list[dict[str, Any]]]
+Lines = Callable[[], list[dict[str, Any]]]
 Log = Callable[[object, dict[str, object]], None]
 
 
@@ -73,10 +72,23 @@ LOGURU_RAISES = (
 """Messages on which loguru itself calls str(), before any sink has the record."""
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the logs of all tests here."""
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def shop(folder: Path) -> Iterator[Logging]:
+    """One service for all tests here: to set up one for each would take longer than they do."""
+    installed = setup_logging(service="shop", log_dir=folder, console=False, level="TRACE")
+    yield installed
+    installed.close()
+
+
 @pytest.fixture(params=FRONT_ENDS)
-def log(request: pytest.FixtureRequest, start: Start, alone: Callable[[], None]) -> Log:
+def log(request: pytest.FixtureRequest, shop: Logging, alone: Callable[[], None]) -> Log:
     """A front end, of a service that is set up."""
-    start(level="TRACE")
     front_end = FRONT_ENDS[request.param]
 
     def call(message: object, fields: dict[str, object]) -> None:
@@ -88,13 +100,16 @@ def log(request: pytest.FixtureRequest, start: Start, alone: Callable[[], None])
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
-    """All lines so far, each held to be one valid JSON object that breaks no line."""
+def lines(shop: Logging, folder: Path) -> Lines:
+    """All lines of this test so far, each held to be one valid JSON object that breaks no line."""
+    before = {path: path.stat().st_size for path in (folder / "shop").glob("*.jsonl")}
 
     def read() -> list[dict[str, Any]]:
         records = []
-        for path in (tmp_path / "shop").glob("*.jsonl"):
-            data = path.read_bytes()
+        for path in (folder / "shop").glob("*.jsonl"):
+            with path.open("rb") as file:
+                file.seek(before.get(path, 0))
+                data = file.read()
             assert not data or data.endswith(b"\n")
             for line in data.split(b"\n")[:-1]:
                 assert not re.search(rb"[\x00-\x1f]", line)
@@ -115,7 +130,7 @@ def stands_for(value: object, expected: object) -> bool:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_value_is_one_valid_line(log: Log, lines: Callable[[], list[dict[str, Any]]], name: str) -> None:
+def test_a_hostile_value_is_one_valid_line(log: Log, lines: Lines, name: str) -> None:
     """As the value of a field; it can be told from the line what it was."""
     hostile = HOSTILE[name]
     log("tried", {"value": hostile.make(), "after": 1})
@@ -128,7 +143,7 @@ def test_a_hostile_value_is_one_valid_line(log: Log, lines: Callable[[], list[di
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_message_is_one_valid_line(log: Log, lines: Callable[[], list[dict[str, Any]]], name: str) -> None:
+def test_a_hostile_message_is_one_valid_line(log: Log, lines: Lines, name: str) -> None:
     """In the place of the message."""
     if log.__name__ == "by_loguru" and name in LOGURU_RAISES:
         pytest.skip("loguru calls str() itself")
@@ -142,7 +157,7 @@ def test_a_hostile_message_is_one_valid_line(log: Log, lines: Callable[[], list[
 @pytest.mark.parametrize("field", ["request_id", "duration_ms", "http_status", "event"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_value_of_a_field_of_the_record_is_one_valid_line(
-    shop: Logging, lines: Callable[[], list[dict[str, Any]]], alone: Callable[[], None], field: str, name: str
+    shop: Logging, lines: Lines, alone: Callable[[], None], field: str, name: str
 ) -> None:
     """Fields with a column: what it cannot hold stands under another name, and is not lost."""
     alone()
@@ -155,7 +170,7 @@ def test_a_hostile_value_of_a_field_of_the_record_is_one_valid_line(
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_argument_is_one_valid_line(
-    shop: Logging, lines: Callable[[], list[dict[str, Any]]], name: str, alone: Callable[[], None]
+    shop: Logging, lines: Lines, name: str, alone: Callable[[], None]
 ) -> None:
     """Put into the message, alone and beside another; the template is kept."""
     alone()
@@ -183,9 +198,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
-def test_a_hostile_key_is_one_valid_line(
-    shop: Logging, lines: Callable[[], list[dict[str, Any]]], key: object, alone: Callable[[], None]
-) -> None:
+def test_a_hostile_key_is_one_valid_line(shop: Logging, lines: Lines, key: object, alone: Callable[[], None]) -> None:
     """Also one that is no text, which `extra` lets through."""
     alone()
     get_logger().info("tried", extra={key: 1})  # type: ignore[dict-item]  # people do
@@ -200,21 +213,21 @@ ATTRIBUTES = sorted({*logging.makeLogRecord({}).__dict__, "message", "asctime", 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
 def test_a_field_named_as_an_attribute_of_logrecord_is_kept(
-    shop: Logging, written: Written, attribute: str, alone: Callable[[], None]
+    shop: Logging, lines: Lines, attribute: str, alone: Callable[[], None]
 ) -> None:
     """`logging` itself would refuse them with a KeyError."""
     alone()
     get_logger().info("tried", extra={attribute: "given"})
-    (record,) = written("app")
+    (record,) = lines()
     assert record["message"] == "tried"
     assert "given" in (record.get(attribute), record.get(f"{attribute}_"))
 
 
 @pytest.mark.parametrize("attribute", [*ATTRIBUTES, "level", "time", "extra", "record", "elapsed", "file"])
-def test_a_field_named_as_a_part_of_logurus_record_is_kept(shop: Logging, written: Written, attribute: str) -> None:
+def test_a_field_named_as_a_part_of_logurus_record_is_kept(shop: Logging, lines: Lines, attribute: str) -> None:
     """Under its name, or with an underscore where the emitter fills that name."""
     logger.bind(**{attribute: "given"}).info("tried")
-    (record,) = written("app")
+    (record,) = lines()
     assert record["message"] == "tried"
     assert "given" in (record.get(attribute), record.get(f"{attribute}_"))
 
@@ -236,13 +249,13 @@ ARGUMENTS: dict[str, tuple[str, tuple[object, ...]]] = {
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_arguments_that_do_not_fit_lose_no_record(
-    shop: Logging, written: Written, alone: Callable[[], None], name: str
+    shop: Logging, lines: Lines, alone: Callable[[], None], name: str
 ) -> None:
     """Template and arguments are kept, and what was wrong is said."""
     alone()
     template, arguments = ARGUMENTS[name]
     get_logger().info(template, *arguments)
-    (record,) = written("app")
+    (record,) = lines()
     assert record["template"] == template
     assert "format_error" in record or name == "empty dict"
 
@@ -277,12 +290,12 @@ def test_arguments_that_do_not_fit_lose_no_record(
     ids=lambda info: type(info).__name__,
 )
 def test_odd_exception_information_loses_no_record(
-    shop: Logging, written: Written, alone: Callable[[], None], info: Any
+    shop: Logging, lines: Lines, alone: Callable[[], None], info: Any
 ) -> None:
     """One record, that of the call."""
     alone()
     get_logger().error("failed", exc_info=info)
-    (record,) = written()
+    (record,) = lines()
     assert record["message"] == "failed"
 
 
@@ -290,12 +303,12 @@ def test_odd_exception_information_loses_no_record(
 @pytest.mark.parametrize("kind", [int, float, str, dict, list, set, bytes])
 @pytest.mark.parametrize("mock", [Mock, MagicMock])
 def test_a_mock_loses_no_message(
-    shop: Logging, written: Written, alone: Callable[[], None], field: str, kind: type, mock: type[Mock]
+    shop: Logging, lines: Lines, alone: Callable[[], None], field: str, kind: type, mock: type[Mock]
 ) -> None:
     """Beside a number that orjson refuses, too."""
     alone()
     get_logger().info("tried", extra={field: mock(spec=kind), "large": [mock(spec=kind), 2**70]})
-    (record,) = written("app")
+    (record,) = lines()
     assert record["message"] == "tried"
     assert {field, f"{field}_"} & record.keys()
     assert record["large"][1] == str(2**70)
@@ -316,27 +329,27 @@ class Faceless:
 
 @pytest.mark.parametrize("field", ["request_id", "duration_ms", "http_status", "items"])
 def test_a_value_whose_class_cannot_be_asked_for_loses_no_message(
-    shop: Logging, written: Written, alone: Callable[[], None], field: str
+    shop: Logging, lines: Lines, alone: Callable[[], None], field: str
 ) -> None:
     """By the call's fields and as an argument."""
     alone()
     get_logger().info("tried", extra={field: Faceless(), "large": [Faceless(), 2**70]})
     get_logger().info("tried %s", Faceless())
-    first, second = written("app")
+    first, second = lines()
     assert (first["message"], second["template"]) == ("tried", "tried %s")
 
 
-def test_what_changes_after_the_call_changes_nothing(shop: Logging, written: Written) -> None:
+def test_what_changes_after_the_call_changes_nothing(shop: Logging, lines: Lines) -> None:
     """A list or a dict is written as it was."""
     items, fields = [1], {"a": {"b": 1}}
     get_logger().info("tried", extra={"items": items, **fields})
     items.append(2)
     fields["a"]["b"] = 2
-    (record,) = written("app")
+    (record,) = lines()
     assert (record["items"], record["a"]) == ([1], {"b": 1})
 
 
-def test_a_value_that_ends_the_process_may(shop: Logging, written: Written, alone: Callable[[], None]) -> None:
+def test_a_value_that_ends_the_process_may(shop: Logging, lines: Lines, alone: Callable[[], None]) -> None:
     """SystemExit and Ctrl-C pass, as they may come of a signal handler; the next record is written as ever."""
     alone()
 
@@ -354,4 +367,4 @@ def test_a_value_that_ends_the_process_may(shop: Logging, written: Written, alon
             get_logger().info("%s", Ends(error))
     for _ in range(10):
         get_logger().info("after")
-    assert [record["message"] for record in written("app") if record["message"] == "after"] == ["after"] * 10
+    assert [record["message"] for record in lines() if record["message"] == "after"] == ["after"] * 10
