@@ -17,6 +17,9 @@ _OF_A_LINE: Final = (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSuppor
 _MOST_FAILURES: Final = 1000
 """A line costs as many as there are halvings, seventeen; where so many fail, no piece is halved any more."""
 
+_FEW_LINES: Final = 1000
+"""For which a plan is sooner made than made better."""
+
 Statement = Callable[[int], str]
 """The SELECT over the relation `lines`, which begins with the line of that index."""
 
@@ -33,6 +36,8 @@ class Unconvertible:
 
 def fill_batch(connection: duckdb.DuckDBPyConnection, lines: pa.Table, statement: Statement) -> list[Unconvertible]:
     """Make the temporary table `batch` of the rows, and give the lines that no row was made of.
+
+    It may leave the connection's optimizer disabled.
 
     Raises:
         duckdb.Error: it fails whatever the lines say.
@@ -53,6 +58,8 @@ def _sifted(connection: duckdb.DuckDBPyConnection, lines: pa.Table, statement: S
     while pieces:
         first, count = pieces.popleft()
         piece = lines.slice(first, count)
+        if count <= _FEW_LINES:
+            connection.execute("PRAGMA disable_optimizer")
         try:
             _run(connection, piece, first, "INSERT INTO batch", statement)
         except _OF_A_LINE as error:

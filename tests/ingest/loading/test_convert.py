@@ -108,16 +108,16 @@ def test_very_many_such_lines_take_bounded_work(
 ) -> None:
     """Then good lines are among the rejects; nothing is lost with them, and a retry makes events of them."""
     monkeypatch.setitem(FORMATS, "poisoned", POISONED)
-    monkeypatch.setattr(selection, "_MOST_FAILURES", 20)
-    bad = set(range(0, 1000, 50))
-    (logs / "app.log").write_text("\n".join(_texts(bad, 1000)) + "\n")
+    monkeypatch.setattr(selection, "_MOST_FAILURES", 8)
+    bad = set(range(0, 400, 50))
+    (logs / "app.log").write_text("\n".join(_texts(bad, 400)) + "\n")
     summary = take(format="poisoned")
-    assert summary.events + summary.rejects == 1000
+    assert summary.events + summary.rejects == 400
     assert summary.rejects > len(bad)
     assert not verify(store).problems
     monkeypatch.setattr(selection, "_MOST_FAILURES", 1000)
     retry(store, Options())
-    assert store.execute("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM rejects)") == [(980, 20)]
+    assert store.execute("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM rejects)") == [(392, 8)]
     assert not verify(store).problems
 
 
