@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpipe.ingest.formats import FORMATS, Context, detect, format_named
@@ -14,7 +14,7 @@ from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import rest
 
-from .lines import records, select
+from .lines import CONTEXT, records, select
 from .test_golden import LOGS
 
 SAMPLES = [line for log in LOGS for line in log.read_text().splitlines()]
@@ -43,7 +43,10 @@ def mutilated(draw: st.DrawFn) -> str:
     return line[:at] + draw(TEXT) + draw(st.sampled_from(["", line[at:]]))
 
 
-LINES = st.lists(st.sampled_from(SAMPLES) | mutilated() | JSON_LINE | TEXT, max_size=8).map("\n".join)
+LINE = st.sampled_from(SAMPLES) | mutilated() | JSON_LINE | TEXT
+LINES = st.lists(LINE, max_size=8).map("\n".join)
+MANY_LINES = st.lists(LINE, min_size=8, max_size=24).map("\n".join)
+"""For what costs the same with a few lines more."""
 CONTEXTS = st.sampled_from(
     [
         Context(datetime(2026, 3, 14, tzinfo=UTC)),
@@ -53,8 +56,9 @@ CONTEXTS = st.sampled_from(
 
 
 @pytest.mark.parametrize("name", [*FORMATS, "cri+python_text", "docker_json+json", "compose+logfmt"])
-@given(text=LINES, context=CONTEXTS)
-@settings(max_examples=8)
+@given(text=MANY_LINES, context=CONTEXTS)
+@example(text="", context=CONTEXT)
+@settings(max_examples=3)
 def test_a_record_in_is_a_row_out(name: str, text: str, context: Context) -> None:
     """Every record yields exactly one row, an event with something in it or a reject with its reason."""
     format_ = format_named(name)
