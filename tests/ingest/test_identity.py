@@ -21,7 +21,7 @@ from logpipe.store import Store
 from tests.ingest.logs import line, sequences
 from tests.ingest.rotating_log import HEADER, RotatingLog
 
-SEEDS = int(os.environ.get("LOGPIPE_IDENTITY_SEEDS", "5"))
+SEEDS = int(os.environ.get("LOGPIPE_IDENTITY_SEEDS", "3"))
 STEPS = 60
 
 
