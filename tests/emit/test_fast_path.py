@@ -258,9 +258,9 @@ _MOVING = re.compile(rb'^{"timestamp":"[^"]*"|(?<="instance":")[0-9a-f]{16}')
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(said=st.lists(SPOKEN, min_size=1, max_size=4), how=SETTINGS)
+@given(said=st.lists(SPOKEN, min_size=3, max_size=8), how=SETTINGS)
 def test_both_paths_write_the_same_bytes(alone: Callable[[], None], said: list[Spoken], how: dict[str, Any]) -> None:
     """Whatever is said through whichever front end; even the numbers of the records are the same."""
     alone()

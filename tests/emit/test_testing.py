@@ -102,8 +102,9 @@ def test_the_fixture_is_there_without_an_import(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import logging\ndef test_it(logged):\n    logging.info('hello')\n    assert logged.one().message == 'hello'\n"
     )
+    others = [f"-pno:{name}" for name in ("cacheprovider", "randomly", "xdist", "xdist.looponfail", "hypothesispytest")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", *others, str(tmp_path)],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -187,11 +187,11 @@ def test_lines_that_swell_come_in_small_pieces(
     records = [{"body": {"stringValue": f"m{number}"}} for number in range(30)]
     line = json.dumps({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": records}]}]})
     path = logs / "otlp.json"
-    path.write_text(f"{line}\n\n" * 40)
+    path.write_text(f"{line}\n\n" * 15)
     rest(path)
-    assert take().events == 1200
+    assert take().events == 450
     [(pieces, largest)] = store.execute("SELECT count(*), max(events) FROM ledger")
-    assert (pieces, largest) == ((40, 30) if wide == 100 else (5, 270))
+    assert (pieces, largest) == ((15, 30) if wide == 100 else (2, 270))
     assert not verify(store).problems
 
 
