@@ -191,7 +191,7 @@ def _remove(store: Store, condition: _Condition, most: int = 1 << 62) -> Iterato
         FROM (
             SELECT first, last, sum(events) OVER (ORDER BY first) - events AS before
             FROM (SELECT min(ts) AS first, max(ts) AS last, count(*) AS events
-                  FROM events WHERE {condition.sql} GROUP BY date_trunc('minute', ts))
+                  FROM events WHERE {condition.sql} GROUP BY {rollup.MINUTE}, ts = 'infinity')
         )
         WHERE before < $most
         GROUP BY before // $piece ORDER BY min(first)
