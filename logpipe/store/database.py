@@ -280,8 +280,9 @@ class Store:
             )
 
     def _meta(self, key: str) -> str | None:
-        rows = self.execute("SELECT value FROM meta WHERE key = ?", [key])
-        return str(rows[0][0]) if rows else None
+        # All few are read: with a bound value DuckDB would load pandas, which takes longer than most commands do.
+        value = dict(self.execute("SELECT key, value FROM meta")).get(key)
+        return None if value is None else str(value)
 
     def _stored_version(self) -> int:
         """The version of the schema; 0 for an empty database, such as a process leaves that was killed making it."""
