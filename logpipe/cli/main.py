@@ -26,7 +26,6 @@ from logpipe.cli.sources import sources
 from logpipe.cli.stats import stats
 from logpipe.cli.verify import verify
 from logpipe.errors import LogpipeError
-from logpipe.store.without_pandas import without_pandas
 
 _USAGE = frozenset(
     (
@@ -89,6 +88,8 @@ def options(
     if debug:
         os.environ["LOGPIPE_DEBUG"] = "1"
     if context.invoked_subcommand in _WITHOUT_PANDAS:
+        from logpipe.store.without_pandas import without_pandas
+
         context.with_resource(without_pandas())
 
 
