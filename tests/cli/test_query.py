@@ -180,16 +180,21 @@ def test_a_full_device_is_told() -> None:
 
 
 @pytest.mark.parametrize("rows", ["none", "endless"])
-def test_interrupting_ends_the_query(rows: str) -> None:
+def test_interrupting_ends_the_query(tmp_path: Path, rows: str) -> None:
     """Ctrl-C ends with 130, while the engine still computes as while rows stream out."""
     sql = {
         "none": "SELECT count(*) FROM range(1000000000) AS a(i), range(1000000000) AS b(i) WHERE a.i * b.i = -1",
         "endless": "FROM range(1000000000000)",
     }[rows]
-    command = [LOGPIPE, "query", sql, "--format", "csv"]
+    pipe = tmp_path / "query.sql"
+    os.mkfifo(pipe)
+    command = [LOGPIPE, "query", "-f", str(pipe), "--format", "csv"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
         try:
-            _wait_for_work(running.pid)
+            with pipe.open("w") as file:  # it has started by the time that it opens the other end
+                file.write(sql)
+                started = _computed_s(running.pid)
+            _wait_for_work(running.pid, started + 0.5)
             running.send_signal(signal.SIGINT)
             _, err = running.communicate(timeout=30)
         finally:
@@ -198,15 +203,17 @@ def test_interrupting_ends_the_query(rows: str) -> None:
     assert b"Traceback" not in err
 
 
-def _wait_for_work(pid: int) -> None:
-    """Until the process has computed for longer than starting takes."""
+def _wait_for_work(pid: int, computed_s: float) -> None:
+    """Until the process has computed for so long."""
     deadline = time.monotonic() + 60
-    computed = 0.0
-    while computed < 3:
+    while _computed_s(pid) < computed_s:
         assert time.monotonic() < deadline, "the query does not run"
-        time.sleep(0.05)
-        user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        computed = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        time.sleep(0.02)
+
+
+def _computed_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "markdown"])
