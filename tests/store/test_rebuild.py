@@ -1,6 +1,5 @@
 """Roll-ups counted anew are what they were, and rows merged add up as before."""
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,22 +10,28 @@ from logpipe.store.merge import merge
 from logpipe.store.retention import Policy, retain
 from logpipe.store.rollup import roll_up
 from tests.store.rollups import sums
+from tests.stores import copied
+
+
+@pytest.fixture(scope="module")
+def batched(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small shop, its roll-ups written in three batches."""
+    path = copied(shop, tmp_path_factory.mktemp("batched") / "logs.duckdb")
+    with Store.open(path) as store:
+        store.execute("DELETE FROM rollup_minute")
+        store.execute("DELETE FROM latency_histogram")
+        for part in range(3):
+            with store.transaction() as connection:
+                roll_up(connection, f"(FROM events WHERE source_pos % 3 = {part})")
+    return path
 
 
 @pytest.fixture
-def store(shop: Path, tmp_path: Path) -> Store:
-    """The small shop, its roll-ups written in three batches."""
-    shutil.copy(shop, tmp_path / "logs.duckdb")
-    store = Store.open(tmp_path / "logs.duckdb")
-    store.execute("DELETE FROM rollup_minute")
-    store.execute("DELETE FROM latency_histogram")
-    for part in range(3):
-        with store.transaction() as connection:
-            roll_up(connection, f"(FROM events WHERE source_pos % 3 = {part})")
-    return store
+def store(batched: Path, tmp_path: Path) -> Store:
+    return Store.open(copied(batched, tmp_path / "logs.duckdb"))
 
 
-@pytest.mark.parametrize("piece", [10, 1_000_000])
+@pytest.mark.parametrize("piece", [pytest.param(10, marks=pytest.mark.long), 200, 1_000_000])
 def test_a_rebuild_gives_the_same_numbers(store: Store, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     """Also of what was lost, and of what should not be there."""
     monkeypatch.setattr(rebuild, "PIECE_EVENTS", piece)
