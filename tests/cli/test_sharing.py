@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from logpipe.cli.progress import Bar
 from logpipe.errors import StoreError
 from logpipe.store import Store, quack
 from logpipe_analysis.reports import all_reports
+from tests.commands import call
 from tests.ingest.logs import line
 from tests.store.owners import LOGPIPE, following, owner_of, process, until
 
@@ -59,12 +59,13 @@ def databases(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[
     (folder / "logs" / "app.log").write_bytes(b"\n" + _trouble())
     ours, shared = folder / "ours.duckdb", folder / "shared.duckdb"
     shutil.copy(shop, ours)
-    command = [LOGPIPE, "ingest", "--db", str(ours), str(folder / "logs")]
-    subprocess.run(command, check=True, capture_output=True)  # the shop's files are not there, as both then know
+    done = call("ingest", "--db", str(ours), str(folder / "logs"))  # the shop's files are not there, as both then know
+    assert done.returncode == 0, done.stderr
     shutil.copy(ours, shared)
-    subprocess.run([LOGPIPE, "analyze", "--db", str(ours)], check=True, capture_output=True)
     with following(shared, folder / "logs") as owner:
-        subprocess.run([LOGPIPE, "analyze", "--db", str(shared)], check=True, capture_output=True)
+        for database in (ours, shared):
+            done = call("analyze", "--db", str(database))
+            assert done.returncode == 0, done.stderr
         yield ours, shared
         assert owner.poll() is None
 

@@ -20,6 +20,7 @@ from logpipe.store import Store, attached, database, quack, reading, run_file
 from logpipe.store.run_file import RunFile
 from tests.ingest.logs import line
 from tests.store.owners import LOGPIPE, following, is_shared, owner_of, process, until
+from tests.stores import copied
 
 # DuckDB would take a third of a second to import pandas, and does without.
 IMPORTS = "import sys, time; sys.modules['pandas'] = None;from logpipe.store import Store, reading; path = sys.argv[1];"
@@ -28,9 +29,7 @@ IMPORTS = "import sys, time; sys.modules['pandas'] = None;from logpipe.store imp
 @pytest.fixture
 def path(tmp_path: Path, shop: Path) -> Path:
     """The shop's database, to be written."""
-    copy = tmp_path / "logs.duckdb"
-    shutil.copy(shop, copy)
-    return copy
+    return copied(shop, tmp_path / "logs.duckdb")
 
 
 @pytest.fixture
@@ -48,17 +47,21 @@ def owner(path: Path) -> Iterator[subprocess.Popen[str]]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def standing_owner(tmp_path_factory: pytest.TempPathFactory, shop: Path) -> Iterator[Path]:
+    """The database of one that goes on, for tests that leave no session behind."""
+    path = copied(shop, tmp_path_factory.mktemp("standing") / "logs.duckdb")
+    code = "from logpipe.store import sharing; sharing.SWEEP_S = 0.2; store = Store.open(path); store.share();"
+    with child(code + "time.sleep(1000)", path) as running:
+        until(lambda: is_shared(path, running))
+        yield path
+        assert running.poll() is None, "the owner did not survive its clients"
+
+
 @pytest.fixture
 def follower(path: Path, logs: Path) -> Iterator[subprocess.Popen[str]]:
     with following(path, logs) as running:
         yield running
-
-
-def client() -> duckdb.DuckDBPyConnection:
-    """A plain DuckDB with Quack."""
-    connection = duckdb.connect()
-    quack.load(connection)
-    return connection
 
 
 def ask(connection: duckdb.DuckDBPyConnection, uri: str, token: str, sql: str) -> list[tuple[Any, ...]]:
@@ -85,30 +88,30 @@ def test_rows_are_seen_as_they_are_committed(follower: object, path: Path, logs:
         until(lambda: store.execute("SELECT count(*) FROM events") == [(before + 30,)])
 
 
-def test_a_store_that_reads_cannot_write(owner: object, path: Path) -> None:
+def test_a_store_that_reads_cannot_write(standing_owner: Path) -> None:
     """The owner itself refuses it."""
-    with Store.open(path, read_only=True) as store:
+    with Store.open(standing_owner, read_only=True) as store:
         for sql in ("DELETE FROM events", "BEGIN; DELETE FROM events", "CREATE TABLE more AS SELECT 1 AS one"):
             with pytest.raises(StoreError, match="refused a statement that does more than read"):
                 store.execute(sql)
         assert store.execute("SELECT count(*) > 0 FROM events") == [(True,)]
 
 
-def test_nothing_of_it_is_written_into_the_database(tmp_path: Path) -> None:
+def test_nothing_of_it_is_written_into_the_database(tmp_path: Path, plain_client: duckdb.DuckDBPyConnection) -> None:
     """Whatever the file is called."""
     path = tmp_path / "sharing.duckdb"
     with Store.open(path) as store:
         before = store.execute("SELECT count(*) FROM duckdb_functions() WHERE NOT internal")
         store.share()
         served = owner_of(path)
-        assert ask(client(), served.uri, served.token, "SELECT 42") == [(42,)]
+        assert ask(plain_client, served.uri, served.token, "SELECT 42") == [(42,)]
     with Store.open(path) as store:
         assert store.execute("SELECT count(*) FROM duckdb_functions() WHERE NOT internal") == before
 
 
-def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
+def test_a_session_keeps_what_is_temporary(standing_owner: Path) -> None:
     """Variables, tables, macros, and one snapshot a transaction; a second cursor has its own."""
-    with Store.open(path, read_only=True) as store, store.transaction() as connection:
+    with Store.open(standing_owner, read_only=True) as store, store.transaction() as connection:
         connection.execute("CREATE TEMP TABLE mine AS SELECT 1 AS one")
         connection.execute("-- a comment\nCREATE OR REPLACE TEMP MACRO twice(x) AS 2 * x")
         connection.execute("SET VARIABLE three = 3")
@@ -120,7 +123,7 @@ def test_a_session_keeps_what_is_temporary(owner: object, path: Path) -> None:
         other.close()
 
 
-def test_everybody_is_in_utc(path: Path) -> None:
+def test_everybody_is_in_utc(path: Path, plain_client: duckdb.DuckDBPyConnection) -> None:
     """Cursors of the owner, sessions of clients and what they ask for next to it, wherever the owner runs."""
     day = "SELECT current_setting('TimeZone'), date_trunc('day', TIMESTAMPTZ '2026-03-14 20:00:00+00')::VARCHAR"
     told = "SELECT count(*) FROM duckdb_settings() WHERE name = 'TimeZone' AND value = 'UTC'"
@@ -136,7 +139,7 @@ def test_everybody_is_in_utc(path: Path) -> None:
                 assert store.attached
                 assert store.execute(day) == in_utc
                 assert store.connection.cursor().execute(day).fetchall() == in_utc
-        assert ask(client(), served.uri, served.token, told) == [(1,)]
+        assert ask(plain_client, served.uri, served.token, told) == [(1,)]
 
 
 def test_a_session_lasts_wherever_the_owner_runs(path: Path) -> None:
@@ -223,19 +226,20 @@ def test_a_client_that_writes_reaches_the_database_alone(
         ask(plain_client, owner.writer_uri, owner.writer_token, sql)
 
 
-def test_each_server_wants_its_own_token(shared_owner: Path) -> None:
+def test_each_server_wants_its_own_token(shared_owner: Path, plain_client: duckdb.DuckDBPyConnection) -> None:
     """The one that reads does not open the one that writes."""
     owner = owner_of(shared_owner)
     assert owner.writer_uri is not None
     for uri, token in ((owner.uri, "wrong"), (owner.writer_uri, owner.token)):
         with pytest.raises(duckdb.Error, match="Authentication failed"):
-            ask(client(), uri, token, "SELECT 1")
+            ask(plain_client, uri, token, "SELECT 1")
 
 
 @pytest.fixture(scope="module")
 def plain_client() -> Iterator[duckdb.DuckDBPyConnection]:
-    """One for many statements that are refused."""
-    with client() as connection:
+    """A plain DuckDB with Quack, which takes long to load."""
+    with duckdb.connect() as connection:
+        quack.load(connection)
         yield connection
 
 
@@ -339,11 +343,12 @@ def test_a_run_file_that_cannot_be_read_is_none(path: Path, content: str) -> Non
     assert RunFile.read(str(path)) is None
 
 
-def test_a_second_ingester_says_who_has_it(follower: subprocess.Popen[str], path: Path, logs: Path) -> None:
+def test_a_second_ingester_says_who_has_it(shared_owner: Path) -> None:
     """And ends with 1, at once."""
-    done = subprocess.run([LOGPIPE, "ingest", str(logs), "--db", str(path)], capture_output=True, text=True)
+    logs = shared_owner.parent / "logs"
+    done = subprocess.run([LOGPIPE, "ingest", str(logs), "--db", str(shared_owner)], capture_output=True, text=True)
     assert done.returncode == 1
-    assert f"is in use by process {follower.pid}" in done.stderr
+    assert f"is in use by process {owner_of(shared_owner).pid}" in done.stderr
 
 
 def test_of_two_that_start_together_one_owns_it(tmp_path: Path, logs: Path) -> None:
@@ -361,52 +366,52 @@ def test_of_two_that_start_together_one_owns_it(tmp_path: Path, logs: Path) -> N
         assert winner.poll() is None
 
 
-def test_a_writer_that_dies_leaves_nothing(owner: object, path: Path) -> None:
+def test_a_writer_that_dies_leaves_nothing(standing_owner: Path) -> None:
     """Its transaction is rolled back, and the next writer need not wait for long."""
     code = (
         "store = Store.open(path, through_owner=True); store.connection.begin();"
         "store.execute(\"INSERT INTO meta VALUES ('half', '1')\"); print(store.attached, flush=True); time.sleep(100)"
     )
-    with child(code, path) as writer:
+    with child(code, standing_owner) as writer:
         assert writer.stdout
         assert writer.stdout.readline() == "True\n"
         writer.kill()
         writer.wait()
-    with Store.open(path, through_owner=True) as store:
+    with Store.open(standing_owner, through_owner=True) as store:
         sessions = "SELECT count(*) FROM quack_active_connections()"
         until(lambda: store.execute(sessions) == [(1,)])
         assert store.execute("SELECT count(*) FROM meta WHERE key = 'half'") == [(0,)]
 
 
-def test_a_reader_that_dies_lets_go_of_its_snapshot(owner: object, path: Path) -> None:
+def test_a_reader_that_dies_lets_go_of_its_snapshot(standing_owner: Path) -> None:
     """Else the log of the database would grow for ever."""
     code = (
         "store = Store.open(path, read_only=True);"
         "print(store.connection.execute('FROM range(1000000000)').fetchmany(1), flush=True); time.sleep(100)"
     )
-    with child(code, path) as reader:
+    with child(code, standing_owner) as reader:
         assert reader.stdout
         assert reader.stdout.readline() == "[(0,)]\n"
-        with Store.open(path, through_owner=True) as store:
+        with Store.open(standing_owner, through_owner=True) as store:
             sessions = "SELECT count(*) FROM quack_active_connections()"
-            assert store.execute(sessions) == [(2,)]
+            until(lambda: store.execute(sessions) == [(2,)])
             reader.kill()
             reader.wait()
             until(lambda: store.execute(sessions) == [(1,)])
 
 
 def test_one_process_at_a_time_writes_through_the_owner(
-    owner: object, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    standing_owner: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The second waits a while, says so, and is told."""
     monkeypatch.setattr(database, "TURN_S", 0.2)
     monkeypatch.setattr(attached, "_SAID_AFTER_S", 0)
-    with Store.open(path, through_owner=True), pytest.raises(StoreLocked, match="another process is writing"):
-        Store.open(path, through_owner=True)
+    with Store.open(standing_owner, through_owner=True), pytest.raises(StoreLocked, match="another process is writing"):
+        Store.open(standing_owner, through_owner=True)
     assert [record.getMessage() for record in caplog.records] == [
-        f"another process is writing to {path}, through its owner: waiting for it"
+        f"another process is writing to {standing_owner}, through its owner: waiting for it"
     ]
-    with Store.open(path, through_owner=True) as store:
+    with Store.open(standing_owner, through_owner=True) as store:
         assert store.attached
 
 
@@ -429,27 +434,27 @@ def test_who_waited_for_a_turn_while_the_owner_ended_has_the_database(
         assert not store.attached
 
 
-def test_a_process_that_was_forked_speaks_to_the_owner_too(owner: object, path: Path) -> None:
+def test_a_process_that_was_forked_speaks_to_the_owner_too(standing_owner: Path) -> None:
     """By an engine of its own: the threads of its parent's are not there."""
     ask = "\nwith Store.open(path, read_only=True) as store: print(store.attached, flush=True)"
     forked = f"\nimport os, warnings; warnings.simplefilter('ignore'); child = os.fork(){ask}"
-    with child(f"{ask}{forked}\nchild or os._exit(0)\nsys.exit(os.waitpid(child, 0)[1])", path) as parent:
+    with child(f"{ask}{forked}\nchild or os._exit(0)\nsys.exit(os.waitpid(child, 0)[1])", standing_owner) as parent:
         assert parent.stdout
         assert [parent.stdout.readline() for _ in range(3)] == ["True\n"] * 3
         assert parent.wait(60) == 0
 
 
-def test_who_writes_beside_others_waits_for_no_turn(owner: object, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_writes_beside_others_waits_for_no_turn(standing_owner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shipper does not wait for an analysis, whose transaction is open."""
     monkeypatch.setattr(database, "TURN_S", 0)
     with (
-        Store.open(path, through_owner=True) as analysis,
+        Store.open(standing_owner, through_owner=True) as analysis,
         analysis.transaction() as connection,
-        Store.open(path, through_owner=True, beside=True) as shipper,
+        Store.open(standing_owner, through_owner=True, beside=True) as shipper,
     ):
         connection.execute("INSERT INTO meta VALUES ('of the analysis', '1')")
         shipper.execute("INSERT INTO meta VALUES ('of the shipper', '1')")
-    with Store.open(path, read_only=True) as store:
+    with Store.open(standing_owner, read_only=True) as store:
         assert store.execute("SELECT count(*) FROM meta WHERE key LIKE 'of the %'") == [(2,)]
 
 
@@ -473,7 +478,9 @@ def test_where_the_run_file_cannot_be_written_nothing_is_served(path: Path) -> N
     assert list(path.parent.glob("*.run.*")) == []
 
 
-def test_what_cannot_be_shared_now_is_shared_later(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_shared_now_is_shared_later(
+    path: Path, plain_client: duckdb.DuckDBPyConnection, caplog: pytest.LogCaptureFixture
+) -> None:
     """As when the volume was full; that it waits is logged once."""
     obstacle = run_file.path_of(str(path))
     (obstacle / "in the way").mkdir(parents=True)
@@ -482,8 +489,7 @@ def test_what_cannot_be_shared_now_is_shared_later(path: Path, caplog: pytest.Lo
         until(lambda: "cannot be shared" in caplog.text)
         shutil.rmtree(obstacle)
         until(obstacle.is_file)
-        with client() as other:
-            assert ask(other, *owner_of(path).entries[0], "SELECT 1") == [(1,)]
+        assert ask(plain_client, *owner_of(path).entries[0], "SELECT 1") == [(1,)]
     assert len(caplog.records) == 1
 
 
