@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from logpipe.store import database as opening
 from logpipe.store.compaction import compact
 from tests.stores import copied
 
-ROWS = 300_000
+ROWS = 160_000
 
 
 def fill(path: Path) -> None:
@@ -178,16 +178,23 @@ def test_a_second_compaction_leaves_the_first_its_copy(database: Path, monkeypat
     assert holds(database)
 
 
-def test_killed_at_any_time_the_database_is_whole(database: Path) -> None:
-    """`kill -9` at moments over the whole run; the next compaction clears up."""
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param([0, *(0.1 * 2**step for step in range(10))], id="ever later"),
+        pytest.param([0.1 * step for step in range(200)], id="evenly", marks=pytest.mark.long),
+    ],
+)
+def test_killed_at_any_time_the_database_is_whole(database: Path, moments: Sequence[float]) -> None:
+    """`kill -9` at moments over the whole run, in seconds; the next compaction clears up."""
     code = f"from logpipe.store.compaction import compact; print('go', flush=True); compact({str(database)!r})"
     finished = False
-    for step in range(80):
+    for moment in moments:
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
         try:
-            process.wait(timeout=0.25 * step)
+            process.wait(timeout=moment)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         process.communicate()
