@@ -36,7 +36,7 @@ ORDER BY i
 """
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(TEXTS)
 def test_texts_come_back_as_they_were(store: Store, texts: list[str | None]) -> None:
     """Through CSV and JSON alike, whatever the characters; CSV readers take NULL as the empty text."""
@@ -47,7 +47,7 @@ def test_texts_come_back_as_they_were(store: Store, texts: list[str | None]) -> 
     assert [json.loads(line)["text"] for line in lines[:-1]] == texts
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(TEXTS)
 def test_a_markdown_row_is_a_line(store: Store, texts: list[str | None]) -> None:
     """Whatever the cells hold."""
