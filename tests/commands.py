@@ -6,6 +6,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import typer.main
@@ -25,11 +26,14 @@ class Done:
     stderr: str
 
 
-def call(*arguments: str, stdin: str = "", folder: Path = Path()) -> Done:
-    """`logpipe ARGUMENTS` in a folder; an error that it does not tell as it should is raised."""
+def call(*arguments: str, stdin: str = "", folder: Path = Path(), terminal: TextIO | None = None) -> Done:
+    """`logpipe ARGUMENTS` in a folder; an error that it does not tell as it should is raised.
+
+    With a `terminal`, standard output is that.
+    """
     out, err = _stream(), _stream()
     code: object = 0
-    with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(out), redirect_stderr(err):
+    with pytest.MonkeyPatch.context() as patch, chdir(folder), redirect_stdout(terminal or out), redirect_stderr(err):
         patch.setattr(typer.main, "get_command", _made_once)
         patch.setattr(sys, "argv", ["logpipe", *arguments])
         patch.setattr(sys, "stdin", _stream(stdin.encode()))

@@ -16,6 +16,8 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from tests.commands import call
+
 Logpipe = Callable[..., Any]
 LOGPIPE = str(Path(sys.executable).with_name("logpipe"))
 HOSTILE = """
@@ -161,7 +163,7 @@ def test_the_database_is_not_overwritten_by_its_own_result(logpipe: Logpipe, sho
 @pytest.mark.parametrize("form", ["csv", "json", "table"])
 def test_a_closed_pipe_is_quiet(form: str) -> None:
     """As when `head` has seen enough."""
-    command = [LOGPIPE, "query", "FROM range(10000000)", "--format", form, "--limit", "0"]
+    command = [LOGPIPE, "query", "FROM range(1000000)", "--format", form, "--limit", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -220,12 +222,8 @@ def _computed_s(pid: int) -> float:
 def test_hostile_text_cannot_steer_a_terminal(form: str) -> None:
     """Escape and C1 control characters, and marks that turn the direction of writing, never reach it."""
     sql = "SELECT chr(27) || '[2J' || chr(155) || '31m' || chr(8238) || chr(7) || 'ok' AS text"
-    ours, theirs = pty.openpty()
-    done = subprocess.run([LOGPIPE, "query", sql, "--format", form], stdout=theirs, stderr=subprocess.PIPE, timeout=60)
-    os.close(theirs)
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
-    assert done.returncode == 0
+    code, shown = _on_a_terminal("query", sql, "--format", form)
+    assert code == 0
     assert "ok" in shown
     assert "\x1b[2J" not in shown
     assert not {"\x9b", "\u202e", "\x07"} & set(shown)
@@ -233,10 +231,16 @@ def test_hostile_text_cannot_steer_a_terminal(form: str) -> None:
 
 def test_parquet_is_not_for_a_terminal() -> None:
     """It would only make noise."""
+    assert _on_a_terminal("query", "SELECT 1", "--format", "parquet") == (2, "ended")
+
+
+def _on_a_terminal(*words: str) -> tuple[int, str]:
+    """The exit code of a command, and what its terminal was sent, which then says `ended`."""
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [LOGPIPE, "query", "SELECT 1", "--format", "parquet"], stdout=theirs, stderr=subprocess.PIPE, timeout=60
-    )
-    os.close(theirs)
+    with open(theirs, "w") as terminal:
+        done = call(*words, terminal=terminal)
+        terminal.write("ended")
+        terminal.flush()
+        shown = os.read(ours, 10_000).decode()
     os.close(ours)
-    assert done.returncode == 2
+    return done.returncode, shown
