@@ -67,12 +67,12 @@ def test_pages_are_given_back_without_failing_anybody(tmp_path: Path, monkeypatc
     """Queries that need memory at the same time get it, to the limit that holds."""
     monkeypatch.setattr(database, "MOST_CACHE_BYTES", 0)
     with Store.open(tmp_path / "logs.duckdb") as store, ThreadPoolExecutor() as pool:
-        store.execute("CREATE TABLE read AS SELECT md5(i::VARCHAR) AS text FROM range(500_000) AS numbers(i)")
+        store.execute("CREATE TABLE read AS SELECT md5(i::VARCHAR) AS text FROM range(200_000) AS numbers(i)")
         limit = _limit(store)
         queries = [pool.submit(_query, store) for _ in range(2)]
         while not all(query.done() for query in queries):
             store.drop_cache()
-        assert [query.result() for query in queries] == [500_000, 500_000]
+        assert [query.result() for query in queries] == [200_000, 200_000]
         assert _limit(store) == pytest.approx(limit, rel=0.02)
 
 
@@ -91,7 +91,7 @@ def test_pages_that_a_client_needs_stay(tmp_path: Path, monkeypatch: pytest.Monk
     code += "rows.fetchall(); print('done', flush=True); sys.stdin.readline()"
     path = tmp_path / "logs.duckdb"
     with Store.open(path) as store:
-        store.execute("CREATE TABLE read AS SELECT hash(i) AS number FROM range(2_000_000) AS numbers(i)")
+        store.execute("CREATE TABLE read AS SELECT hash(i) AS number FROM range(1_000_000) AS numbers(i)")
         store.execute("CHECKPOINT")
         store.share()
         with process([sys.executable, "-c", code, str(path)]) as client:
