@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import call
+
 DICT_CONFIG = {
     "version": 1,
     "handlers": {"out": {"class": "logging.StreamHandler"}},
@@ -124,9 +126,6 @@ def test_people_get_tables(shop: Path) -> None:
         (["--import", "shop.late:missing"], "shop.late:missing cannot be run: AttributeError"),
         (["--import", "broken"], "broken cannot be run: ZeroDivisionError"),
         (["--import", "leaves"], "leaves cannot be run: SystemExit: 3"),
-        (["missing.json"], "cannot read missing.json: no such file or directory"),
-        (["broken.py"], "broken.py is no JSON"),
-        (["list.json"], "list.json holds no object"),
         (["wrong.json"], "wrong.json is refused by logging.config.dictConfig: Unable to configure handler 'out'"),
     ],
 )
@@ -134,9 +133,26 @@ def test_bad_input_is_one_sentence(shop: Path, arguments: list[str], sentence: s
     """And exit code 1, with no traceback."""
     (shop / "broken.py").write_text("1 / 0\n")
     (shop / "leaves.py").write_text("raise SystemExit(3)\n")
-    (shop / "list.json").write_text("[]")
     (shop / "wrong.json").write_text('{"version": 1, "handlers": {"out": {"class": "no.Handler"}}}')
     done = run(shop, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {sentence}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("missing.json", "cannot read missing.json: no such file or directory"),
+        ("broken.py", "broken.py is no JSON"),
+        ("list.json", "list.json holds no object"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_one_sentence(tmp_path: Path, file: str, sentence: str) -> None:
+    """And nothing is set up."""
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "list.json").write_text("[]")
+    done = call("emit", "check", file, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {sentence}")
     assert done.stderr.count("\n") == 1

@@ -9,12 +9,13 @@ import pytest
 from logpipe.store import Store
 from logpipe_analysis import pattern_listing
 from tests.commands import call
+from tests.stores import copied
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sales of five people, errors, and a hostile message, over an hour."""
-    path = tmp_path / "logs.duckdb"
+    path = tmp_path_factory.mktemp("sold") / "logs.duckdb"
     with Store.open(path) as store, store.transaction() as connection:
         connection.execute(
             """
@@ -33,6 +34,11 @@ def database(tmp_path: Path) -> Path:
         )
         connection.execute("INSERT INTO ledger VALUES (1, 7, 0, 360000, 3600, 3600, 0, 0, 0, 0, 0, '', '', now())")
     return path
+
+
+@pytest.fixture
+def database(sold: Path, tmp_path: Path) -> Path:
+    return copied(sold, tmp_path / "logs.duckdb")
 
 
 def _json(*words: str) -> list[dict[str, Any]]:
