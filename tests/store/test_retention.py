@@ -121,6 +121,16 @@ def test_events_of_impossible_times_can_go(store: Store) -> None:
     assert removed(store, Policy(default=400 * DAY)) == 1
 
 
+def test_events_of_impossible_times_go_one_by_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece has the oldest of all, and not the newest, nor what lies between."""
+    store.execute("UPDATE events SET ts = if(seq = 5, '-infinity', 'infinity')::TIMESTAMPTZ WHERE seq IN (5, 6)")
+    monkeypatch.setattr(retention, "PIECE_EVENTS", 100)
+    pieces = retain(store, Policy(max_bytes=1), NOW)
+    assert sum(share.count for share in next(pieces)) <= 103
+    pieces.close()
+    assert store.execute("SELECT ts::VARCHAR FROM events WHERE isinf(ts)") == [("infinity",)]
+
+
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three row groups of events and a bit, a second each, the oldest first."""
