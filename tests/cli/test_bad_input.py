@@ -21,7 +21,7 @@ from tests.ingest.logs import line, rest
 from tests.store.owners import until
 
 BIN = Path(sys.executable).with_name("logpipe")
-MANY = 150_000
+MANY = 100_000
 OURS = os.fsencode(Path(database.__file__).parents[1]) + b"/"
 
 
