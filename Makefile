@@ -26,7 +26,7 @@ demo-real: $(STAMP) ## the same on real servers under load, about ten minutes (n
 
 # Three processes on two cores: many tests wait, for servers and for what others write.
 test: $(STAMP) lint type ## lint, types and all tests but the long ones
-	$(BIN)/pytest -n 3 -m "not long"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not long"
 
 lint: $(STAMP) ## ruff and the import contracts
 	$(BIN)/ruff check .
