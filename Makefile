@@ -61,7 +61,7 @@ chaos: $(STAMP) ## a thousand seeds of random actions, every case at full size, 
 	LOGPIPE_CHAOS_SEEDS=1000 $(BIN)/pytest -n 2 -p no:randomly tests/ingest/test_chaos.py
 	LOGPIPE_KILL_LINES=1000000 LOGPIPE_KILLS=20 LOGPIPE_IDENTITY_SEEDS=200 LOGPIPE_CONFORMANCE_SCALE=1 \
 		$(BIN)/pytest -n 2 tests/ingest/test_kill.py tests/ingest/test_identity.py tests/ingest/conformance
-	$(BIN)/pytest -n 2 -m long tests/analysis
+	$(BIN)/pytest -n 2 -m long tests/analysis tests/cli tests/ingest tests/store --ignore tests/ingest/conformance
 
 chaos-emit: $(STAMP) ## the emitter's probes at full size, and servers that log under load, killed and reloaded (long)
 	LOGPIPE_CHAOS_SECONDS=$${LOGPIPE_CHAOS_SECONDS:-60} $(BIN)/pytest -m long -p no:randomly tests/emit
