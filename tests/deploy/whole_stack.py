@@ -26,12 +26,14 @@ DEADLINE_S: Final = 240.0
 """For what waits for rules and for Alertmanager."""
 _LOOK_S: Final = 0.2
 """Between two questions whether it has come to pass."""
-_SHORTEST_S: Final = 10.0
+_SHORTEST_S: Final = 15.0
 _LONGEST_S: Final = 60.0
 """Of what are five minutes in life, the range of most rules."""
-_SCRAPES: Final = 4
-_STEPS: Final = 3
-"""In that time: metrics are read from a database, and lines written to it, which is not faster because time is."""
+_SCRAPES: Final = 6
+_STEPS: Final = 6
+"""In that time: metrics are read from a database, and lines written to it, which is not faster because time is. With
+fewer a rate would be that of less than four minutes, of whose few hundred requests too few or too many fail by chance.
+"""
 LINK: Final = "https://logs.example.org"
 
 
