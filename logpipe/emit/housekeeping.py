@@ -17,6 +17,7 @@ from logpipe.emit.file_names import Rotated, is_own, parse_rotated, rotated_path
 
 _LOCK: Final = ".housekeeping.lock"
 _NICENESS: Final = 10
+_PIECE_BYTES: Final = 1 << 16
 
 
 class Housekeeping:
@@ -178,12 +179,26 @@ def _finish_if_dead(path: Path) -> None:
         status = os.fstat(fd)
         if not os.path.samestat(status, path.stat()):
             return  # rotated a moment ago
-        if status.st_size:
+        if _without_half_line(fd, status.st_size):
             path.rename(rotated_path(path, status.st_mtime))
         else:
             path.unlink()
     finally:
         os.close(fd)
+
+
+def _without_half_line(fd: int, size: int) -> int:
+    """Takes out what a killed process left of a line; the bytes that stay."""
+    whole = end = size
+    while end:
+        begin = max(0, end - _PIECE_BYTES)
+        whole = begin + os.pread(fd, end - begin, begin).rfind(b"\n") + 1
+        if whole > begin:
+            break
+        whole = end = begin
+    if whole < size:
+        os.ftruncate(fd, whole)
+    return whole
 
 
 def _say(words: str) -> None:

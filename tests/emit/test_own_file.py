@@ -139,6 +139,22 @@ def test_the_file_of_a_killed_process_becomes_final_and_that_of_a_living_one_doe
     assert len(written("app")) == 50
 
 
+@pytest.mark.parametrize("half", [b'{"half', b"x" * 200_000])
+def test_half_a_line_of_a_killed_process_is_taken_out(
+    tmp_path: Path, start: Start, written: Written, half: bytes
+) -> None:
+    """A kill may come in the middle of a write; the lines before stay."""
+    dead = start_writer(tmp_path, 20)
+    wait_until_done(dead)
+    dead.kill()
+    end(dead)
+    [path] = live(tmp_path)
+    with path.open("ab") as file:
+        file.write(half)
+    start(layout="per_process").close()
+    assert len(written("app")) == 20
+
+
 def test_kill_9_loses_no_acknowledged_record(tmp_path: Path, start: Start, written: Written) -> None:
     """Whatever the moment; what others make of the files afterwards has each record once, compressed."""
     acknowledged: list[int] = []
