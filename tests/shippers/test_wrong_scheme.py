@@ -24,18 +24,6 @@ GO = "Client sent an HTTP request to an HTTPS server."
 NGINX = "<center>The plain HTTP request was sent to HTTPS port</center>"
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    return context
-
-
 @contextmanager
 def tls_that_answers(text: str) -> Iterator[str]:
     """A server of TLS that says so to those who speak HTTP, as servers in Go and nginx do; its address with http."""

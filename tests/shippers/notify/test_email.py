@@ -24,18 +24,6 @@ def to(
     return f'[notify.team]\nurl = "{scheme}://{login}127.0.0.1:{port}?{query}"\n{more}\n'
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
-
-
 @pytest.fixture
 def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
