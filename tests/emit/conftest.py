@@ -44,6 +44,17 @@ def no_variables() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def classes_of_loggers() -> Iterator[None]:
+    """A logger lasts as long as the process: one of a test's own class would stay in the way of other tests."""
+    kind, loggers = logging.getLoggerClass(), logging.Logger.manager.loggerDict
+    before = {type(logger) for logger in loggers.values()} | {logging.PlaceHolder}
+    yield
+    logging.setLoggerClass(kind)
+    for name in [name for name, logger in loggers.items() if type(logger) not in before]:
+        del loggers[name]
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Logging]]:
     """`setup_logging` for the service `shop`, without console, undone after the test."""

@@ -19,9 +19,8 @@ Alone = Callable[[], None]
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Each test changes what all loggers share."""
-    kind, factory = logging.getLoggerClass(), logging.getLogRecordFactory()
+    factory = logging.getLogRecordFactory()
     yield
-    logging.setLoggerClass(kind)
     logging.setLogRecordFactory(factory)
     logging.disable(logging.NOTSET)
     logging.addLevelName(25, "Level 25")
@@ -193,6 +192,8 @@ def test_a_class_of_loggers_of_ones_own(start: Start, written: Written, alone: A
     assert (first["message"], first["template"]) == ("cart 7", "cart %s")
     assert (first["function"], first["line"]) == ("test_a_class_of_loggers_of_ones_own", line() - 5)
     assert len(written()) == 10
+    with pytest.raises(KeyError, match="args"):  # as docs/emit.md says
+        after.warning("cart", extra={"args": 1})
 
 
 @pytest.mark.parametrize(("number", "level"), [(5, "TRACE"), (15, "DEBUG"), (35, "WARNING")])

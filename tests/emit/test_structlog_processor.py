@@ -29,13 +29,11 @@ WRAPPERS: list[Callable[[int], type[Any]]] = [logpipe.structlog_bound_logger]
 
 @pytest.fixture(autouse=True, params=[logpipe.structlog_bound_logger, structlog.make_filtering_bound_logger])
 def structlog_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test configures structlog for itself; its factory for `logging` changes the class of new loggers, too."""
-    kind = logging.getLoggerClass()
+    """Each test configures structlog for itself."""
     WRAPPERS[0] = request.param
     yield
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
-    logging.setLoggerClass(kind)
 
 
 @pytest.fixture
