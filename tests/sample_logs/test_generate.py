@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from logpipe.record import KEYS
+from sample_logs.damage import damage
 from sample_logs.generate import Truth, generate
 from sample_logs.incidents import second
 
@@ -58,6 +59,19 @@ def test_the_same_seed_makes_the_same_bytes(day: tuple[Path, Truth], tmp_path: P
     assert json.loads((tmp_path / "truth.json").read_text(encoding="utf-8")) == day[1]
 
 
+def test_damage_is_the_same_whatever_the_process_id(day: tuple[Path, Truth], tmp_path: Path) -> None:
+    """One of four digits tears the lines where one of seven does."""
+    (path,) = day[0].glob("shop-worker/performance.jsonl")
+    left: list[bytes] = []
+    for process in (b"1000", b"4194304"):
+        (damaged := tmp_path / "damaged.jsonl").write_bytes(
+            re.sub(rb'"process":\d+', b'"process":' + process, path.read_bytes())
+        )
+        damage(damaged, b"2026-03-12T06")
+        left.append(OF_THE_PROCESS.sub(b"", damaged.read_bytes()))
+    assert left[0] == left[1] != OF_THE_PROCESS.sub(b"", path.read_bytes())
+
+
 def test_another_seed_makes_another_day(day: tuple[Path, Truth], tmp_path: Path) -> None:
     """The seed is what the traffic is drawn from."""
     generate(tmp_path / "logs", seed=7, scale=SCALE)
@@ -94,15 +108,15 @@ def test_the_truth_counts_the_records(day: tuple[Path, Truth]) -> None:
     """Lines of the services' files are the records of the truth and the damaged lines."""
     folder, truth = day
     lines = sum(len(path.read_bytes().splitlines()) for path in jsonl(folder))
-    [damage] = [one for one in truth["incidents"] if one["kind"] == "rejects"]
-    assert lines == truth["records"]["services"] + damage["lines"]
+    [rejects] = [one for one in truth["incidents"] if one["kind"] == "rejects"]
+    assert lines == truth["records"]["services"] + rejects["lines"]
     assert len((folder / "nginx.access.log").read_text().splitlines()) == truth["records"]["nginx"]
 
 
 def test_the_damage_stands_where_the_truth_says(day: tuple[Path, Truth]) -> None:
     """Exactly the lines at the bytes of the truth are no records; one record holds a byte that is not UTF-8."""
     folder, truth = day
-    [damage] = [one for one in truth["incidents"] if one["kind"] == "rejects"]
+    [rejects] = [one for one in truth["incidents"] if one["kind"] == "rejects"]
     bad, invalid, position = [], [], 0
     for line in (folder / DAMAGED).read_bytes().splitlines(keepends=True):
         try:
@@ -112,9 +126,9 @@ def test_the_damage_stands_where_the_truth_says(day: tuple[Path, Truth]) -> None
         if b"\xf6" in line:
             invalid.append(position)
         position += len(line)
-    assert bad == sorted([*damage["torn"], *damage["fused"], *damage["foreign"]])
-    assert len(bad) == damage["lines"]
-    assert invalid == damage["invalid_utf8"]
+    assert bad == sorted([*rejects["torn"], *rejects["fused"], *rejects["foreign"]])
+    assert len(bad) == rejects["lines"]
+    assert invalid == rejects["invalid_utf8"]
 
 
 def test_incidents_lie_in_the_day_and_in_order(day: tuple[Path, Truth]) -> None:
