@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis import findings, incidents, recall
+from logpipe_analysis import findings, grouping, recall
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.finding import KINDS, SEVERITIES, Finding, Kind
 from logpipe_analysis.settings import Settings
@@ -95,7 +95,7 @@ def analyze(
         adjoining=adjoining(settings),
         now=datetime.now(UTC),
     )
-    incidents.record(buckets, changes, settings.incidents, datetime.now(UTC))
+    grouping.record(buckets, changes, settings.incidents, datetime.now(UTC))
     analysis = Analysis(asked, covered.until, changes.since(asked, covered.until), tuple(notes))
     if reaches_end:  # findings of the past are told as they were then, and are stored as they are now
         ids = tuple(finding.finding_id for finding in analysis.changes.all)

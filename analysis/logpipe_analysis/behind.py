@@ -6,10 +6,10 @@ from typing import Final
 
 from logpipe.store import Store
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Place
 from logpipe_analysis.evidence import ERRORS, of_version, operation_is
 from logpipe_analysis.finding import Finding, Kind
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 
 _GONE: Final = ("silence", "pattern_vanished")
 """Kinds that tell of events which did not come."""

@@ -18,6 +18,7 @@ from logpipe.store import Store, rollup
 from logpipe.store.literals import literal
 from logpipe_analysis.cells import Cells
 from logpipe_analysis.coded import Codes
+from logpipe_analysis.place import Place
 from logpipe_analysis.timerange import TimeRange
 
 Floats = npt.NDArray[np.float64]
@@ -28,18 +29,6 @@ MINUTE = timedelta(minutes=1)
 
 LEAST_BUCKET = -80
 """Durations under 2^(-80/8) ms, a microsecond, are held as that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Whose numbers they are."""
-
-    service: str
-    environment: str | None
-
-    def condition(self) -> str:
-        """As SQL, over `events` and the roll-ups."""
-        return f"service = {literal(self.service)} AND environment IS NOT DISTINCT FROM {literal(self.environment)}"
 
 
 def by_place(frame: pd.DataFrame) -> Iterator[tuple[Place, pd.DataFrame]]:

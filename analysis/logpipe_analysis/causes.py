@@ -6,8 +6,9 @@ from typing import Self
 
 from logpipe.store.literals import literal
 from logpipe_analysis import phrases
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.evidence import ERRORS, SAID, within
+from logpipe_analysis.place import Place
 from logpipe_analysis.sides import PATH
 
 _SHARE = 1 / 3

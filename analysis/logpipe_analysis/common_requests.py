@@ -7,8 +7,8 @@ from itertools import chain
 
 from logpipe.store import Store
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Place
 from logpipe_analysis.evidence import within
+from logpipe_analysis.place import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from logpipe.store import Store
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.cells import Cells
+from logpipe_analysis.place import Place
 
 _RANGES = """
 WITH seen AS (

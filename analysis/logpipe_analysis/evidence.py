@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from logpipe.store import Store
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Place
 from logpipe_analysis.finding import Example
+from logpipe_analysis.place import Place
 
 MOST_EVENTS = 200
 """Events that examples are chosen from."""

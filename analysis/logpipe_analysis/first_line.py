@@ -5,7 +5,8 @@ from typing import Final
 
 from logpipe_analysis import phrases
 from logpipe_analysis.finding import Finding
-from logpipe_analysis.links import Evidence, Link
+from logpipe_analysis.incidents import Link
+from logpipe_analysis.links import Evidence
 
 _TOLD: Final = 3
 """Findings that the line names."""

@@ -1,17 +1,18 @@
 """What speaks for one cause behind two findings, from their rows: deployments, operations, exceptions and requests."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from logpipe.store.literals import literal
 from logpipe_analysis import phrases
-from logpipe_analysis.buckets import MINUTE, Buckets, Place
+from logpipe_analysis.buckets import MINUTE, Buckets
 from logpipe_analysis.common_requests import Rows, exceptions, shared
 from logpipe_analysis.deployments import Deployment, deployments
 from logpipe_analysis.evidence import ERRORS
 from logpipe_analysis.finding import Finding
+from logpipe_analysis.incidents import Link
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import IncidentSettings
 from logpipe_analysis.sides import OPERATION
 
@@ -26,19 +27,6 @@ _LEADING: Final = 1 / 3
 
 _T = TypeVar("_T")
 Pair = tuple[Finding, Finding]
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Two findings of one cause."""
-
-    one: str
-    other: str
-    """Their ids; `one` began first."""
-    reason: str
-    """What shows it, in a few words."""
-    leads: bool = False
-    """Whether they began together, and the rows of `one` come first in the requests of both."""
 
 
 class Evidence:

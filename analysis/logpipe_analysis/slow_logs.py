@@ -1,6 +1,7 @@
 """Logs that hold slow queries only, as PostgreSQL's usually does: a query is seen there only when it is slow."""
 
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
+from logpipe_analysis.place import Place
 
 
 def slow_logs(buckets: Buckets, least_ms: float) -> dict[Place, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from logpipe_analysis.buckets import Place
+from logpipe_analysis.place import Place
 
 
 class Begun(Protocol):

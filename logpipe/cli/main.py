@@ -59,9 +59,12 @@ _WITHOUT_PANDAS = frozenset(
     (
         "compact",
         "cost",
+        "findings",
         "gaps",
+        "incidents",
         "ingest",
         "notify",
+        "patterns",
         "query",
         "rejects",
         "reparse",

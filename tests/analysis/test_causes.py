@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.causes import Causes
+from logpipe_analysis.place import Place
 from logpipe_analysis.timerange import TimeRange
 
 Traffic = Callable[..., pd.DataFrame]

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from logpipe.store import Store
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.cells import Cells
+from logpipe_analysis.place import Place
 from logpipe_analysis.timerange import TimeRange
 from tests.analysis.conftest import START
 

@@ -10,7 +10,7 @@ import pytest
 
 from logpipe.errors import QueryError
 from logpipe.store import Store
-from logpipe_analysis import findings, incidents
+from logpipe_analysis import findings, grouping, incidents
 from logpipe_analysis.analysis import analyze, extent
 from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.settings import Settings
@@ -229,7 +229,7 @@ def test_many_findings_at_once_cost_no_more_statements_than_few(
         with monkeypatch.context() as patched:
             patched.setattr(Store, "execute", watched)
             changes = findings.Changes(new=tuple(findings.load(store)))
-            incidents.record(buckets, changes, Settings().incidents, datetime.now(UTC))
+            grouping.record(buckets, changes, Settings().incidents, datetime.now(UTC))
         assert [len(group) for group in _grouped(store)] == [services]
         return len(made)
 

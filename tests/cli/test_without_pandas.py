@@ -33,6 +33,9 @@ def test_commands_that_bind_values_do_not_load_pandas(tmp_path: Path) -> None:
             ["stats"],
             ["verify"],
             ["cost"],
+            ["findings"],
+            ["incidents"],
+            ["patterns"],
             ["ship", "prometheus", "-o", "-"],
             ["query", "FROM top_patterns()"],
         )

@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import MINUTE, Buckets, Place
+from logpipe_analysis.buckets import MINUTE, Buckets
 from logpipe_analysis.deployments import Deployment, deployments
 from logpipe_analysis.detectors.latency import disturbed
 from logpipe_analysis.finding import SEVERITIES, Example, Finding, Severity
@@ -20,6 +20,7 @@ from logpipe_analysis.gate.effects import Effect, effects
 from logpipe_analysis.gate.logged import Chosen, Logged
 from logpipe_analysis.gate.sample import Sample
 from logpipe_analysis.gate.told import telling, told
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import DeploymentSettings, GateSettings
 
 _SLOWER = ("latency_shift", "latency_trend", "slow_query")

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Buckets, Integers, Place, by_place
+from logpipe_analysis.buckets import Buckets, Integers, by_place
 from logpipe_analysis.cells import Cells
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import ErrorSpikeSettings
 
 Floats = npt.NDArray[np.float64]

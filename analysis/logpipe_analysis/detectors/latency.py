@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import LEAST_BUCKET, Buckets, Place
+from logpipe_analysis.buckets import LEAST_BUCKET, Buckets
 from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Example, Finding, Kind, Severity
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 from logpipe_analysis.rises import Rise, figure, rises
 from logpipe_analysis.settings import LatencySettings, StepSettings
 from logpipe_analysis.together import together

@@ -12,9 +12,10 @@ import numpy as np
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import NPlusOneSettings
 
 _HOUR_US = 3_600_000_000

@@ -12,10 +12,11 @@ import numpy as np
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Durations, Place
+from logpipe_analysis.buckets import Buckets, Durations
 from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import NewQuerySettings
 from logpipe_analysis.slow_logs import slow_logs
 from logpipe_analysis.together import together

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from logpipe.store.literals import literal
 from logpipe_analysis import elevations, evidence, phrases
-from logpipe_analysis.buckets import Buckets, Latency, Place
+from logpipe_analysis.buckets import Buckets, Latency
 from logpipe_analysis.deployments import Deployment, deployments, nearest
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
 from logpipe_analysis.latency_series import Series, bin_factor, hours
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import LatencySettings, QuerySurgeSettings, StepSettings
 from logpipe_analysis.statistics.steps import steps
 from logpipe_analysis.together import together

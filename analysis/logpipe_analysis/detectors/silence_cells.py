@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Buckets, Integers, Place
+from logpipe_analysis.buckets import Buckets, Integers
 from logpipe_analysis.evidence import operation_is
+from logpipe_analysis.place import Place
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,12 +7,13 @@ far above the usual than the past explains. A log that holds slow executions onl
 import numpy as np
 
 from logpipe_analysis import phrases
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.bursts import bursts, surges
 from logpipe_analysis.detectors import latency as latencies
 from logpipe_analysis.detectors.latency import Risen
 from logpipe_analysis.finding import Finding, Severity
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 from logpipe_analysis.rises import Rise, figure, rises
 from logpipe_analysis.settings import LatencySettings, SlowQuerySettings, StepSettings
 from logpipe_analysis.slow_logs import slow_logs

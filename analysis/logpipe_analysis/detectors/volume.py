@@ -13,10 +13,11 @@ from scipy import stats
 
 from logpipe.store.literals import literal
 from logpipe_analysis import evidence, phrases
-from logpipe_analysis.buckets import Buckets, Integers, Place
+from logpipe_analysis.buckets import Buckets, Integers
 from logpipe_analysis.cells import Cells
 from logpipe_analysis.finding import Finding
 from logpipe_analysis.findings import fingerprint
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import GaugeSettings, VolumeSettings
 from logpipe_analysis.statistics import counts, gauges, same_time
 

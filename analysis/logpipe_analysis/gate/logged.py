@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from logpipe_analysis.buckets import Buckets, Place
+from logpipe_analysis.buckets import Buckets
 from logpipe_analysis.gate.sample import Counts, Durations, Name, Sample, Tally
+from logpipe_analysis.place import Place
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

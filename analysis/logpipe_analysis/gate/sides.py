@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from logpipe.errors import QueryError
 from logpipe.store import Store
 from logpipe.store.literals import literal
-from logpipe_analysis.buckets import Place
 from logpipe_analysis.deployments import VersionRange, version_ranges
 from logpipe_analysis.gate.sample import COUNTS, DURATIONS, Sample
+from logpipe_analysis.place import Place
 from logpipe_analysis.settings import GateSettings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
