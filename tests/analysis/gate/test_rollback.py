@@ -150,16 +150,18 @@ def test_a_command_gets_the_verdict_and_no_shell(database: Path, gated: Gated, t
 
 
 @pytest.mark.parametrize(
-    ("command", "outcome"),
+    ("command", "longest", "outcome"),
     [
-        (shlex.join([sys.executable, "-c", "raise SystemExit(7)"]), "ended with exit code 7"),
-        ("/nowhere/undo", "could not be started"),
-        (shlex.join([sys.executable, "-c", "import threading; threading.Event().wait()"]), "was ended after 1 s"),
+        (shlex.join([sys.executable, "-c", "raise SystemExit(7)"]), "600s", "ended with exit code 7"),
+        ("/nowhere/undo", "600s", "could not be started"),
+        (shlex.join([sys.executable, "-c", "import threading; threading.Event().wait()"]), "1s", "was ended after 1 s"),
     ],
 )
-def test_a_command_that_fails_is_a_failed_rollback(database: Path, gated: Gated, command: str, outcome: str) -> None:
+def test_a_command_that_fails_is_a_failed_rollback(
+    database: Path, gated: Gated, command: str, longest: str, outcome: str
+) -> None:
     """With what became of it."""
-    code, verdict = gated(*VERSIONS, "--rollback-command", command, "--rollback-timeout", "1s")
+    code, verdict = gated(*VERSIONS, "--rollback-command", command, "--rollback-timeout", longest)
     assert code == 6
     assert outcome in verdict["rollback"]["outcome"]
 
