@@ -60,10 +60,11 @@ def test_what_ends_is_started_again_and_told(tmp_path: Path, capfd: pytest.Captu
 
 def test_what_runs_again_and_again_is_not_missed_meanwhile(tmp_path: Path) -> None:
     """It waits from beginning to beginning; a run that fails is told until one succeeds."""
-    mark, down = tmp_path / "mark", tmp_path / "down"
-    fails_first = f"import os\nraise SystemExit(os.path.getsize({str(mark)!r}) < 2)"
-    with kept(down, Process("analysis", appends(mark, fails_first), every_s=0.1, wait_s=0.5)):
-        until(lambda: marks(mark) == 1 and down.exists() and down.read_text() == "analysis\n", lambda: marks(mark))
+    mark, down, mended = tmp_path / "mark", tmp_path / "down", tmp_path / "mended"
+    fails_first = f"import os\nraise SystemExit(not os.path.exists({str(mended)!r}))"
+    with kept(down, Process("analysis", appends(mark, fails_first), every_s=0.1, wait_s=0.01)):
+        until(lambda: down.exists() and down.read_text() == "analysis\n", lambda: marks(mark))
+        mended.touch()
         until(lambda: marks(mark) >= 4 and down.read_text() == "", lambda: marks(mark))
 
 
