@@ -73,7 +73,7 @@ def rules(url: str) -> list[dict[str, Any]]:
 
 def evaluated(rule: dict[str, Any]) -> datetime:
     """When a rule was last evaluated."""
-    return datetime.fromisoformat(rule["lastEvaluation"][:19] + "+00:00")
+    return datetime.fromisoformat(rule["lastEvaluation"])
 
 
 @contextmanager
