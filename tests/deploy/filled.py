@@ -27,7 +27,7 @@ from logpipe_shippers.delivery import record
 from tests.commands import call
 from tests.deploy.debian import ROOT
 from tests.deploy.rules import RULES, load
-from tests.deploy.servers import started, until
+from tests.deploy.servers import END_S, started, until
 from tests.shippers.loki_receiver import Loki, serving
 from tests.store.owners import LOGPIPE, process
 
@@ -123,7 +123,7 @@ def _metrics(db: Path, folder: Path) -> Iterator[str]:
         assert found is not None, said
         yield found[1]
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(END_S)
 
 
 @contextmanager

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tests.deploy.debian import program
 
-DEADLINE_S = 30
+DEADLINE_S = 240
+END_S = 60
+"""What a server gets to end by itself; on a disk that stalls it needs some of it."""
 
 
 @contextmanager
@@ -30,7 +32,12 @@ def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[
             yield f"http://{address}"
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            try:
+                process.wait(timeout=END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 @contextmanager
@@ -55,7 +62,7 @@ def until(
     deadline_s: float = DEADLINE_S,
     every_s: float = 0.02,
 ) -> None:
-    """Wait for a condition, at most for half a minute, where nothing else is said; then say what there is."""
+    """Wait for a condition, at most for four minutes, where nothing else is said; then say what there is."""
     deadline = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < deadline, what()

@@ -158,4 +158,4 @@ def container(folder: Path, database: Path) -> Iterator[Path]:
             yield log
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0, log.read_text()
+            assert process.wait(timeout=END_S) == 0, log.read_text()
