@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from tests.deploy.debian import ROOT
-from tests.deploy.servers import free_port, started
+from tests.deploy.servers import DEADLINE_S, reserved_port, started
 from tests.shippers.http_server import Answers, serving
 
 PASSWORD = "the password of the file"
@@ -66,24 +66,33 @@ class Running:
 def running(folder: Path, *, missing: str = "") -> Iterator[Running]:
     """Alertmanager with its receivers; `missing` names a file of secrets that is not there."""
     mailbox = Mailbox()
-    controller = Controller(
-        mailbox,
-        hostname="127.0.0.1",
-        port=free_port(),
-        auth_require_tls=False,
-        auth_exclude_mechanism=["LOGIN"],  # in other words than Alertmanager expects
-        authenticator=lambda server, session, envelope, mechanism, data: AuthResult(
-            success=isinstance(data, LoginPassword) and data.password.decode() == PASSWORD
-        ),
-    )
-    controller.start()
-    try:
-        with serving() as web:
-            configure(folder, web.url, controller.port, missing)
-            with _started(folder) as url:
-                yield Running(url, web, mailbox, folder / "log")
-    finally:
-        controller.stop()
+    with serving() as web, _mail_server(mailbox) as smtp_port:
+        configure(folder, web.url, smtp_port, missing)
+        with _started(folder) as url:
+            yield Running(url, web, mailbox, folder / "log")
+
+
+@contextmanager
+def _mail_server(mailbox: Mailbox) -> Iterator[int]:
+    """Gives its port."""
+    with reserved_port() as port:
+        controller = Controller(
+            mailbox,
+            hostname="127.0.0.1",
+            port=port,
+            server_hostname="localhost",  # else it asks DNS for each client, which may take long
+            ready_timeout=DEADLINE_S,
+            auth_require_tls=False,
+            auth_exclude_mechanism=["LOGIN"],  # in other words than Alertmanager expects
+            authenticator=lambda server, session, envelope, mechanism, data: AuthResult(
+                success=isinstance(data, LoginPassword) and data.password.decode() == PASSWORD
+            ),
+        )
+        controller.start()
+        try:
+            yield port
+        finally:
+            controller.stop()
 
 
 def configure(folder: Path, web: str, smtp_port: int, missing: str) -> None:

@@ -21,9 +21,9 @@ END_S = 60
 @contextmanager
 def started(folder: Path, name: str, package: str, *arguments: str) -> Iterator[str]:
     """A server of the Prometheus family, at the address that it gets; its log is the file `log` of the folder."""
-    address = f"127.0.0.1:{free_port()}"
     log = folder / "log"
-    with log.open("wb") as stream:
+    with reserved_port() as port, log.open("wb") as stream:
+        address = f"127.0.0.1:{port}"
         command = [program(name, package), *arguments, f"--web.listen-address={address}"]
         process = subprocess.Popen(command, stdout=stream, stderr=stream, cwd=folder)
         try:
@@ -69,12 +69,16 @@ def until(
         time.sleep(every_s)
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of the loopback that nobody listens on but who is told it.
+
+    It stays bound, by which the kernel gives it to nobody else; servers, who all set SO_REUSEADDR, may listen on it.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 def _ready(address: str) -> bool:

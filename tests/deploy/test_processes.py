@@ -16,7 +16,7 @@ from deploy.logpipe.processes import Process, healthy, processes, run
 from logpipe.errors import StoreError
 from logpipe.store import Store
 from tests.deploy.debian import ROOT
-from tests.deploy.servers import free_port, until
+from tests.deploy.servers import END_S, reserved_port, until
 
 
 @contextmanager
@@ -109,7 +109,8 @@ def test_health_tells_what_is_down(tmp_path: Path, capsys: pytest.CaptureFixture
     assert healthy(page, down)
     down.write_text("ingest\n")
     assert not healthy(page, down)
-    assert not healthy(f"http://127.0.0.1:{free_port()}/health", down)
+    with reserved_port() as port:
+        assert not healthy(f"http://127.0.0.1:{port}/health", down)
     assert "down: ingest" in capsys.readouterr().err
 
 
@@ -120,8 +121,7 @@ def test_logs_come_in_and_are_analysed_until_the_container_stops(tmp_path: Path)
     lines = [{"timestamp": time, "level": "INFO", "service": "shop", "message": "hello"} for time in times]
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "app.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    (tmp_path / "ship.toml").write_text(f'[loki.main]\nurl = "http://127.0.0.1:{free_port()}"\n')
-    with container(tmp_path, database) as log:
+    with reserved_port() as loki, reserved_port() as metrics, container(tmp_path, database, loki, metrics) as log:
         until(lambda: " findings:" in log.read_text(), log.read_text)
         until(lambda: events(database) == 9, log.read_text)
     assert events(database) == 9
@@ -138,8 +138,9 @@ def events(database: Path) -> int:
 
 
 @contextmanager
-def container(folder: Path, database: Path) -> Iterator[Path]:
-    """What the image runs, in a process; its log."""
+def container(folder: Path, database: Path, loki: int, metrics: int) -> Iterator[Path]:
+    """What the image runs, in a process; its log. Nobody listens at the port of Loki."""
+    (folder / "ship.toml").write_text(f'[loki.main]\nurl = "http://127.0.0.1:{loki}"\n')
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "analysis", "shippers")),
@@ -147,7 +148,7 @@ def container(folder: Path, database: Path) -> Iterator[Path]:
         "LOGPIPE_DB": str(database),
         "LOGPIPE_LOGS": str(folder / "logs"),
         "LOGPIPE_SHIP_CONFIG": str(folder / "ship.toml"),
-        "LOGPIPE_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+        "LOGPIPE_METRICS_LISTEN": f"127.0.0.1:{metrics}",
         "LOGPIPE_ANALYZE_EVERY_S": "60",
     }
     log = folder / "log"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.rules import PROMETHEUS, TESTS, load
-from tests.deploy.servers import answering, free_port, started, until
+from tests.deploy.servers import answering, reserved_port, started, until
 
 pytestmark = pytest.mark.real
 
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.real
 def test_rules_are_evaluated_and_alerts_lead_to_their_runbooks(tmp_path: Path) -> None:
     """No rule fails on what exporters give, and the link of an alert is the whole address of its section."""
     (tmp_path / "metrics").write_text("".join(f"{series} 1\n" for series in sorted(every_series())))
-    dead = f"127.0.0.1:{free_port()}"
     with (
+        reserved_port() as closed,
         served(tmp_path) as exporters,
-        started(tmp_path, "prometheus", "prometheus", *configured(tmp_path, exporters, dead)) as url,
+        started(tmp_path, "prometheus", "prometheus", *configured(tmp_path, exporters, closed)) as url,
     ):
         until(lambda: bool(ask(url, "query?query=probe_success")["result"]), (tmp_path / "log").read_text)
         scraped = datetime.now(UTC)
@@ -34,7 +34,7 @@ def test_rules_are_evaluated_and_alerts_lead_to_their_runbooks(tmp_path: Path) -
         alerts = {
             alert["labels"]["alertname"]: alert
             for alert in ask(url, "alerts")["alerts"]
-            if alert["labels"].get("instance") == dead
+            if alert["labels"].get("instance") == f"127.0.0.1:{closed}"
         }
     base = load(PROMETHEUS / "rules" / "runbooks.yml")["groups"][0]["rules"][0]["labels"]["base"]
     assert set(alerts) == {"TargetDown"}
@@ -46,14 +46,14 @@ def every_series() -> set[str]:
     return {entry["series"] for path in TESTS for test in load(path)["tests"] for entry in test["input_series"]}
 
 
-def configured(folder: Path, exporters: str, dead: str) -> tuple[str, ...]:
+def configured(folder: Path, exporters: str, closed: int) -> tuple[str, ...]:
     """The arguments of a Prometheus with the rules, which scrapes one target that answers and one that does not."""
     configuration = {
         "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
         "rule_files": [str(PROMETHEUS / "rules" / "*.yml")],
         "scrape_configs": [
             {"job_name": "exporters", "honor_labels": True, "static_configs": [{"targets": [exporters]}]},
-            {"job_name": "dead", "static_configs": [{"targets": [dead]}]},
+            {"job_name": "dead", "static_configs": [{"targets": [f"127.0.0.1:{closed}"]}]},
         ],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))

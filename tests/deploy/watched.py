@@ -14,7 +14,7 @@ import trustme
 from tests.deploy import postgresql, redis_server
 from tests.deploy.debian import ROOT
 from tests.deploy.exporter import exporting
-from tests.deploy.servers import answering, free_port
+from tests.deploy.servers import answering, reserved_port
 
 BLACKBOX = ROOT / "deploy" / "blackbox" / "blackbox.yml"
 
@@ -35,7 +35,7 @@ def watching(folder: Path) -> Iterator[Watched]:
     with ExitStack() as stack:
         host = stack.enter_context(postgresql.running())
         stack.enter_context(postgresql.waiting(host))
-        port = free_port()
+        port = stack.enter_context(reserved_port())
         cache = stack.enter_context(redis_server.running(folder, port))
         exported = stack.enter_context(exporting("redis", folder, REDIS_ADDR=f"redis://127.0.0.1:{port}"))
         secure, authority = _certified(folder)
