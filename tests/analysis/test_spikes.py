@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpipe.store import Store
@@ -94,6 +94,7 @@ def test_what_is_decided_of_a_bucket_does_not_depend_on_what_follows(until: int)
 
 
 @settings(deadline=None)
+@example(values=[1.0, 1 / 128, 5 / 512, 1 / 128, 1 / 128], share=1 / 64, stretch=1)
 @given(st.lists(st.floats(1e-9, 1), min_size=5, max_size=40), st.floats(0.01, 0.5), st.integers(1, 60))
 def test_a_smaller_share_of_false_findings_allows_no_more(values: list[float], share: float, stretch: int) -> None:
     """What is found with half the share is found with all of it, and is, by its own measure, within the share."""
@@ -117,6 +118,17 @@ def test_spikes_of_one_group_count_once() -> None:
     smallest[1, 25] = 2.5e-4
     decided = discoveries(smallest, np.full(50, 1000.0), share=0.1, stretch=50, max_gap=3)
     assert decided.cutoffs[25] < smallest[1, 25]
+
+
+def test_an_episode_that_outlasts_the_stretch_is_found_to_its_end() -> None:
+    """Its smallest p value counts no more when it is too old; the others, of the stretch, do."""
+    smallest = np.ones((1, 80))
+    smallest[0, 20:60] = 1e-6
+    smallest[0, 20] = 1e-9
+    decided = discoveries(smallest, np.full(80, 1000.0), share=0.1, stretch=15, max_gap=3)
+    assert decided.cutoffs[20:60].tolist() == [1e-4] * 40
+    assert decided.false_shares[0, 20] == pytest.approx(1e-6)
+    assert decided.false_shares[0, 35:60] == pytest.approx(1e-3)
 
 
 def test_judged_series_are_let_go() -> None:

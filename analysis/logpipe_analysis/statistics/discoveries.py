@@ -5,6 +5,7 @@ episode of a group, however many p values and tests it has: tests of a group tha
 is decided of a bucket depends on nothing after it.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,16 +40,15 @@ def discoveries(smallest: Floats, tests: Floats, *, share: float, stretch: int, 
     """
     clusters = _clusters(smallest, max_gap)
     cutoffs, false_shares = np.zeros(smallest.shape[1]), np.ones_like(smallest)
-    peaks: dict[int, tuple[float, int]] = {}
+    peaks: dict[int, deque[tuple[float, int]]] = {}
     groups, buckets = _candidates(smallest, tests, share, stretch)
     for bucket in np.unique(buckets):
         now = groups[buckets == bucket]
         for group in now:
-            cluster = int(clusters[group, bucket])
-            peak = (float(smallest[group, bucket]), int(bucket))
-            peaks[cluster] = min(peaks.get(cluster, peak), peak)
-        peaks = {cluster: peak for cluster, peak in peaks.items() if peak[1] > bucket - stretch}
-        ordered = np.sort([p_value for p_value, _ in peaks.values()])
+            _add(peaks.setdefault(int(clusters[group, bucket]), deque()), float(smallest[group, bucket]), int(bucket))
+        for cluster in [cluster for cluster, ahead in peaks.items() if _forget(ahead, bucket - stretch)]:
+            del peaks[cluster]
+        ordered = np.sort([ahead[0][0] for ahead in peaks.values()])
         expected = adjusted(ordered, tests[bucket])
         # Not the largest of those found: each stands for an episode, and other p values of that may be larger.
         cutoffs[bucket] = share * np.count_nonzero(expected <= share) / tests[bucket]
@@ -69,6 +69,20 @@ def adjusted(p_values: Floats, tests: float) -> Floats:
     found = np.empty_like(falling)
     found[order] = np.minimum(falling, 1.0)
     return found
+
+
+def _add(ahead: deque[tuple[float, int]], p_value: float, bucket: int) -> None:
+    """To the p values of an episode that are, or will be when those before them are too old, its smallest."""
+    while ahead and ahead[-1][0] >= p_value:
+        ahead.pop()
+    ahead.append((p_value, bucket))
+
+
+def _forget(ahead: deque[tuple[float, int]], last: int) -> bool:
+    """Those up to a bucket; whether none is left."""
+    while ahead and ahead[0][1] <= last:
+        ahead.popleft()
+    return not ahead
 
 
 def _clusters(smallest: Floats, max_gap: int) -> Ints:
