@@ -241,6 +241,8 @@ def _on_a_terminal(*words: str) -> tuple[int, str]:
         done = call(*words, terminal=terminal)
         terminal.write("ended")
         terminal.flush()
-        shown = os.read(ours, 10_000).decode()
+        shown = b""
+        while not shown.endswith(b"ended"):  # a terminal passes on what was written piece by piece
+            shown += os.read(ours, 10_000)
     os.close(ours)
-    return done.returncode, shown
+    return done.returncode, shown.decode()

@@ -147,7 +147,8 @@ def test_an_analysis_beside_an_ingest_stores_its_findings_once(tmp_path: Path, l
     database, logs = tmp_path / "logs.duckdb", tmp_path / "logs"
     logs.mkdir()
     with following(database, logs) as owner:
-        (logs / "app.log").write_bytes(_trouble())
+        (tmp_path / "app.log").write_bytes(_trouble())
+        (tmp_path / "app.log").rename(logs / "app.log")  # whole, so that it comes in at once
         with Store.open(database, read_only=True) as store:
             assert store.attached
             until(lambda: store.execute("SELECT count(*) FROM ledger") == [(1,)])

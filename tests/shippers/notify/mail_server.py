@@ -1,8 +1,9 @@
 """A real mail server in a thread, with or without TLS and a login; it keeps what it got."""
 
+import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -12,6 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+_PATIENCE_S = 60.0
 USER, PASSWORD = "logpipe@example.org", "c0rrect horse/battery"
 
 
@@ -49,11 +51,22 @@ class Mails:
         return "250 OK"
 
 
-class _Implicit(Controller):
-    """TLS from the start; the usual controller tries its port with the context of a server, which is no client's."""
+class _OnSocket(Controller):
+    """Serves a socket that listens already: a port that was free a moment ago may be another process's by now.
+
+    The usual controller tries its port with the context of a server, which is no client's.
+    """
+
+    def __init__(self, mails: Mails, listening: socket.socket, **more: Any) -> None:
+        # The name of this machine is given, since to look it up may take as long as its resolver likes.
+        super().__init__(mails, ready_timeout=_PATIENCE_S, server_hostname="localhost", **more)
+        self._listening = listening
+
+    def _create_server(self) -> Coroutine[Any, Any, asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._listening, ssl=self.ssl_context)
 
     def _trigger_server(self) -> None:
-        with socket.create_connection((self.hostname, self.port), 5):
+        with socket.create_connection(self._listening.getsockname(), _PATIENCE_S):
             pass
 
 
@@ -62,9 +75,8 @@ def mail_server(
     starttls: ssl.SSLContext | None = None, implicit: ssl.SSLContext | None = None, login: bool = False
 ) -> Iterator[Mails]:
     """On a free port of the loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    mails = Mails(port)
+    listening = socket.create_server(("127.0.0.1", 0))
+    mails = Mails(listening.getsockname()[1])
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
@@ -76,7 +88,7 @@ def mail_server(
         more |= {"tls_context": starttls, "require_starttls": True}
     if login:
         more |= {"authenticator": check, "auth_required": True, "auth_require_tls": bool(starttls)}
-    controller = (_Implicit if implicit else Controller)(mails, hostname="127.0.0.1", port=port, **more)
+    controller = _OnSocket(mails, listening, **more)
     controller.start()
     try:
         yield mails
