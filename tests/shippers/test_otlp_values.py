@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.float
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
 )
+
+ATTRIBUTES = st.sampled_from(["", "attribute", "attribute.attribute"])
+"""Names that one gets which is empty, or taken."""
 
 
 def through(**columns: Any) -> Received:
@@ -44,15 +48,17 @@ def _shallow(value: Any, depth: int = 0) -> Any:
     return [_shallow(each, depth + 1) for each in value] if isinstance(value, list) else value
 
 
-@given(st.dictionaries(st.text(), VALUES), st.text())
+@given(st.dictionaries(st.text() | ATTRIBUTES, VALUES), st.text() | ATTRIBUTES)
 def test_attributes_are_the_members_of_an_object(found: dict[str, Any], other: str) -> None:
-    """But nulls, which say nothing; a name stands once."""
-    pairs = key_values([*members(json.dumps(found)), (other, "second")])
-    told = as_object(pairs)
-    kept = {key or "attribute": value for key, value in found.items() if value is not None}
-    assert len(told) <= len(found) + 1
-    assert all(json.dumps(told[key]) == json.dumps(_shallow(value)) for key, value in kept.items() if key in told)
-    assert "second" in told.values()
+    """But nulls, which say nothing, in their order; a name stands once, and is the first one's who has it."""
+    told = as_object(key_values([*members(json.dumps(found)), (other, "second")]))
+    given = [(key or "attribute", value) for key, value in [*found.items(), (other, "second")] if value is not None]
+    taken: set[str] = set()
+    for (name, value), (wanted, expected) in zip(told.items(), given, strict=True):
+        assert re.fullmatch(r"(attribute\.)+" if wanted in taken else "", name.removesuffix(wanted)), name
+        assert name.endswith(wanted)
+        assert json.dumps(value) == json.dumps(_shallow(expected))
+        taken.add(name)
 
 
 @pytest.mark.parametrize(
