@@ -36,7 +36,7 @@ def test_retention_and_rebuilding_go_through_the_owner(tmp_path: Path, logpipe: 
         rebuilt = logpipe("rollup", "rebuild", "--db", str(database))
         assert rebuilt.stderr.startswith("1 minute counted anew"), rebuilt.stderr
         owner.terminate()
-        assert owner.wait(30) == 0
+        assert owner.wait(120) == 0
     with Store.open(database) as store:
         before = sums(store)
         assert sum(store.execute("SELECT sum(events) FROM rollup_minute")[0]) == 2500

@@ -79,7 +79,7 @@ def test_a_service_that_takes_its_time_is_waited_for_with_a_word(
 
     class Held(list[tuple[int, str, dict[str, str]]]):
         def __bool__(self) -> bool:
-            assert release.wait(60)
+            assert release.wait(120)
             return False
 
     server.next = Held()
@@ -145,14 +145,14 @@ def test_a_kill_repeats_the_message_that_was_under_way_and_no_other(config: str,
     class Held(list[tuple[int, str, dict[str, str]]]):
         def __bool__(self) -> bool:
             reached.set()
-            assert release.wait(60)
+            assert release.wait(120)
             return False
 
     server.next = Held()
     command = [sys.executable, "-m", "logpipe", "ship", "all", "--config", config, "--db", db]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        assert reached.wait(60)
+        assert reached.wait(120)
     finally:
         process.kill()
         process.wait()

@@ -221,7 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             if trouble == "hang":
                 loki.hanging.set()
-                loki.let_go.wait(30)
+                loki.let_go.wait(120)
             with loki.lock:
                 judged, text = self._judge(body)
             if trouble == "take":

@@ -501,11 +501,11 @@ def test_while_it_waits_others_may_have_the_database(tmp_path: Path) -> None:
         shipper = LokiShipper("main", LokiSettings(url=loki.url))
         thread = threading.Thread(target=run, args=([shipper], str(db)), kwargs={"follow": False})
         thread.start()
-        assert loki.hanging.wait(30)
+        assert loki.hanging.wait(120)
         with Store.open(db) as store:
             add(store, {})
         loki.let_go.set()
-        thread.join(30)
+        thread.join(120)
         assert len(loki.lines) == 1
         assert ship(db, loki) == []
         assert len(loki.lines) == 2

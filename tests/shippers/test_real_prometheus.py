@@ -31,7 +31,7 @@ from tests.shippers.test_prometheus import add, key, read
 from tests.store.owners import LOGPIPE, following, process
 from tests.stores import new_store
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 HOSTILE = 'quote " backslash \\ newline \n nul \0 é'
 
 # What Pushgateway knows of the password, made with: htpasswd -nbB -C 4 shop battery-staple
@@ -78,7 +78,7 @@ scrape_configs:
 
     def ask(path: str, **parameters: object) -> Any:
         url = f"http://{api}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)["data"]
 
     command = [program("prometheus", "prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
@@ -212,7 +212,7 @@ def pushed(url: str, folder: Path) -> bytes:
     credentials = b64encode(f"shop:{PASSWORD}".encode()).decode()
     request = urllib.request.Request(f"{url}/metrics", headers={"Authorization": f"Basic {credentials}"})
     trusting = ssl.create_default_context(cafile=folder / "ca.pem")
-    with urllib.request.urlopen(request, timeout=5, context=trusting) as answer:
+    with urllib.request.urlopen(request, timeout=30, context=trusting) as answer:
         return bytes(answer.read())
 
 

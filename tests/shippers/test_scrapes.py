@@ -46,7 +46,7 @@ class Answer:
 def get(url: str, method: str = "GET", **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=named, method=method), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=named, method=method), timeout=120) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read())
     except urllib.error.HTTPError as answer:
         with answer:
