@@ -15,7 +15,7 @@ from logpipe.store import Store, rollup
 from logpipe_shippers.delivery.backoff import Backoff
 from tests.commands import Done, call
 from tests.deploy.debian import ROOT, run
-from tests.deploy.servers import until
+from tests.deploy.servers import reserved_port, until
 from tests.shippers.alertmanager_server import PACKAGE, Running, alertmanager
 from tests.shippers.http_server import serving
 from tests.stores import copied
@@ -178,9 +178,8 @@ def _following(db: Path, url: str) -> Iterator[None]:
 @pytest.mark.usefixtures("quick")
 def test_a_dead_alertmanager_is_told_when_it_is_back(db: Path) -> None:
     """Without --follow the run gives up with one sentence, and nothing counts as sent."""
-    with serving() as nobody:
-        url = nobody.url
-    done = ship(db, url)
+    with reserved_port() as port:
+        done = ship(db, f"http://127.0.0.1:{port}")
     assert done.returncode == 1
     assert done.stderr.count("error: ") == 1
     assert remembered(db) == []

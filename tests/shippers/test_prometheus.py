@@ -4,7 +4,6 @@ import http.server
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,7 @@ from logpipe.store.rollup import roll_up
 from logpipe_shippers.prometheus import Limits, exposition
 from logpipe_shippers.prometheus.textfile import rewrite
 from tests.commands import call
+from tests.deploy.servers import reserved_port
 from tests.stores import new_store, passing_store
 
 LOGPIPE = Path(sys.executable).with_name("logpipe")
@@ -324,9 +324,10 @@ def test_prometheus_scrapes_the_exposition(exported: Path, tmp_path: Path) -> No
     """A real server takes every sample and answers a query for a percentile from the histogram."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(exported.parent)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    api = f"127.0.0.1:{_free_port()}"
-    (tmp_path / "prometheus.yml").write_text(
-        f"""
+    with reserved_port() as port:
+        api = f"127.0.0.1:{port}"
+        (tmp_path / "prometheus.yml").write_text(
+            f"""
 scrape_configs:
   - job_name: logpipe
     scrape_interval: 1s
@@ -334,19 +335,19 @@ scrape_configs:
     metrics_path: /{exported.name}
     static_configs: [{{targets: ["127.0.0.1:{server.server_port}"]}}]
 """
-    )
-    arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={api}"]
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        prometheus = subprocess.Popen([tool("prometheus"), *arguments], cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        events = _query(api, "sum(logpipe_events_total)")
-        slowest = _query(api, "max(histogram_quantile(0.5, logpipe_http_request_duration_seconds_bucket))")
-        samples = _query(api, "scrape_samples_scraped > 0")  # as it is after a scrape that came in time
-    finally:
-        prometheus.terminate()
-        prometheus.wait()
-        server.shutdown()
-        server.server_close()
+        )
+        arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={api}"]
+        with (tmp_path / "prometheus.log").open("wb") as log:
+            prometheus = subprocess.Popen([tool("prometheus"), *arguments], cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            events = _query(api, "sum(logpipe_events_total)")
+            slowest = _query(api, "max(histogram_quantile(0.5, logpipe_http_request_duration_seconds_bucket))")
+            samples = _query(api, "scrape_samples_scraped > 0")  # as it is after a scrape that came in time
+        finally:
+            prometheus.terminate()
+            prometheus.wait()
+            server.shutdown()
+            server.server_close()
     assert events == 4
     assert slowest == 65.536
     assert samples == len(read(exported.read_bytes()))
@@ -359,12 +360,6 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name it overrides
         """Stay quiet."""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _query(api: str, expression: str) -> float:

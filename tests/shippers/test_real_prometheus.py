@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -27,6 +26,7 @@ from logpipe_shippers.prometheus import exposition
 from logpipe_shippers.prometheus.objectives import Objective
 from tests.commands import call
 from tests.deploy.debian import program
+from tests.deploy.servers import reserved_port
 from tests.shippers.test_prometheus import add, key, read
 from tests.store.owners import LOGPIPE, following, process
 from tests.stores import new_store
@@ -39,12 +39,6 @@ BCRYPT = "$2b$04$abcdefghijklmnopqrstuuWDWzeoIYoKHaOtPwucCs2H/ubg5RJne"
 PASSWORD = "battery-staple"
 
 pytestmark = pytest.mark.real
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answered(ask: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
@@ -65,7 +59,6 @@ def answered(ask: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
 @contextmanager
 def prometheus(folder: Path, target: str, *arguments: str) -> Iterator[Callable[..., Any]]:
     """A server that scrapes one target; gives a function that asks its API."""
-    api = f"127.0.0.1:{free_port()}"
     (folder / "prometheus.yml").write_text(
         f"""
 scrape_configs:
@@ -76,21 +69,23 @@ scrape_configs:
 """
     )
 
-    def ask(path: str, **parameters: object) -> Any:
-        url = f"http://{api}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]
-
     command = [program("prometheus", "prometheus"), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
-    with (folder / "prometheus.log").open("wb") as log:
+    with reserved_port() as port, (folder / "prometheus.log").open("wb") as log:
+        api = f"127.0.0.1:{port}"
+
+        def ask(path: str, **parameters: object) -> Any:
+            url = f"http://{api}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return json.load(answer)["data"]
+
         server = subprocess.Popen(
             [*command, f"--web.listen-address={api}", *arguments], cwd=folder, stdout=log, stderr=log
         )
-    try:
-        yield ask
-    finally:
-        server.terminate()
-        server.wait()
+        try:
+            yield ask
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def value(ask: Callable[..., Any], expression: str, wanted: float) -> None:
@@ -195,16 +190,15 @@ def pushgateway(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "web.yml").write_text(
         f"tls_server_config: {{cert_file: cert.pem, key_file: key.pem}}\nbasic_auth_users: {{shop: {BCRYPT}}}\n"
     )
-    port = free_port()
-    command = [found, f"--web.listen-address=127.0.0.1:{port}", "--web.config.file=web.yml"]
-    with (tmp_path / "pushgateway.log").open("wb") as log:
+    with reserved_port() as port, (tmp_path / "pushgateway.log").open("wb") as log:
+        command = [found, f"--web.listen-address=127.0.0.1:{port}", "--web.config.file=web.yml"]
         server = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        answered(lambda: pushed(f"https://localhost:{port}", tmp_path), lambda _: True)
-        yield f"https://localhost:{port}"
-    finally:
-        server.terminate()
-        server.wait()
+        try:
+            answered(lambda: pushed(f"https://localhost:{port}", tmp_path), lambda _: True)
+            yield f"https://localhost:{port}"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def pushed(url: str, folder: Path) -> bytes:
