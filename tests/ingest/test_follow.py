@@ -11,7 +11,9 @@ import pytest
 
 from logpipe.errors import StoreError
 from logpipe.ingest import follow as follow_module
+from logpipe.ingest import losses
 from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files import ending
 from logpipe.ingest.files.discovery import LogFile
 from logpipe.ingest.follow import follow
 from logpipe.ingest.ingest import Ingester, ingest
@@ -20,7 +22,7 @@ from logpipe.ingest.options import Options
 from logpipe.store import Store
 from tests.ingest.logs import line
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @contextmanager
@@ -89,8 +91,11 @@ def test_rotation_while_following_loses_nothing(tmp_path: Path, logs: Path, name
         assert store.execute("SELECT count(*) FROM gaps") == [(0,)]
 
 
-def test_a_traceback_written_late_belongs_to_its_error(tmp_path: Path, logs: Path) -> None:
-    """The last record waits for what may follow it."""
+def test_a_traceback_written_late_belongs_to_its_error(
+    tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last record waits for what may follow it, here however busy the machine."""
+    monkeypatch.setattr(ending, "FINAL_AFTER_S", 3600.0)
     path = logs / "legacy.log"
     head = "2026-03-12 10:00:00,000 ERROR shop.orders: order 17 failed\n"
     trace = 'Traceback (most recent call last):\n  File "x.py", line 1, in y\n    z()\nValueError: no\n'
@@ -113,8 +118,14 @@ def test_the_half_line_of_a_deleted_file_is_kept(tmp_path: Path, logs: Path) -> 
         until(ask, "SELECT count(*) FROM gaps", [(0,)])
 
 
-def test_a_record_that_waited_survives_the_truncation_of_its_file(tmp_path: Path, logs: Path) -> None:
-    """Lines of a record that may go on are nowhere else any more, and come in from memory."""
+def test_a_record_that_waited_survives_the_truncation_of_its_file(
+    tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of a record that may go on are nowhere else any more, and come in from memory; who watched, however busy
+    the machine, tells no gap.
+    """
+    monkeypatch.setattr(losses, "_WATCHED_S", 3600.0)
+    monkeypatch.setattr(ending, "FINAL_AFTER_S", 3600.0)
     path = logs / "legacy.log"
     head = "2026-03-12 10:00:00,000 ERROR shop.orders: order 17 failed\n"
     with following(tmp_path / "logs.duckdb", logs) as ask:

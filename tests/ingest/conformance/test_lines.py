@@ -66,9 +66,10 @@ def test_l4_a_long_line_in_small_pieces(case: Case) -> None:
 
 @pytest.mark.parametrize("how", ["truncate", "rename"])
 def test_l5_half_a_line_then_another_file(case: Case, how: str) -> None:
-    """The half is a reject; the next file is not touched by it."""
+    """The half is a reject; the next file is not touched by it. Who watched, however busy the machine, tells no gap."""
     case.write(5)
-    with case.follow(prelude="ending.FINAL_AFTER_S = 0.5"):
+    watched = "from logpipe.ingest import losses; losses._WATCHED_S = 3600.0"
+    with case.follow(prelude=f"ending.FINAL_AFTER_S = 0.5\n{watched}"):
         with case.log.open("ab") as file:
             file.write(b'{"seq":77,"half')
         case.idle()
