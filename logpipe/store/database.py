@@ -53,6 +53,10 @@ TURN_S: Final = 60.0
 MOST_CACHE_BYTES: Final = 32 << 20
 """So much of the file DuckDB may keep in memory while it is loaded."""
 
+_MAKING_S: Final = 1.0
+"""How long to wait for an empty file to become a database: between the moment at which a process makes it and the one
+at which it locks it, another may come."""
+
 _IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
 _POLL_S: Final = 0.05
@@ -316,16 +320,20 @@ class _PerThread:
 def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> tuple[duckdb.DuckDBPyConnection, bool]:
     """A connection, and whether it leads to another process. The lock on the file says whether there is one."""
     _refuse_folder(url)
-    deadline = time.monotonic() + WAIT_S
+    begun = time.monotonic()
     while True:
-        tried_at = time.monotonic()
+        tried_at, held_nothing = time.monotonic(), _holds_nothing(url)
         try:
             connection = _connect(url, read_only=read_only)
         except StoreLocked:
             shared = None if alone else attach(url, read_only=read_only, turn_s=turn_s)
             if shared is not None:
                 return shared, True
-            if tried_at > deadline or (alone and RunFile.read(url) is not None):
+            if tried_at > begun + WAIT_S or (alone and RunFile.read(url) is not None):
+                raise
+            time.sleep(_POLL_S)
+        except StoreError as error:
+            if error.reason != "store_foreign" or not held_nothing or tried_at > begun + _MAKING_S:
                 raise
             time.sleep(_POLL_S)
         else:
@@ -346,6 +354,13 @@ def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         )
         connection.execute("SET GLOBAL TimeZone = 'UTC'")  # for cursors, and the sessions of clients, too
         return connection
+
+
+def _holds_nothing(url: str) -> bool:
+    try:
+        return Path(url).stat().st_size == 0
+    except OSError:
+        return True
 
 
 def _refuse_folder(url: str) -> None:

@@ -169,6 +169,30 @@ def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_database_that_is_being_made_is_no_strangers_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+) -> None:
+    """It is empty for a moment before the process that makes it locks it; who comes then looks again."""
+    path, made = tmp_path / "logs.duckdb", tmp_path / "made.duckdb"
+    Store.open(made).close()
+    path.touch()
+    connect, refusals = database._connect, []
+
+    def made_when_refused(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            return connect(url, read_only=read_only)
+        except StoreError as error:
+            refusals.append(error.reason)
+            made.replace(path)
+            raise
+
+    monkeypatch.setattr(database, "_connect", made_when_refused)
+    with Store.open(path, read_only=read_only) as store:
+        assert store.execute("FROM events") == []
+    assert refusals == ["store_foreign"]
+
+
 def _fail(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute("INSERT INTO operations VALUES ('a', 'b', 'c')")
