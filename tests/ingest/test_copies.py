@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from logpipe.ingest.audit.verify import verify
+from logpipe.ingest.files import ending
 from logpipe.ingest.files.discovery import find
 from logpipe.ingest.ingest import Ingester, ingest
 from logpipe.ingest.options import Options
@@ -137,8 +138,9 @@ def test_a_copy_waits_for_an_original_that_cannot_be_read(store: Store, logs: Pa
     assert sequences(store) == list(range(11))
 
 
-def test_bytes_that_only_a_copy_had_are_a_gap(store: Store, logs: Path) -> None:
+def test_bytes_that_only_a_copy_had_are_a_gap(store: Store, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line each, which waits: that of the copy was deleted before it was told from its original's."""
+    monkeypatch.setattr(ending, "FINAL_AFTER_S", 60.0)
     log, copy = logs / "app.jsonl", logs / "app.jsonl.1"
     log.write_bytes(_lines(*range(100)) + b'{"half')
     copy.write_bytes(_lines(*range(100)) + b'{"another')

@@ -19,7 +19,7 @@ from backports import zstd
 
 from logpipe.errors import InputError, StoreError
 from logpipe.ingest.audit.verify import verify
-from logpipe.ingest.files import flow, reader
+from logpipe.ingest.files import ending, flow, reader
 from logpipe.ingest.files.discovery import LogFile, find
 from logpipe.ingest.files.source import Source
 from logpipe.ingest.files.sources import Sources
@@ -34,6 +34,12 @@ from tests.ingest.logs import Take, line, rest, sequences
 
 MEMORY = Path("/dev/shm")
 """Its files may have any date."""
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file rests no sooner than in a minute, however long the ingest takes to come to it."""
+    monkeypatch.setattr(ending, "FINAL_AFTER_S", 60.0)
 
 
 def _write(path: Path, numbers: range, mode: str = "ab") -> None:
@@ -59,6 +65,7 @@ def test_a_file_is_read_on_where_it_was_left(take: Take, logs: Path, store: Stor
     assert not verify(store).problems
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_last_line_without_its_newline_waits(take: Take, logs: Path, store: Store) -> None:
     """Half a line of a file in use is not taken; with its other half it is one event."""
     whole = line(1)
@@ -187,6 +194,7 @@ def test_a_compressed_file_is_known_again(
     assert not verify(store).problems
 
 
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
 def test_a_compressed_file_that_was_cut_off_is_told(
     take: Take, logs: Path, store: Store, compress: Callable[[bytes], bytes]
@@ -199,7 +207,7 @@ def test_a_compressed_file_that_was_cut_off_is_told(
     fresh = take()
     assert [warning.reason for warning in fresh.warnings] == ["unfinished"]  # it may be a copy in the making
     assert (fresh.errors, fresh.waiting_bytes, fresh.gaps) == ([], 0, 0)
-    rest(path)
+    rest(path, 120)
     [error] = take().errors
     assert error.reason == "damaged"
     assert str(path) in str(error)
@@ -281,9 +289,8 @@ def test_a_link_that_is_led_elsewhere_each_day(take: Take, logs: Path, store: St
     assert not verify(store).problems
 
 
-def test_overwriting_unread_lines_is_a_gap(
-    take: Take, logs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("unhurried")
+def test_overwriting_unread_lines_is_a_gap(take: Take, logs: Path, store: Store) -> None:
     """Bytes that were seen and are gone before they were read are told, not passed over."""
     path = logs / "app.log"
     path.write_bytes(line(0) + b'{"unfinished')
