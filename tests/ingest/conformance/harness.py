@@ -229,7 +229,7 @@ class Follower:
         """SIGSTOP while the block runs, and for a while."""
         until_then = time.monotonic() + at_least_s
         self.process.send_signal(signal.SIGSTOP)
-        until(lambda: _state(self.process.pid), "T")
+        until(lambda: _states(self.process.pid), {"T"})
         try:
             yield
             threading.Event().wait(max(0.0, until_then - time.monotonic()))
@@ -239,7 +239,7 @@ class Follower:
     def stop(self) -> None:
         """SIGTERM; ends within five seconds (a busy machine has more), with code 0."""
         self.process.send_signal(signal.SIGTERM)
-        assert self._killed or self.process.wait(timeout=30) == 0, self.said
+        assert self._killed or self.process.wait(timeout=DEADLINE_S) == 0, self.said
 
     def kill(self) -> None:
         self._killed = True
@@ -311,8 +311,13 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _states(pid: int) -> set[str]:
+    """Of all threads: one that is amid a system call, as of a slow disk, stops when that has come to its end."""
+    states = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end meanwhile
+            states.add((thread / "stat").read_text().rpartition(")")[2].split()[0])
+    return states
 
 
 def _check_positions(store: Store) -> None:
