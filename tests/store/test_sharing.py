@@ -449,8 +449,9 @@ def test_who_writes_beside_others_waits_for_no_turn(standing_owner: Path, monkey
         assert store.execute("SELECT count(*) FROM meta WHERE key LIKE 'of the %'") == [(2,)]
 
 
-def test_a_command_that_takes_long_shares_as_well(path: Path) -> None:
+def test_a_command_that_takes_long_shares_as_well(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; without a writer's address, others cannot write meanwhile."""
+    monkeypatch.setattr(database, "WAIT_S", 60.0)  # a busy machine loads Quack for longer than a command waits
     code = "store = Store.open(path); store.share(writable=False, after_s=0.2); print(flush=True); time.sleep(100)"
     with child(code, path) as holder:
         assert holder.stdout
@@ -525,7 +526,7 @@ def test_many_readers_meet_an_ingest(follower: subprocess.Popen[str], path: Path
                     return
                 seen = now
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for start in range(0, 2000, 100):
@@ -533,8 +534,9 @@ def test_many_readers_meet_an_ingest(follower: subprocess.Popen[str], path: Path
             file.writelines(line(number) for number in range(start, start + 100))
         threading.Event().wait(0.05)
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert failed == []
+    assert not any(thread.is_alive() for thread in threads)
     assert follower.poll() is None
 
 
