@@ -1,9 +1,12 @@
 """A service that logs into a folder of its own, and what it wrote."""
 
+import gc
 import gzip
 import json
 import logging
 import os
+import select
+import signal
 import sys
 import sysconfig
 import time
@@ -87,6 +90,38 @@ def alone() -> Callable[[], None]:
                 root.removeHandler(handler)
 
     return remove
+
+
+@pytest.fixture
+def forked() -> Callable[[Callable[[], object]], int]:
+    """Makes a call in a child that is forked, and ends without any clean-up; gives its process id, once it ended."""
+
+    def fork(call: Callable[[], object]) -> int:
+        gc.disable()  # in the child it would end databases of other tests, whose threads the child does not have
+        try:
+            if not (child := os.fork()):
+                status = 1
+                try:
+                    call()
+                    status = 0
+                finally:
+                    os._exit(status)
+        finally:
+            gc.enable()
+        assert end_of(child) == 0
+        return child
+
+    return fork
+
+
+def end_of(child: int) -> int:
+    """The exit code of a child that ends by itself within a minute; it is killed if not."""
+    end = os.pidfd_open(child)
+    ended = bool(select.select([end], [], [], 60)[0])
+    os.close(end)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @pytest.fixture

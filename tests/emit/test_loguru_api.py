@@ -1,6 +1,7 @@
 """What loguru's logger can do gives complete records, and sinks of others what they had."""
 
 import asyncio
+import gc
 import inspect
 import json
 import multiprocessing
@@ -211,9 +212,14 @@ def _log_in_child() -> None:
 def test_a_forked_child_writes_to_the_same_files(shop: Logging, written: Written) -> None:
     """As an instance of its own."""
     logger.info("in the parent")
-    child = multiprocessing.get_context("fork").Process(target=_log_in_child)
-    child.start()
-    child.join()
+    child = multiprocessing.get_context("fork").Process(target=_log_in_child, daemon=True)
+    gc.disable()  # in the child it would end databases of other tests, whose threads the child does not have
+    try:
+        child.start()
+    finally:
+        gc.enable()
+    child.join(60)
+    assert child.exitcode == 0
     logger.info("in the parent")
     records = written()
     assert sorted(record["message"] for record in records) == ["in the child", "in the parent", "in the parent"]

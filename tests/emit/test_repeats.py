@@ -142,16 +142,14 @@ def test_all_that_threads_log_is_written_or_counted(start: Start, written: Writt
     assert (record["count"], len(written())) == (1995, 6)
 
 
-def test_a_child_tells_only_what_it_counted_itself(start: Start, written: Written) -> None:
+def test_a_child_tells_only_what_it_counted_itself(
+    start: Start, written: Written, forked: Callable[[Callable[[], object]], int]
+) -> None:
     """The parent tells of its own."""
     installed = start(repeat_limit=1)
     for _ in range(3):
         get_logger("a").info("again")
-    child = os.fork()
-    if child == 0:
-        installed.flush()
-        os._exit(0)
-    os.waitpid(child, 0)
+    forked(installed.flush)
     installed.flush()
     assert Counter(record["process"] for record in told(written())) == {os.getpid(): 1}
 

@@ -168,17 +168,19 @@ def test_a_lower_rate_keeps_some_of_what_a_higher_one_keeps(start: Start, writte
     assert kept["few"] < kept["many"]
 
 
-def test_a_child_tells_only_what_it_left_out_itself(start: Start, written: Written) -> None:
+def test_a_child_tells_only_what_it_left_out_itself(
+    start: Start, written: Written, forked: Callable[[Callable[[], object]], int]
+) -> None:
     """And the parent what it did."""
     installed = start(sample="INFO=0")
-    for _ in range(3):
-        get_logger("a").info("m")
-    child = os.fork()
-    if child == 0:
+
+    def child() -> None:
         get_logger("a").info("m")
         installed.flush()
-        os._exit(0)
-    os.waitpid(child, 0)
+
+    for _ in range(3):
+        get_logger("a").info("m")
+    forked(child)
     installed.flush()
     told = {record["process"] == os.getpid(): record["count"] for record in written()}
     assert told == {True: 3, False: 1}

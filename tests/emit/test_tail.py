@@ -394,17 +394,19 @@ def test_a_setup_in_the_middle_of_a_request_follows_those_that_begin_later(start
     assert said(written()) == ["failed", "held", "failed again"]
 
 
-def test_a_child_does_not_write_what_its_parent_holds(start: Start, written: Written) -> None:
+def test_a_child_does_not_write_what_its_parent_holds(
+    start: Start, written: Written, forked: Callable[[Callable[[], object]], int]
+) -> None:
     """What the child itself logs in the request is held anew."""
     start(tail="DEBUG")
+
+    def child() -> None:
+        LOG.debug("of the child")
+        LOG.error("child failed")
+
     with log_context(request_id="r1"):
         LOG.debug("of the parent")
-        child = os.fork()
-        if child == 0:
-            LOG.debug("of the child")
-            LOG.error("child failed")
-            os._exit(0)
-        os.waitpid(child, 0)
+        forked(child)
         LOG.error("parent failed")
     records = written()
     by_process = {True: ["of the parent", "parent failed"], False: ["of the child", "child failed"]}
