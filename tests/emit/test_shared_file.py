@@ -170,15 +170,25 @@ def torture(folder: Path, seconds: float) -> None:
     Raises:
         AssertionError: a line is torn, twice there or lost, or a file has another name.
     """
-    until, said = time.monotonic() + seconds, dict[str, Path]()
+    said = dict[str, Path]()
     path, chance = folder / "app.jsonl", random.Random(0)
     processes: list[subprocess.Popen[bytes]] = []
-    while time.monotonic() < until:
+
+    def start_what_is_missing() -> None:
         while len(processes) < 4:
             name = f"p{len(said)}"
             said[name] = folder / f"{name}.said"
             with said[name].open("wb") as output:
                 processes.append(subprocess.Popen([sys.executable, appender.__file__, str(path), name], stdout=output))
+
+    start_what_is_missing()
+    deadline = time.monotonic() + 60
+    while not all(file.stat().st_size for file in said.values()):  # else all might be killed before the first line
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        start_what_is_missing()
         time.sleep(chance.random() / 5)  # the torture's own pace
         killed = processes.pop(chance.randrange(4))
         killed.kill()
