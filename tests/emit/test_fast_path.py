@@ -505,7 +505,7 @@ def test_two_threads_learn_a_name_once(start: Start, written: Written, monkeypat
 
     def classify(redaction: Any, key: str) -> int:
         if key == "learnt":
-            both.wait(5)
+            both.wait(60)
         return plain(redaction, key)
 
     monkeypatch.setattr(fast_path, "_classify", classify)
