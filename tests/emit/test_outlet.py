@@ -78,6 +78,33 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("logpipe.emit.outlet._WAIT_MS", 0)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader is waited for as long as it may take on a busy machine."""
+    monkeypatch.setattr("logpipe.emit.outlet._WAIT_MS", 60_000)
+
+
+@pytest.fixture
+def when_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Has something done whenever a reader begins to be waited for, in services that are started then."""
+
+    def put(act: Callable[[], object]) -> None:
+        class Poll:
+            def __init__(self) -> None:
+                self.real = real()
+                self.register = self.real.register
+
+            def poll(self, wait_ms: int) -> list[tuple[int, int]]:
+                if wait_ms:
+                    act()
+                return self.real.poll(wait_ms)
+
+        real = select.poll
+        monkeypatch.setattr(select, "poll", Poll)
+
+    return put
+
+
 @pytest.fixture(params=["no wait", "poll"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With and without a write that does not wait."""
@@ -199,41 +226,54 @@ def test_prints_that_nobody_reads_do_not_make_the_logger_wait(
     assert [record["message"] for record in written("app")] == ["hello"]
 
 
-def test_a_signal_handler_may_log_while_a_reader_is_waited_for(start: Start, pipe: Callable[..., Pipe]) -> None:
+def alarm() -> None:
+    """Has a signal come soon, and again until it is handled: one that comes just before a wait does not end it."""
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+
+
+def test_a_signal_handler_may_log_while_a_reader_is_waited_for(
+    start: Start, pipe: Callable[..., Pipe], patient: None, when_waiting: Callable[[Callable[[], object]], None]
+) -> None:
     """Both lines are shown, in order, if there is room then."""
+    when_waiting(alarm)
     screen = pipe()
     start(console="json")
     os.write(screen.writer, b"{}" * (CAPACITY // 2))
 
     def handle(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         get_logger().info("inner")
         screen.read()
 
     before = signal.signal(signal.SIGALRM, handle)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
         get_logger().info("outer")
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     screen.data = screen.read()[CAPACITY:]
     assert screen.messages == ["outer", "inner"]
 
 
-def test_a_signal_handler_may_raise_while_a_reader_is_waited_for(start: Start, pipe: Callable[..., Pipe]) -> None:
+def test_a_signal_handler_may_raise_while_a_reader_is_waited_for(
+    start: Start, pipe: Callable[..., Pipe], patient: None, when_waiting: Callable[[Callable[[], object]], None]
+) -> None:
     """The application gets the exception; the line comes before the next one."""
+    when_waiting(alarm)
     screen = pipe()
     start(console="json")
     os.write(screen.writer, b"x" * CAPACITY)
 
     def handle(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, handle)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(KeyboardInterrupt):
             get_logger().info("interrupted")
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     screen.read()
     get_logger().info("next")
@@ -242,42 +282,24 @@ def test_a_signal_handler_may_raise_while_a_reader_is_waited_for(start: Start, p
 
 
 def test_a_child_that_is_forked_while_a_thread_waits_goes_on(
-    start: Start, pipe: Callable[..., Pipe], alone: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    start: Start,
+    pipe: Callable[..., Pipe],
+    alone: Callable[[], None],
+    forked: Callable[[Callable[[], object]], int],
+    when_waiting: Callable[[Callable[[], object]], None],
 ) -> None:
     """The lock and the wait are the parent's."""
     alone()
     waiting = threading.Event()
-
-    class Poll:
-        def __init__(self) -> None:
-            self.real = real()
-            self.register = self.real.register
-
-        def poll(self, wait_ms: int) -> list[tuple[int, int]]:
-            if wait_ms:
-                waiting.set()
-            return self.real.poll(wait_ms)
-
-    real = select.poll
-    monkeypatch.setattr(select, "poll", Poll)
+    when_waiting(waiting.set)
     screen = pipe()
     start(console="json")
     os.write(screen.writer, b"x" * CAPACITY)
     waits = threading.Thread(target=get_logger().info, args=("parent",))
     waits.start()
     assert waiting.wait(30)
-    child = os.fork()
-    if child == 0:
-        get_logger().info("child")
-        os._exit(0)
-    end = os.pidfd_open(child)
-    ended = bool(select.select([end], [], [], 30)[0])
-    os.close(end)
-    if not ended:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    forked(lambda: get_logger().info("child"))
     waits.join()
-    assert ended
 
 
 def test_a_reader_that_is_gone_stops_nothing(start: Start, written: Written, pipe: Callable[..., Pipe]) -> None:
@@ -294,15 +316,17 @@ def test_a_reader_that_is_gone_stops_nothing(start: Start, written: Written, pip
 
 
 def test_nothing_is_written_to_what_takes_the_number_of_a_closed_stream(
-    start: Start, pipe: Callable[..., Pipe], tmp_path: Path, hasty: None
+    start: Start, pipe: Callable[..., Pipe], tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not the rest of a line either."""
     screen = pipe()
+    stream = open(screen.writer, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it is closed in the middle
+    monkeypatch.setattr(sys, "stdout", stream)
     start(console="json")
     get_logger().info("x" * 3 * CAPACITY)
-    screen.stream.close()
+    stream.close()
     with (tmp_path / "other").open("wb") as other:
-        assert other.fileno() == screen.writer
+        os.dup2(other.fileno(), screen.writer)  # at once: a number that is free may be taken by any thread
         get_logger().info("hello")
     assert (tmp_path / "other").read_bytes() == b""
 
