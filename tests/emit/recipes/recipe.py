@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import shlex
 import signal
 import socket
@@ -224,8 +225,11 @@ def record_of(line: bytes) -> Record | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    """One of those that the system gives to nobody by itself: until a server begins, another test might get it."""
+    first_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = range(10_000, max(first_given, 20_000))
+    while True:
+        port = secrets.choice(ports)  # not of `random`, which begins anew, and alike, with each test
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from wsgiref.util import setup_testing_defaults
@@ -10,7 +11,6 @@ import pytest
 
 from logpipe import setup_logging
 from real_shop.app import Application, Shop
-from real_shop.deployment import free_ports
 
 
 @pytest.fixture
@@ -22,10 +22,14 @@ def logs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def shop_alone(logs: Path) -> Application:
-    """The shop while neither PostgreSQL nor Redis listens."""
-    postgresql, redis = free_ports(2)
-    return Application(Shop(f"postgresql://shop@127.0.0.1:{postgresql}/shop", f"redis://127.0.0.1:{redis}/0"))
+def shop_alone(logs: Path) -> Iterator[Application]:
+    """The shop while neither PostgreSQL nor Redis listens, nor anybody else where they would."""
+    with socket.socket() as postgresql, socket.socket() as redis:
+        places = []
+        for server in (postgresql, redis):
+            server.bind(("127.0.0.1", 0))
+            places.append(f"127.0.0.1:{server.getsockname()[1]}")
+        yield Application(Shop(f"postgresql://shop@{places[0]}/shop", f"redis://{places[1]}/0"))
 
 
 def _ask(application: Application, method: str, path: str) -> tuple[str, object]:
