@@ -15,9 +15,11 @@ from logpipe.store import Store
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebook" / "findings.ipynb"
 _RUN = """
-import sys, nbclient, nbformat
+import sys, nbclient, nbformat, traitlets.config
 notebook = nbformat.read(sys.argv[1], as_version=4)
-nbclient.NotebookClient(notebook, timeout=120).execute()
+# By sockets in the folder that it runs in: a port might be given to another test before the kernel binds it.
+config = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})
+nbclient.NotebookClient(notebook, timeout=300, startup_timeout=300, config=config).execute()
 nbformat.write(notebook, sys.argv[2])
 """
 
