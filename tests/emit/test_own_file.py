@@ -1,7 +1,6 @@
 """Files that each process writes alone, under what happens to them."""
 
 import fcntl
-import gc
 import json
 import os
 import random
@@ -199,15 +198,12 @@ def test_the_lock_of_a_process_does_not_outlive_it_in_a_child(tmp_path: Path, st
         end(parent)
 
 
-def test_a_forked_child_writes_a_file_of_its_own(own: Logging, tmp_path: Path, written: Written) -> None:
+def test_a_forked_child_writes_a_file_of_its_own(
+    own: Logging, tmp_path: Path, written: Written, forked: Callable[[Callable[[], object]], int]
+) -> None:
     """And the parent goes on in its own, still locked."""
     get_logger().info("parent")
-    child = os.fork()
-    if child == 0:
-        gc.disable()  # it would end databases of other tests, whose threads the child does not have
-        get_logger().info("child")
-        os._exit(0)
-    os.waitpid(child, 0)
+    child = forked(lambda: get_logger().info("child"))
     get_logger().info("parent")
     assert sorted(f".p{child}-" in path.name for path in live(tmp_path)) == [False, True]
     assert own.paths["app"].read_bytes().count(b"\n") == 2
@@ -590,12 +586,14 @@ def test_exceptions_out_of_a_signal_handler_at_any_moment(file: OwnFile, lost: l
     """What `append` returned for is there, whole, and nothing is there twice."""
     stopped = number = 0
     returned = set()
+    armed = False
 
     def stop(signal_number: int, frame: object) -> None:
+        nonlocal armed
         if frame is not None and armed:
+            armed = False  # once: the next timer may end while this one's exception is on its way out
             raise Stop
 
-    armed = False
     previous = signal.signal(signal.SIGALRM, stop)
     chance = random.Random(4)
     end = time.monotonic() + 30
@@ -609,7 +607,6 @@ def test_exceptions_out_of_a_signal_handler_at_any_moment(file: OwnFile, lost: l
                 armed = False
                 returned.add(number)
             except Stop:
-                armed = False
                 stopped += 1
     finally:
         armed = False
