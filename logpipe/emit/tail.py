@@ -189,7 +189,10 @@ class Tail:
             self._forget(sampled)
 
     def _take(self, request: Request) -> deque[tuple[bytes, Kind | None]]:
-        held, request.held = request.held, deque()
+        held: deque[tuple[bytes, Kind | None]] = deque()
+        with suppress(IndexError):  # it is empty now
+            while True:  # the deque stays: whom a signal handler interrupts may be about to append to it
+                held.append(request.held.popleft())
         self._size -= request.size
         request.size = 0
         self._requests.pop(request, None)

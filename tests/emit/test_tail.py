@@ -13,6 +13,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from loguru import logger as loguru_logger
@@ -446,6 +447,24 @@ def test_signal_handlers_may_fail_a_request_at_any_moment(start: Start, written:
     assert len({json.dumps(record) for record in records}) == len(records)
     counts = {message: said(records).count(message) for message in ("main", "signalled")}
     assert counts == {"main": logged, "signalled": handled}
+
+
+def test_a_record_is_not_lost_whose_request_fails_while_it_is_put_aside(start: Start, written: Written) -> None:
+    """Between the look-up of a method and its call, where a profiler lets signal handlers in."""
+    start(tail="DEBUG")
+
+    def look(frame: FrameType, event: str, called: object) -> None:
+        if event == "c_call" and frame.f_code.co_name == "hold" and getattr(called, "__name__", "") == "append":
+            sys.setprofile(None)
+            LOG.error("failed")
+
+    with log_context(request_id="r1"):
+        sys.setprofile(look)
+        try:
+            LOG.debug("held")
+        finally:
+            sys.setprofile(None)
+    assert said(written()) == ["failed", "held"]
 
 
 def test_the_example_of_the_documents_does_what_it_says(written: Written, tmp_path: Path) -> None:
