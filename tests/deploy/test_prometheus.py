@@ -28,14 +28,11 @@ def test_rules_are_evaluated_and_alerts_lead_to_their_runbooks(tmp_path: Path) -
         started(tmp_path, "prometheus", "prometheus", *configured(tmp_path, exporters, closed)) as url,
     ):
         until(lambda: bool(ask(url, "query?query=probe_success")["result"]), (tmp_path / "log").read_text)
+        until(lambda: bool(alerts_of(url, closed)), (tmp_path / "log").read_text)
         scraped = datetime.now(UTC)
         until(lambda: all(evaluated(rule) > scraped for rule in rules(url)), lambda: rules(url))
         assert [rule for rule in rules(url) if rule["health"] != "ok"] == []
-        alerts = {
-            alert["labels"]["alertname"]: alert
-            for alert in ask(url, "alerts")["alerts"]
-            if alert["labels"].get("instance") == f"127.0.0.1:{closed}"
-        }
+        alerts = alerts_of(url, closed)
     base = load(PROMETHEUS / "rules" / "runbooks.yml")["groups"][0]["rules"][0]["labels"]["base"]
     assert set(alerts) == {"TargetDown"}
     assert alerts["TargetDown"]["annotations"]["runbook_url"] == f"{base}#targetdown"
@@ -69,6 +66,13 @@ def ask(url: str, question: str) -> Any:
 def rules(url: str) -> list[dict[str, Any]]:
     """All rules and how they fare."""
     return [rule for group in ask(url, "rules")["groups"] for rule in group["rules"]]
+
+
+def alerts_of(url: str, port: int) -> dict[str, Any]:
+    """Those of one target, by name."""
+    instance = f"127.0.0.1:{port}"
+    alerts = ask(url, "alerts")["alerts"]
+    return {one["labels"]["alertname"]: one for one in alerts if one["labels"].get("instance") == instance}
 
 
 def evaluated(rule: dict[str, Any]) -> datetime:
