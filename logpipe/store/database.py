@@ -359,7 +359,7 @@ def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def _holds_nothing(url: str) -> bool:
     try:
         return Path(url).stat().st_size == 0
-    except OSError:
+    except (OSError, ValueError):  # it is not there, or its name is none: DuckDB says so
         return True
 
 

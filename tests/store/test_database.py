@@ -169,6 +169,12 @@ def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    """With a word that says so, not with Python's."""
+    with pytest.raises(StoreError, match="is a name that is no UTF-8"):
+        Store.open(tmp_path / "\ud800.duckdb")
+
+
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_database_that_is_being_made_is_no_strangers_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
