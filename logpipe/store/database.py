@@ -1,5 +1,6 @@
 """Opening, migrating and writing the database."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from hashlib import sha256
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Final, Literal, Self, cast
 
@@ -54,8 +56,8 @@ MOST_CACHE_BYTES: Final = 32 << 20
 """So much of the file DuckDB may keep in memory while it is loaded."""
 
 _MAKING_S: Final = 1.0
-"""How long to wait for an empty file to become a database: between the moment at which a process makes it and the one
-at which it locks it, another may come."""
+"""How long to wait for an empty file to become a database: where DuckDB makes it in its place, another may come between
+its making and its lock."""
 
 _IN_MEMORY: Final = ":memory:"
 _SHARE_AGAIN_AFTER_S: Final = 0.5
@@ -320,6 +322,8 @@ class _PerThread:
 def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> tuple[duckdb.DuckDBPyConnection, bool]:
     """A connection, and whether it leads to another process. The lock on the file says whether there is one."""
     _refuse_folder(url)
+    if not (read_only or url == _IN_MEMORY):
+        _make(url)
     begun = time.monotonic()
     while True:
         tried_at, held_nothing = time.monotonic(), _holds_nothing(url)
@@ -340,6 +344,26 @@ def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> t
             if url != _IN_MEMORY:
                 run_file.remove(url)  # nobody has the database but us, so its last owner was killed
             return connection, False
+
+
+def _make(url: str) -> None:
+    """A database where there is no file yet: whole, or not at all.
+
+    A file that DuckDB makes in its place is empty at first. It stays so where the process is killed then, or where
+    another that looks into it locks it sooner. Where a whole one cannot be put there, as on a volume without hard
+    links, DuckDB makes it in its place after all.
+
+    Raises:
+        StoreError: DuckDB cannot make one.
+    """
+    path = Path(url)
+    if os.path.lexists(path) or os.path.lexists(f"{path}.wal"):  # DuckDB follows a link, and removes a log left over
+        return
+    with suppress(OSError, ValueError), TemporaryDirectory(prefix=".logpipe-", dir=path.parent) as folder:
+        whole = Path(folder) / path.name
+        with translated(url):
+            engine.connect(f"duckdb:{whole}", storage_compatibility_version=STORAGE).close()
+        os.link(whole, path)  # never over one that another process has put there meanwhile
 
 
 def _connect(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -1,7 +1,10 @@
 """Opening a store: made, migrated, kept up to date, or refused."""
 
+import errno
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -173,6 +176,59 @@ def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     """With a word that says so, not with Python's."""
     with pytest.raises(StoreError, match="is a name that is no UTF-8"):
         Store.open(tmp_path / "\ud800.duckdb")
+
+
+def test_a_file_that_is_there_is_a_whole_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB never makes it in its place, where it would be empty if the process were killed; nothing else is left."""
+    path, connect, sizes = tmp_path / "logs.duckdb", database._connect, []
+
+    def seen(url: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        sizes.append(path.stat().st_size)
+        return connect(url, read_only=read_only)
+
+    monkeypatch.setattr(database, "_connect", seen)
+    Store.open(path).close()
+    assert sizes == [12_288]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _made_meanwhile(made: Path, path: Path) -> None:
+    with Store.open(path) as store:
+        store.execute("INSERT INTO meta VALUES ('made by', 'another')")
+
+
+def _without_links(made: Path, path: Path) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize(("link", "makers"), [(_made_meanwhile, ["another"]), (_without_links, [])])
+def test_what_cannot_be_put_in_its_place_whole_is_opened_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: Callable[[Path, Path], None], makers: list[str]
+) -> None:
+    """One that another process has made meanwhile keeps what is in it; on a volume without links DuckDB makes it."""
+    path, real = tmp_path / "logs.duckdb", os.link
+
+    def linked(made: Path, path: Path) -> None:
+        monkeypatch.setattr(os, "link", real)
+        link(made, path)
+        real(made, path)
+
+    monkeypatch.setattr(os, "link", linked)
+    with Store.open(path) as store:
+        assert store.execute("SELECT value FROM meta WHERE key = 'made by'") == [(maker,) for maker in makers]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_database_takes_nothing_from_the_log_of_an_old_one(tmp_path: Path) -> None:
+    """Which is left where its file alone was removed."""
+    path, log = tmp_path / "logs.duckdb", tmp_path / "logs.duckdb.wal"
+    with Store.open(path) as store:
+        store.execute("INSERT INTO meta VALUES ('of', 'the old one')")
+        left = log.read_bytes()
+    path.unlink()
+    log.write_bytes(left)
+    with Store.open(path) as store:
+        assert store.execute("FROM meta WHERE key = 'of'") == []
 
 
 @pytest.mark.parametrize("read_only", [False, True])
