@@ -73,10 +73,10 @@ def _groups(
         known = [each for each in ids if each in leader]
         for each in known[1:]:
             leader[leading(each)] = leading(known[0])
-    groups: dict[str, dict[str, Finding]] = {}
+    by_leader: dict[str, dict[str, Finding]] = {}
     for each, finding in every.items():
-        groups.setdefault(leading(each), {})[each] = finding
-    yield from groups.values()
+        by_leader.setdefault(leading(each), {})[each] = finding
+    yield from by_leader.values()
 
 
 def _told(group: Mapping[str, Finding], before: Sequence[Group], links: Sequence[Link], evidence: Evidence) -> Group:
