@@ -337,8 +337,14 @@ def _reach(url: str, *, read_only: bool, alone: bool, turn_s: float | None) -> t
                 raise
             time.sleep(_POLL_S)
         except StoreError as error:
-            if error.reason != "store_foreign" or not held_nothing or tried_at > begun + _MAKING_S:
+            if error.reason != "store_foreign" or not held_nothing:
                 raise
+            if tried_at > begun + _MAKING_S:
+                raise StoreError(
+                    f"{url} is empty, and so no DuckDB database",
+                    remedy="delete it, or choose another file with --db",
+                    reason="store_foreign",
+                ) from error
             time.sleep(_POLL_S)
         else:
             if url != _IN_MEMORY:

@@ -160,7 +160,7 @@ def test_a_second_store_of_a_process_takes_nothing_from_the_first(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"a,b\n1,2\n", b"PAR1" + bytes(100), b"SQLite format 3\0" + bytes(5000), b"\0" * 5000]
+    "content", [b"a,b\n1,2\n", b"PAR1" + bytes(100), b"SQLite format 3\0" + bytes(5000), b"\0" * 5000]
 )
 def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     """Also what DuckDB would read in another way; and it stays as it is."""
@@ -170,6 +170,15 @@ def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
         Store.open(path)
     assert refused.value.reason == "store_foreign"
     assert path.read_bytes() == content
+
+
+def test_an_empty_file_is_refused_as_one(tmp_path: Path) -> None:
+    """Nobody is making it, but whose it is cannot be known: it stays."""
+    (path := tmp_path / "logs.duckdb").touch()
+    with pytest.raises(StoreError, match=r"is empty, and so no DuckDB database; delete it") as refused:
+        Store.open(path)
+    assert refused.value.reason == "store_foreign"
+    assert path.read_bytes() == b""
 
 
 def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
