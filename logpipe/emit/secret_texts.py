@@ -120,7 +120,10 @@ _VALUE: Final = re.compile(
     r"(?:[^\s\"'\\&;,)}\]>]|,(?!\s|\w+\s?[=:]|$)|[)}\]>\"'](?![\s,;:&.)}\]>\"'\\]|$)|\\(?![\\\"'nrt]))+",
     re.IGNORECASE,
 )
-_LINE: Final = re.compile(r"[^\r\n\"']+")
+_LINE: Final = re.compile(r"(?![\[{]?[bu]?\\{0,3}[\"']|\[redacted\],)[^\r\n\"']+")
+"""The rest of a line that is no `repr`: what is quoted, or a container of such, ends elsewhere."""
+
+_ESCAPE: Final = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2})")
 
 
 def without_named(text: str, hide: Callable[[str], bool]) -> str:
@@ -129,12 +132,18 @@ def without_named(text: str, hide: Callable[[str], bool]) -> str:
     found = _NAME.search(text)
     while found:
         after = found.end()
-        if hide(found[1]) and (value := _value(text, found)):
+        if _hides(text, found, hide) and (value := _value(text, found)):
             before = value["before"] or value["scheme"] or "" if value.re is _VALUE else ""
             kept += [text[position:after], before, MARK]
             position = after = value.end()
         found = _NAME.search(text, after)
     return "".join((*kept, text[position:])) if kept else text
+
+
+def _hides(text: str, name: re.Match[str], hide: Callable[[str], bool]) -> bool:
+    """Whether the name is secret, or is without the letters of an escape before it, as a `repr` of lines has them."""
+    escape = _ESCAPE.match(text, max(0, name.start() - 1))
+    return hide(name[1]) or (escape is not None and hide(text[escape.end() : name.end(1)]))
 
 
 def _value(text: str, name: re.Match[str]) -> re.Match[str] | None:

@@ -52,6 +52,10 @@ GONE = [
     ("amex 3782 822463 10005", "amex [redacted]"),
     ("card_4111111111111111", "card_[redacted]"),
     ("4111 1111 1111 1111 7", "[redacted] 7"),
+    (repr("pwd=x\npwd: abc\n\x01pwd='abc'"), "\"pwd=[redacted]\\npwd: [redacted]\\n\\x01pwd='[redacted]'\""),
+    ("{'cookie': b'abc', 'n': 1}", "{'cookie': b'[redacted]', 'n': 1}"),
+    ("{'cookie': {'sid': 'x'}, 'n': 1}", "{'cookie': [redacted], 'n': 1}"),
+    ("{\\'cookie\\': \\'a; b\\', \\'n\\': 1}", "{\\'cookie\\': \\'[redacted]\\', \\'n\\': 1}"),
     (repr("\n4111111111111111\x01AKIAIOSFODNN7EXAMPLE"), "'\\n[redacted]\\x01[redacted]'"),
 ]
 KEPT = [
