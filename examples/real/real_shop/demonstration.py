@@ -86,7 +86,7 @@ def _alone() -> Iterator[None]:
 
 def _demonstrate(stack: ExitStack, minutes: float, *, with_pipeline: bool) -> int:
     deployment = Deployment.prepare(FOLDER, find_programs())
-    stack.callback(deployment.remove_data)
+    stack.callback(deployment.clean_up)
     running = stack.enter_context(ExitStack())
     redis, servers = _start_servers(running, deployment)
     pipeline = Pipeline(ROOT, deployment.logs, FOLDER / "logs.duckdb")

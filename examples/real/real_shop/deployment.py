@@ -39,13 +39,19 @@ def render_config(name: str, values: Mapping[str, object]) -> str:
     return _ConfigTemplate((HERE / "conf" / name).read_text("utf-8")).substitute(values)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 on which nobody listens, all different."""
+def reserve_ports(count: int) -> list[socket.socket]:
+    """Ports of 127.0.0.1, all different, by sockets that are bound to them.
+
+    While one is open the kernel gives its port to nobody; servers, who all set SO_REUSEADDR, may listen on it.
+    """
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        stack.pop_all()
+        return sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class Deployment:
 
     folder: Path
     programs: Programs
-    ports: Mapping[str, int]
+    reserved: Mapping[str, socket.socket]
+    """Sockets that hold the ports."""
     password: str
     account: str | None
     """The user that PostgreSQL runs as, where that is not our own: it refuses to run as root."""
@@ -72,11 +79,18 @@ class Deployment:
             # A checkout under root's home: the data go to the system's folder for temporary files.
             database_folder = Path(tempfile.mkdtemp(prefix="logpipe-demo-real-"))
             database_folder.chmod(0o755)
-        ports = dict(zip(PORT_NAMES, free_ports(len(PORT_NAMES)), strict=True))
-        return cls(folder, programs, ports, secrets.token_hex(16), account, database_folder)
+        reserved = dict(zip(PORT_NAMES, reserve_ports(len(PORT_NAMES)), strict=True))
+        return cls(folder, programs, reserved, secrets.token_hex(16), account, database_folder)
 
-    def remove_data(self) -> None:
-        """Delete PostgreSQL's files, which are large and of no use afterwards; it must have stopped."""
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """By the names of PORT_NAMES."""
+        return {name: each.getsockname()[1] for name, each in self.reserved.items()}
+
+    def clean_up(self) -> None:
+        """Let go of the ports, and delete PostgreSQL's files, which are large; all servers must have stopped."""
+        for each in self.reserved.values():
+            each.close()
         shutil.rmtree(self.database_folder, ignore_errors=True)
 
     @property

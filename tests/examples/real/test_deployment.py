@@ -1,11 +1,12 @@
 """The servers are configured for this run."""
 
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from real_shop.deployment import PORT_NAMES, Deployment, free_ports, render_config
+from real_shop.deployment import PORT_NAMES, Deployment, render_config, reserve_ports
 from real_shop.faults import faults
 from real_shop.programs import Programs
 from real_shop.timeline import MINUTES, PHASES, phases
@@ -36,13 +37,19 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
         render_config("redis.conf", {"password": "secret"})
 
 
-def test_free_ports_differ_and_can_be_bound() -> None:
-    """Each server gets a port of its own."""
-    ports = free_ports(20)
-    assert len(set(ports)) == 20
-    for port in ports:
-        with socket.socket() as server:
-            server.bind(("127.0.0.1", port))
+def test_reserved_ports_differ_and_servers_can_listen_on_them() -> None:
+    """Each server gets a port of its own, also when it begins again, and nobody else gets it meanwhile."""
+    with ExitStack() as stack:
+        reserved = [stack.enter_context(each) for each in reserve_ports(20)]
+        addresses = [each.getsockname() for each in reserved]
+        assert len(set(addresses)) == 20
+        for address in addresses * 2:
+            with pytest.raises(ConnectionRefusedError), socket.create_connection(address):
+                pass
+            with socket.create_server(address), socket.create_connection(address):
+                pass
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(addresses[0])
 
 
 def test_a_deployment_begins_with_an_empty_folder_and_a_password_of_its_own(tmp_path: Path) -> None:
@@ -59,15 +66,15 @@ def test_a_deployment_begins_with_an_empty_folder_and_a_password_of_its_own(tmp_
     assert config.stat().st_mode & 0o777 == 0o600
     assert second.password in config.read_text()
     for deployment in (first, second):
-        deployment.remove_data()
+        deployment.clean_up()
         assert not deployment.database_folder.exists()
 
 
 def test_the_timeline_has_each_fault_once_between_quiet_times(tmp_path: Path) -> None:
     """A fault follows and precedes a phase without one, so that its beginning and end can be told."""
     deployment = Deployment.prepare(tmp_path / "real", PROGRAMS)
-    deployment.remove_data()
     known = faults(deployment.database_url("postgres"), deployment.redis())
+    deployment.clean_up()
     assert sorted(phase.fault for phase in PHASES if phase.fault) == sorted(known)
     assert [phase.fault is None for phase in PHASES] == [True, False] * 3 + [True]
     assert 8 < MINUTES < 11
