@@ -61,6 +61,7 @@ def test_a_full_disk_costs_only_counted_records(
     if mounted.returncode:
         pytest.skip(f"cannot mount a tmpfs: {mounted.stderr.decode().strip()}")
     try:
+        begun = time.monotonic()
         logging = start(log_dir=disk, loguru=False)
         for _ in range(1000):
             get_logger().info("x" * 300)
@@ -78,7 +79,7 @@ def test_a_full_disk_costs_only_counted_records(
         assert sum(record["count"] for record in dropped) == 1000 - len(records)
         assert all("no space left on device" in record["reason"] for record in dropped)
         notices = capsys.readouterr().err.splitlines()
-        assert 1 <= len(notices) <= 5
+        assert 1 <= len(notices) <= 2 + time.monotonic() - begun
         assert all("no space left on device" in notice for notice in notices)
         logging.close()
     finally:
