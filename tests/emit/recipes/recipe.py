@@ -24,6 +24,7 @@ Record = dict[str, Any]  # a JSON object
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "recipes.md"
+DEADLINE_S = 240
 
 
 def blocks(section: str, language: str) -> list[str]:
@@ -107,7 +108,7 @@ class Recipe:
         """Asks the server to end, and waits for it."""
         assert self._process
         self._process.terminate()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=DEADLINE_S)
 
     def kill(self) -> None:
         """Ends what a test left behind: the process and those that it started."""
@@ -122,7 +123,7 @@ class Recipe:
 
     def wait_for(self, happened: Callable[[], bool], what: str = "what was waited for") -> None:
         """Returns once it happened."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + DEADLINE_S
         while not happened():
             assert self._process is None or self._process.poll() is None, f"the server ended: {self.output()}"
             assert time.monotonic() < deadline, f"{what} did not happen: {self.output()}"
@@ -144,7 +145,7 @@ class Recipe:
 
     def get(self, path: str, **headers: str) -> int | None:
         """The status of a request; None where no whole response came."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
         try:
             connection.request("GET", path, headers={name.replace("_", "-"): text for name, text in headers.items()})
             response = connection.getresponse()

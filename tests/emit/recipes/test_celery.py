@@ -42,6 +42,8 @@ def test_all_of_a_pool_of_four_is_logged_once(recipe: Recipe) -> None:
     """What tasks log, with their ids, and what Celery says of them, from parent and children; no record is printed."""
     [command] = recipe.take("Celery")
     broker = make_broker(recipe)
+    # Ten seconds after a child was killed Celery would tell of its task, too.
+    recipe.write("tasks.py", "app.conf.worker_lost_wait = 600\n", append=True)
     recipe.write("shop.py", SHOP)
     recipe.write("send.py", SEND)
     recipe.start(command, **broker)

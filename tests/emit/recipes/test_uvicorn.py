@@ -37,6 +37,9 @@ def test_all_of_four_workers_is_logged_once(recipe: Recipe) -> None:
     """The application's records, access lines, starts, stops and errors; nothing is printed."""
     recipe.take("Request ids")
     [of_python, _] = recipe.take("uvicorn")
+    # uvicorn kills a worker that does not answer for five seconds, as one may that begins on a machine that stalls.
+    serve = blocks("uvicorn", "python")[0].replace("workers=4", "workers=4, timeout_worker_healthcheck=600")
+    recipe.write("serve.py", serve)
     recipe.write("shop.py", SHOP)
     recipe.start(of_python)
     recipe.wait_for_records(4, message="Application startup complete.")
