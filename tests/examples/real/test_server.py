@@ -25,17 +25,18 @@ def _python(tmp_path: Path, program: str) -> Server:
 
 
 WAIT_FOR_SIGTERM = """
-import os, signal, pathlib
+import os, signal, time, pathlib
 signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
 print(os.environ["GREETING"], os.environ["TZ"], os.getpid(), os.getsid(0), flush=True)
 pathlib.Path("ready").touch()
 while True:
-    signal.pause()
+    time.sleep(0.05)  # a signal that comes just before `pause` would be heeded only after the next one
 """
 
 
 @pytest.fixture
-def child(tmp_path: Path) -> Iterator[Server]:
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr("real_shop.server.STOP_WITHIN_S", 240.0)
     server = _python(tmp_path, WAIT_FOR_SIGTERM)
     yield server
     server.stop()
