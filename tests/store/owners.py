@@ -11,7 +11,7 @@ from logpipe.store import run_file
 from logpipe.store.run_file import RunFile
 
 LOGPIPE = str(Path(sys.executable).with_name("logpipe"))
-DEADLINE_S = 60.0
+DEADLINE_S = 240.0
 
 
 @contextmanager
