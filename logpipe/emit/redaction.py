@@ -30,6 +30,8 @@ _SKIPPED: Final = b'_- ",'
 _DIGITS: Final = bytes.maketrans(b"123456789-", b"000000000 ")
 _RUN: Final = b"0" * CARD_DIGITS
 _GROUPS: Final = (b"0000 0000 0000 0000", b"0000 000000 0000")
+_ESCAPE: Final = re.compile(rb"\\u[0-9a-fA-F]{4}")
+"""A character in JSON that has digits, where the text has none."""
 _FROM_RARE_LETTERS: Final = b"jzxkwqb/gyvphfcdulmroisante:."
 _PLACEHOLDER: Final = re.compile(r"(%(?:\(\w+\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%])")
 
@@ -85,7 +87,7 @@ class Redaction:
         if self._patterns:
             return True
         folded = _fold(line)
-        return self._search(folded) is not None or (_RUN in folded and _may_have_card(line))
+        return self._search(folded) is not None or (_RUN in folded and _may_have_card(_ESCAPE.sub(b" ", line)))
 
     def by_key(self, entry: Entry) -> Entry:
         """The record without the values of secret keys, at any depth; the record's own fields stay."""

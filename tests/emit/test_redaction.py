@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from loguru import logger as loguru_logger
 
@@ -351,6 +351,7 @@ PIECES = st.sampled_from(
 )
 
 
+@example("\x07.378282246310005")  # in the line it has the look of decimals: \\u0007.378282246310005
 @given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
 @settings(max_examples=750)
 def test_what_is_redacted_was_suspected(text: str) -> None:
