@@ -15,6 +15,8 @@ from logpipe_analysis.statistics.episodes import Episode, episodes
 
 Floats = npt.NDArray[np.float64]
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def bursts(latency: Latency, bucket: timedelta, settings: SlowQuerySettings) -> Iterator[Rise]:
     """Stretches with slow executions where the query is logged each time; slow is several times its usual p95.
@@ -37,7 +39,7 @@ def bursts(latency: Latency, bucket: timedelta, settings: SlowQuerySettings) -> 
         before, after = level_of(latency, 0, episode.start), level_of(latency, episode.start, episode.end)
         if after.total_ms - after.events * before.mean_ms < settings.min_added_ms:
             continue
-        onset = max(latency.first + episode.start - int(timedelta(milliseconds=typical_ms) / bucket), 0)
+        onset = max(latency.first + episode.start - int(typical_ms / (bucket / _MILLISECOND)), 0)
         lasts = episode.end + settings.max_gap_buckets >= len(events)
         end = None if lasts else latency.first + episode.end
         p_value = float(judged.own[episode.start : episode.end].min())

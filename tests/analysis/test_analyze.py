@@ -223,6 +223,17 @@ def test_only_findings_of_the_asked_time_and_kind_are_reported(traffic: Traffic,
     assert [finding.kind for finding in analyze(store, since=at(140)).findings] == ["error_spike"]
 
 
+@pytest.mark.parametrize("absurd_ms", [1e18, 1e300])
+def test_durations_of_more_than_a_million_years_are_told(traffic: Traffic, filled: Filled, absurd_ms: float) -> None:
+    """Some programs write what they have not measured."""
+
+    def took(when: Any, _: np.random.Generator) -> Any:
+        return np.where((when >= 150) & (when < 160), absurd_ms, 4.0)
+
+    store = filled(traffic(1, 240, 20, db_statement="SELECT 1", stream="performance", duration_ms=took))
+    assert "slow_query" in {finding.kind for finding in analyze(store).findings}
+
+
 def test_every_statement_of_a_finding_runs_again(traffic: Traffic, filled: Filled) -> None:
     """The SQL needs no parameters and shows rows, in minutes and in shorter buckets."""
     store = filled(

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logpipe import Logging, get_logger, log_business_event
+from logpipe.emit.tracing import CARRIED
 from logpipe.emit.values import render
 from logpipe.record import KEYS
 
@@ -62,7 +63,7 @@ def unredacted(start: Start) -> Logging:
 @each_example_adds_to_one_file
 def test_plain_values_come_back_as_they_were(unredacted: Logging, message: str, fields: dict[str, object]) -> None:
     """Message and attributes round-trip, whatever the keys; the record's own keys come first and in order."""
-    fields = {key: value for key, value in fields.items() if key not in KEYS}
+    fields = {key: value for key, value in fields.items() if key not in (*KEYS, *CARRIED)}
     log_business_event("e", event_data=fields, message=message)
     record = json.loads(unredacted.paths["business"].read_bytes().splitlines()[-1])
     assert record["message"] == message

@@ -90,7 +90,7 @@ def _query(place: Place, found: Durations, number: int, first: int) -> _Query:
         int(index.max()),
         len(np.unique(index)),
         float(found.events[own].sum()),
-        float(found.sum_ms[own].sum()),
+        float(found.sum_ms[own].sum(dtype=np.float64)),
     )
 
 

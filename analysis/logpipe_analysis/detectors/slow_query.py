@@ -93,7 +93,7 @@ def _database_time(buckets: Buckets, place: Place, rise: Rise) -> float:
     every = buckets.durations
     own = every.rows(every.by_place("db")[place])
     inside = own[(every.index[own] >= rise.onset) & (every.index[own] < end)]
-    return float(every.sum_ms[inside].sum())
+    return float(every.sum_ms[inside].sum(dtype=np.float64))
 
 
 def _severity(rise: Rise, share: float) -> Severity:
