@@ -181,21 +181,23 @@ def torture(folder: Path, seconds: float) -> None:
             with said[name].open("wb") as output:
                 processes.append(subprocess.Popen([sys.executable, appender.__file__, str(path), name], stdout=output))
 
-    start_what_is_missing()
-    deadline = time.monotonic() + 60
-    while not all(file.stat().st_size for file in said.values()):  # else all might be killed before the first line
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    try:
         start_what_is_missing()
-        time.sleep(chance.random() / 5)  # the torture's own pace
-        killed = processes.pop(chance.randrange(4))
-        killed.kill()
-        killed.wait()
-    for process in processes:
-        process.kill()
-        process.wait()
+        deadline = time.monotonic() + 60
+        while not all(file.stat().st_size for file in said.values()):  # else all might be killed before the first line
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            start_what_is_missing()
+            time.sleep(chance.random() / 5)  # the torture's own pace
+            killed = processes.pop(chance.randrange(4))
+            killed.kill()
+            killed.wait()
+    finally:  # they would write until the disk is full
+        for process in processes:
+            process.kill()
+            process.wait()
     native.SharedFile(path, max_bytes=65536, period_s=0).open()  # which takes back what the last ones left torn
     found: Counter[tuple[str, int]] = Counter()
     for line in lines(folder):
